@@ -1,0 +1,2 @@
+//! vrrpctl.
+fn main() {}

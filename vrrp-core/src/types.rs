@@ -1,0 +1,231 @@
+//! The values an operator configures, as types that cannot hold nonsense (RFC 3768 section 6.1, RFC 9568 section 6.1).
+//!
+//! Knows nothing of octets on the wire, of sockets or of time that passes.
+
+use core::fmt;
+use core::num::{NonZeroU8, NonZeroU16};
+use core::time::Duration;
+
+/// Virtual router identifier, 1..=255 (RFC 3768 section 5.3.3).
+///
+/// ```
+/// use vrrp_core::Vrid;
+/// let vrid = Vrid::new(50).expect("50 is not 0");
+/// assert_eq!(vrid.mac_v4(), [0x00, 0x00, 0x5e, 0x00, 0x01, 50]);
+/// assert_eq!(Vrid::new(0), None);
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Vrid(NonZeroU8);
+
+impl Vrid {
+    /// `None` for 0, which is not a legal identifier.
+    pub const fn new(value: u8) -> Option<Self> {
+        match NonZeroU8::new(value) {
+            Some(value) => Some(Self(value)),
+            None => None,
+        }
+    }
+
+    /// The identifier as on the wire, 1..=255.
+    pub const fn get(self) -> u8 {
+        self.0.get()
+    }
+
+    /// The virtual router's MAC address for IPv4, 00-00-5E-00-01-{VRID} (RFC 3768 section 7.3).
+    pub const fn mac_v4(self) -> [u8; 6] {
+        [0x00, 0x00, 0x5e, 0x00, 0x01, self.get()]
+    }
+}
+
+impl fmt::Display for Vrid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Election priority of a router, 1..=255 (RFC 3768 section 5.3.4).
+///
+/// The 0 of the wire, "the current master stops", is the absence of a priority: `Option<Priority>` is one octet, and 0
+/// cannot be configured.
+///
+/// ```
+/// use vrrp_core::Priority;
+/// assert_eq!(Priority::default().get(), 100);
+/// assert!(Priority::OWNER.is_owner());
+/// assert_eq!(core::mem::size_of::<Option<Priority>>(), 1);
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Priority(NonZeroU8);
+
+impl Priority {
+    /// 255: the router that owns the virtual addresses as its real ones.
+    pub const OWNER: Self = Self(NonZeroU8::MAX);
+
+    /// `None` for 0, which only a packet can carry.
+    pub const fn new(value: u8) -> Option<Self> {
+        match NonZeroU8::new(value) {
+            Some(value) => Some(Self(value)),
+            None => None,
+        }
+    }
+
+    /// The priority as on the wire, 1..=255.
+    pub const fn get(self) -> u8 {
+        self.0.get()
+    }
+
+    /// Whether this is the address owner's priority, 255.
+    pub const fn is_owner(self) -> bool {
+        self.get() == u8::MAX
+    }
+}
+
+impl Default for Priority {
+    /// 100, the default of a router that backs others up (RFC 3768 section 5.3.4).
+    fn default() -> Self {
+        Self(NonZeroU8::MIN.saturating_add(99))
+    }
+}
+
+impl fmt::Display for Priority {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Protocol version.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Version {
+    /// VRRPv2, RFC 3768: IPv4, intervals in seconds.
+    V2,
+    /// VRRPv3, RFC 9568: intervals in centiseconds.
+    V3,
+}
+
+impl Version {
+    /// The number on the wire.
+    pub const fn get(self) -> u8 {
+        match self {
+            Self::V2 => 2,
+            Self::V3 => 3,
+        }
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.get().fmt(f)
+    }
+}
+
+/// Advertisement interval of VRRPv3, 1..=4095 hundredths of a second (RFC 9568 erratum 8301).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Centiseconds(NonZeroU16);
+
+impl Centiseconds {
+    /// The largest value of the 12-bit field.
+    pub const MAX: u16 = 4095;
+
+    /// `None` for 0 and for more than [`Centiseconds::MAX`].
+    pub const fn new(value: u16) -> Option<Self> {
+        match NonZeroU16::new(value) {
+            Some(value) if value.get() <= Self::MAX => Some(Self(value)),
+            Some(_) | None => None,
+        }
+    }
+
+    /// Hundredths of a second, 1..=4095.
+    pub const fn get(self) -> u16 {
+        self.0.get()
+    }
+}
+
+/// Advertisement interval; its unit is that of the protocol version, so it also says which version a router speaks.
+///
+/// ```
+/// use core::time::Duration;
+/// use vrrp_core::{AdvertInterval, Version};
+/// let interval = AdvertInterval::from_secs(1).expect("1..=255");
+/// assert_eq!(interval.duration(), Duration::from_secs(1));
+/// assert_eq!(interval.version(), Version::V2);
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum AdvertInterval {
+    /// VRRPv2: whole seconds, 1..=255 (RFC 3768 section 5.3.7).
+    Seconds(NonZeroU8),
+    /// VRRPv3: hundredths of a second, 1..=4095 (RFC 9568 section 5.2.7).
+    Centiseconds(Centiseconds),
+}
+
+impl AdvertInterval {
+    /// A VRRPv2 interval; `None` for 0.
+    pub const fn from_secs(seconds: u8) -> Option<Self> {
+        match NonZeroU8::new(seconds) {
+            Some(seconds) => Some(Self::Seconds(seconds)),
+            None => None,
+        }
+    }
+
+    /// A VRRPv3 interval; `None` for 0 and for more than 4095.
+    pub const fn from_centis(centiseconds: u16) -> Option<Self> {
+        match Centiseconds::new(centiseconds) {
+            Some(centiseconds) => Some(Self::Centiseconds(centiseconds)),
+            None => None,
+        }
+    }
+
+    /// The interval as a span of time: 1 s to 255 s, or 10 ms to 40.95 s.
+    pub const fn duration(self) -> Duration {
+        match self {
+            Self::Seconds(s) => Duration::from_secs(s.get() as u64),
+            Self::Centiseconds(cs) => Duration::from_millis(cs.get() as u64 * 10),
+        }
+    }
+
+    /// The version whose unit this is.
+    pub const fn version(self) -> Version {
+        match self {
+            Self::Seconds(_) => Version::V2,
+            Self::Centiseconds(_) => Version::V3,
+        }
+    }
+}
+
+impl fmt::Display for AdvertInterval {
+    /// Seconds, with as many decimals as needed: `1s`, `0.1s`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.duration(), f)
+    }
+}
+
+/// The password of RFC 2338 section 5.3.6.2: eight octets, sent in clear, zero-filled.
+///
+/// It keeps routers apart that share a LAN by mistake; it does not keep an attacker out. Not shown by `Debug`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct SimplePassword([u8; Self::LEN]);
+
+impl SimplePassword {
+    /// Octets on the wire.
+    pub const LEN: usize = 8;
+
+    /// `None` when `text` is empty or longer than eight octets.
+    pub fn new(text: &[u8]) -> Option<Self> {
+        let mut octets = [0; Self::LEN];
+        if text.is_empty() {
+            return None;
+        }
+        octets.get_mut(..text.len())?.copy_from_slice(text);
+        Some(Self(octets))
+    }
+
+    /// The zero-filled octets as on the wire.
+    pub const fn octets(&self) -> &[u8; Self::LEN] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for SimplePassword {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SimplePassword(..)")
+    }
+}

@@ -1,0 +1,22 @@
+//! Linux back ends for VRRP: sockets, addresses, links and namespaces.
+#![cfg_attr(not(target_os = "linux"), allow(unused, reason = "only the error below is built elsewhere"))]
+
+#[cfg(not(target_os = "linux"))]
+compile_error!("vrrp-netlink drives the Linux kernel; build it for a Linux target, or embed vrrp-core alone");
+
+mod error;
+mod sys;
+
+pub mod addresses;
+pub mod capabilities;
+pub mod links;
+pub mod monitor;
+pub mod namespace;
+pub mod packet;
+pub mod rtnl;
+pub mod socket;
+
+pub use error::Error;
+
+/// Result of a request to the kernel.
+pub type Result<T> = std::result::Result<T, Error>;

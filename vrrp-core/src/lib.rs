@@ -8,6 +8,17 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod announce;
+pub mod checksum;
+pub mod counters;
+pub mod fsm;
+#[cfg(feature = "alloc")]
+pub mod node;
+pub mod router;
+pub mod rx;
+pub mod timed;
 pub mod types;
+pub mod wire;
 
-pub use types::{AdvertInterval, Centiseconds, Priority, SimplePassword, Version, Vrid};
+pub use counters::{Counter, Counters, Scope};
+pub use types::{AddressError, AddressList, AdvertInterval, Centiseconds, Priority, SimplePassword, Version, Vrid};

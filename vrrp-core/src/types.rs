@@ -3,6 +3,7 @@
 //! Knows nothing of octets on the wire, of sockets or of time that passes.
 
 use core::fmt;
+use core::net::Ipv4Addr;
 use core::num::{NonZeroU8, NonZeroU16};
 use core::time::Duration;
 
@@ -229,3 +230,84 @@ impl fmt::Debug for SimplePassword {
         f.write_str("SimplePassword(..)")
     }
 }
+
+/// The virtual addresses of a router: 1 to 255, all different, none unspecified, multicast or broadcast.
+///
+/// `A` is whatever holds them: an array, a slice, a `Box`.
+///
+/// ```
+/// use core::net::Ipv4Addr;
+/// use vrrp_core::{AddressError, AddressList};
+/// let vip = Ipv4Addr::new(10, 0, 0, 3);
+/// assert_eq!(AddressList::new([vip])?.count(), 1);
+/// assert_eq!(AddressList::new([vip, vip]), Err(AddressError::Duplicate(vip)));
+/// # Ok::<(), AddressError>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct AddressList<A>(A);
+
+impl<A: AsRef<[Ipv4Addr]>> AddressList<A> {
+    /// The most that the message's Count octet can say.
+    pub const MAX: usize = 255;
+
+    /// Checks the list.
+    pub fn new(addresses: A) -> Result<Self, AddressError> {
+        let list = addresses.as_ref();
+        if list.is_empty() {
+            return Err(AddressError::Empty);
+        }
+        if list.len() > Self::MAX {
+            return Err(AddressError::TooMany(list.len()));
+        }
+        for (i, address) in list.iter().enumerate() {
+            if address.is_unspecified() || address.is_multicast() || address.is_broadcast() {
+                return Err(AddressError::NotUnicast(*address));
+            }
+            if list.iter().take(i).any(|earlier| earlier == address) {
+                return Err(AddressError::Duplicate(*address));
+            }
+        }
+        Ok(Self(addresses))
+    }
+
+    /// The addresses, in configured order.
+    pub fn as_slice(&self) -> &[Ipv4Addr] {
+        self.0.as_ref()
+    }
+
+    /// The list without its owner.
+    pub fn as_ref(&self) -> AddressList<&[Ipv4Addr]> {
+        AddressList(self.0.as_ref())
+    }
+
+    /// How many there are, as the message's Count octet says it.
+    pub fn count(&self) -> u8 {
+        u8::try_from(self.as_slice().len()).unwrap_or(u8::MAX)
+    }
+}
+
+/// Why a list of addresses is refused.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum AddressError {
+    /// A virtual router has at least one address (RFC 3768 section 5.3.9).
+    Empty,
+    /// More than the Count octet can say.
+    TooMany(usize),
+    /// The same address twice.
+    Duplicate(Ipv4Addr),
+    /// An address that no host can have.
+    NotUnicast(Ipv4Addr),
+}
+
+impl fmt::Display for AddressError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("no virtual address: at least one is needed"),
+            Self::TooMany(count) => write!(f, "{count} virtual addresses: an advertisement carries 255 at most"),
+            Self::Duplicate(address) => write!(f, "virtual address {address} is listed twice"),
+            Self::NotUnicast(address) => write!(f, "{address} cannot be a virtual address: it is not a host's address"),
+        }
+    }
+}
+
+impl core::error::Error for AddressError {}

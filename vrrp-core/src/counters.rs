@@ -1,0 +1,133 @@
+//! What is counted, once: the superset of RFC 8347, RFC 6527 and RFC 2787.
+//!
+//! Knows names and scopes; what makes a counter move is [`crate::rx`] and the router.
+
+/// Where a counter belongs.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Scope {
+    /// Of the host: the packet cannot be told to belong to one virtual router.
+    Global,
+    /// Of one virtual router.
+    Router,
+}
+
+macro_rules! counters {
+    ($($(#[$doc:meta])* $variant:ident, $name:literal, $scope:ident;)*) => {
+        /// One counter. Status, metrics and SNMP iterate [`Counter::ALL`].
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+        pub enum Counter { $($(#[$doc])* $variant,)* }
+
+        impl Counter {
+            /// Every counter, in order.
+            pub const ALL: [Self; counters!(@count $($variant)*)] = [$(Self::$variant,)*];
+
+            /// A stable name: lower case, words joined by `_`.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+
+            /// Where it belongs.
+            pub const fn scope(self) -> Scope {
+                match self { $(Self::$variant => Scope::$scope,)* }
+            }
+        }
+    };
+    (@count) => { 0 };
+    (@count $head:ident $($tail:ident)*) => { 1 + counters!(@count $($tail)*) };
+}
+
+counters! {
+    /// Datagrams that are not whole IPv4 datagrams of protocol 112 to the group.
+    IpErrors, "ip_errors", Global;
+    /// TTL other than 255 (R6).
+    TtlErrors, "ttl_errors", Global;
+    /// Neither version 2 nor 3, or not the router's version.
+    VersionErrors, "version_errors", Global;
+    /// Checksums that fit no form (R20).
+    ChecksumErrors, "checksum_errors", Global;
+    /// Adverts for a virtual router that is not configured on the interface.
+    VridErrors, "vrid_errors", Global;
+    /// Transitions to Master.
+    MasterTransitions, "master_transitions", Router;
+    /// Adverts that passed every check.
+    AdvertsReceived, "adverts_received", Router;
+    /// Adverts sent, those of priority 0 included.
+    AdvertsSent, "adverts_sent", Router;
+    /// Adverts of priority 0 received.
+    PriorityZeroReceived, "priority_zero_received", Router;
+    /// Adverts of priority 0 sent.
+    PriorityZeroSent, "priority_zero_sent", Router;
+    /// Type other than ADVERTISEMENT (R10).
+    InvalidTypeReceived, "invalid_type_received", Router;
+    /// Wrong length (R47).
+    LengthErrors, "length_errors", Router;
+    /// Interval that differs from ours: dropped in VRRPv2 (R49), reported in VRRPv3 (R104).
+    IntervalErrors, "interval_errors", Router;
+    /// List of addresses that differs from ours; reported.
+    AddressListErrors, "address_list_errors", Router;
+    /// Unknown authentication type.
+    InvalidAuthType, "invalid_auth_type", Router;
+    /// Authentication type that differs from ours.
+    AuthTypeMismatch, "auth_type_mismatch", Router;
+    /// Wrong password.
+    AuthFailures, "auth_failures", Router;
+    /// Adverts heard while we are the address owner.
+    OwnerConflicts, "owner_conflicts", Router;
+    /// Adverts that come from our own source address: a loop or a cloned host.
+    OwnSource, "own_source", Router;
+    /// Losing adverts heard in Master: another router claimed the addresses too.
+    LosingAdverts, "losing_adverts", Router;
+    /// VRRPv3 checksums in the other of the two forms in use, accepted.
+    OtherChecksumForm, "other_checksum_form", Router;
+}
+
+/// A value for each [`Counter`]. Saturates at `u64::MAX`.
+///
+/// ```
+/// use vrrp_core::{Counter, Counters};
+/// let mut counters = Counters::default();
+/// counters.add(Counter::TtlErrors);
+/// assert_eq!(counters.get(Counter::TtlErrors), 1);
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Counters([u64; Counter::ALL.len()]);
+
+impl Counters {
+    /// The value of `counter`.
+    pub fn get(&self, counter: Counter) -> u64 {
+        self.0.get(counter as usize).copied().unwrap_or_default()
+    }
+
+    /// Counts one.
+    pub fn add(&mut self, counter: Counter) {
+        if let Some(value) = self.0.get_mut(counter as usize) {
+            *value = value.saturating_add(1);
+        }
+    }
+}
+
+impl Default for Counters {
+    fn default() -> Self {
+        Self([0; Counter::ALL.len()])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_counter_has_its_own_name_and_cell() {
+        let mut counters = Counters::default();
+        for (i, counter) in Counter::ALL.into_iter().enumerate() {
+            assert!(Counter::ALL.iter().skip(i + 1).all(|other| other.name() != counter.name()));
+            assert!(counter.name().bytes().all(|b| b.is_ascii_lowercase() || b == b'_'));
+            for _ in 0..=i {
+                counters.add(counter);
+            }
+        }
+        for (i, counter) in Counter::ALL.into_iter().enumerate() {
+            assert_eq!(counters.get(counter), i as u64 + 1, "{}", counter.name());
+        }
+    }
+}

@@ -1,0 +1,500 @@
+//! The state machine of RFC 3768 section 6.4 and RFC 9568 section 6.4 as one pure function.
+//!
+//! Knows parameters, not octets; addresses of routers, not of the virtual router; spans of time, not the time. A
+//! [`Machine`] is a small value; [`Machine::step`] is total and its effects are a record, performed in field order.
+//!
+//! ```text
+//!                    +---------------+
+//!         +--------->|               |<-------------+
+//!         |          |  Initialize   |              |
+//!         |   +------|               |----------+   |
+//!         |   |      +---------------+          |   |
+//!         |   |  runs, priority 255             |   |  runs, priority < 255
+//!         |   v                                 v   |
+//!   +---------------+                       +---------------+
+//!   |               |  stronger advert      |               |
+//!   |    Master     |---------------------->|    Backup     |
+//!   |               |<----------------------|               |
+//!   +---------------+  Master_Down_Timer    +---------------+
+//! ```
+//!
+//! "Runs" is enabled, healthy and a link with a source address. These and the parameters are levels: an input that
+//! repeats what is known already changes nothing.
+
+use core::net::IpAddr;
+use core::time::Duration;
+
+use crate::types::{AdvertInterval, Priority, Version};
+
+mod cause;
+
+pub use cause::{Cause, NewMasterReason};
+
+/// What the operator chose (RFC 3768 section 6.1).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Params {
+    /// Election priority.
+    pub priority: Priority,
+    /// Advertisement interval; its unit chooses the protocol version.
+    pub interval: AdvertInterval,
+    /// Preempt_Mode: whether a Backup replaces a weaker Master.
+    pub preempt: bool,
+}
+
+impl Params {
+    /// Skew_Time when the Master advertises every `master_interval`.
+    ///
+    /// VRRPv2: (256 − priority) / 256 seconds whatever the interval, exactly (R23). VRRPv3: that fraction of the Master's
+    /// interval, rounded up to a nanosecond (R76).
+    pub const fn skew_time(self, master_interval: AdvertInterval) -> Duration {
+        skew_time(self.priority, master_interval)
+    }
+
+    /// Master_Down_Interval: three of the Master's intervals and Skew_Time (R24).
+    pub const fn master_down_interval(self, master_interval: AdvertInterval) -> Duration {
+        let thrice = 3 * nanos(master_interval);
+        Duration::from_nanos(thrice + nanos_of_skew(self.priority, master_interval))
+    }
+
+    /// The silence after which some other router may have become Master: the Master_Down_Interval of the strongest one
+    /// that backs up.
+    pub const fn shortest_master_down_interval(self) -> Duration {
+        Params { priority: Priority::OWNER, ..self }.master_down_interval(self.interval)
+    }
+
+    /// The version these parameters belong to.
+    pub const fn version(self) -> Version {
+        self.interval.version()
+    }
+}
+
+/// State of the interface, as far as the protocol cares.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Link {
+    /// Administratively down or without carrier.
+    Down,
+    /// Up, without an address that adverts could come from.
+    NoAddress,
+    /// Up; adverts come from this address, which also breaks ties (R45).
+    Up(IpAddr),
+}
+
+impl Link {
+    /// The address that adverts come from.
+    pub const fn source(self) -> Option<IpAddr> {
+        match self {
+            Self::Up(source) => Some(source),
+            Self::Down | Self::NoAddress => None,
+        }
+    }
+}
+
+/// Protocol state (RFC 3768 section 6.3), with what each state remembers.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum State {
+    /// Takes no part.
+    Initialize,
+    /// Watches the Master.
+    Backup {
+        /// Why a takeover would happen.
+        heard: Heard,
+        /// Master_Adver_Interval: our own until VRRPv3 learns another (R75).
+        master_interval: AdvertInterval,
+    },
+    /// Serves the addresses.
+    Master {
+        /// A losing advert was answered since the last Adver_Timer: one answer an interval is enough.
+        answered: bool,
+    },
+}
+
+impl State {
+    /// The state without its memory.
+    pub const fn role(self) -> Role {
+        match self {
+            Self::Initialize => Role::Initialize,
+            Self::Backup { .. } => Role::Backup,
+            Self::Master { .. } => Role::Master,
+        }
+    }
+}
+
+/// A state's name.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Role {
+    /// Takes no part: not started, stopped, or in FAULT.
+    Initialize,
+    /// Watches the Master.
+    Backup,
+    /// Serves the addresses.
+    Master,
+}
+
+/// What a Backup heard last.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Heard {
+    /// A Master that it follows, or nothing yet.
+    Master,
+    /// Priority 0: the Master stopped.
+    Release,
+    /// A Master weaker than this router, which will be replaced.
+    Weaker,
+}
+
+/// The two timers of section 6.2; one of them runs at a time.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Timer {
+    /// Master_Down_Timer, in Backup.
+    MasterDown,
+    /// Adver_Timer, in Master.
+    Adver,
+}
+
+/// An input.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Event {
+    /// The operator starts or stops the router. A level.
+    Enabled(bool),
+    /// Nothing that is tracked has failed. A level.
+    Healthy(bool),
+    /// State of the interface. A level.
+    Link(Link),
+    /// The parameters. A level.
+    Params(Params),
+    /// An advertisement that passed every check of section 7.1.
+    Advert {
+        /// Its source.
+        from: IpAddr,
+        /// Its priority; `None` is 0, the sender stops.
+        priority: Option<Priority>,
+        /// Its interval.
+        interval: AdvertInterval,
+    },
+    /// A timer ran out. Named, so that a stale one is recognised and ignored.
+    Expired(Timer),
+    /// Adver_Timer ran out so late that another router must have become Master.
+    Overdue,
+}
+
+/// Send an advertisement.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Advertise {
+    /// With our priority.
+    Claim,
+    /// With priority 0.
+    Release,
+}
+
+/// The virtual addresses on the interface.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Addresses {
+    /// Serve them.
+    Install,
+    /// Let go of them.
+    Remove,
+}
+
+/// What to do with the one timer.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum TimerOp {
+    /// Run out this long after the event; replaces whatever runs.
+    Set(Timer, Duration),
+    /// The running timer's span is this now, counted from where it was set: a change of parameters neither postpones a
+    /// takeover nor hurries it by a full interval.
+    Amend(Timer, Duration),
+    /// No timer runs.
+    Cancel,
+}
+
+/// A change of state.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Transition {
+    /// State before.
+    pub from: Role,
+    /// State after; never equal to `from`.
+    pub to: Role,
+    /// Why.
+    pub cause: Cause,
+}
+
+/// The effects of one step, at most one of each kind, to be performed in field order.
+///
+/// The order serves every transition: a claim goes out before the addresses are installed, so that a weaker Master lets go
+/// before our announcement; a release goes out before they are removed.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[must_use = "the effects have not happened until the caller performs them"]
+pub struct Actions {
+    /// 1. Send an advertisement.
+    pub advertise: Option<Advertise>,
+    /// 2. Install or remove the addresses.
+    pub addresses: Option<Addresses>,
+    /// 3. Announce each address by gratuitous ARP, once it is installed.
+    pub announce: bool,
+    /// 4. The timer.
+    pub timer: Option<TimerOp>,
+    /// 5. Tell the operator.
+    pub transition: Option<Transition>,
+}
+
+impl Actions {
+    /// Nothing to do.
+    pub const NONE: Self = Self { advertise: None, addresses: None, announce: false, timer: None, transition: None };
+}
+
+/// One virtual router's election: a value.
+///
+/// ```
+/// use vrrp_core::fsm::{Event, Link, Machine, Params, Role, Timer};
+/// use vrrp_core::{AdvertInterval, Priority};
+/// let params = Params {
+///     priority: Priority::new(150).expect("not 0"),
+///     interval: AdvertInterval::from_secs(1).expect("not 0"),
+///     preempt: true,
+/// };
+/// let machine = Machine::new(params);
+/// let (machine, _) = machine.step(Event::Link(Link::Up([10, 0, 0, 1].into())));
+/// let (machine, _) = machine.step(Event::Enabled(true));
+/// assert_eq!(machine.state.role(), Role::Backup);
+/// let (machine, actions) = machine.step(Event::Expired(Timer::MasterDown));
+/// assert_eq!(machine.state.role(), Role::Master);
+/// assert!(actions.advertise.is_some() && actions.announce);
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Machine {
+    /// The operator's choice.
+    pub params: Params,
+    /// Whether the operator wants it to run.
+    pub enabled: bool,
+    /// Whether nothing tracked has failed.
+    pub healthy: bool,
+    /// State of its interface.
+    pub link: Link,
+    /// Protocol state.
+    pub state: State,
+}
+
+impl Machine {
+    /// In Initialize: disabled, healthy, link down.
+    pub const fn new(params: Params) -> Self {
+        Self { params, enabled: false, healthy: true, link: Link::Down, state: State::Initialize }
+    }
+
+    /// Whether it takes part: enabled, healthy, and with an address to send from.
+    pub const fn runs(&self) -> bool {
+        self.enabled && self.healthy && self.link.source().is_some()
+    }
+
+    /// The protocol. Defined for every state and event; never panics, never allocates.
+    pub fn step(self, event: Event) -> (Self, Actions) {
+        match event {
+            Event::Enabled(enabled) => {
+                let cause = if enabled { Cause::Startup } else { Cause::Shutdown };
+                self.level(Self { enabled, ..self }, cause)
+            }
+            Event::Healthy(healthy) => {
+                let cause = if healthy { Cause::Recovered } else { Cause::Fault };
+                self.level(Self { healthy, ..self }, cause)
+            }
+            Event::Link(link) => self.level(Self { link, ..self }, link_cause(self.link, link)),
+            Event::Params(params) => self.params(params),
+            Event::Advert { from, priority, interval } => match self.state {
+                State::Initialize => (self, Actions::NONE),
+                State::Backup { heard, master_interval } => {
+                    self.advert_in_backup(heard, master_interval, priority, interval)
+                }
+                State::Master { answered } => self.advert_in_master(answered, from, priority, interval),
+            },
+            Event::Expired(timer) => match (self.state, timer) {
+                (State::Backup { heard, .. }, Timer::MasterDown) => self.become_master(Cause::takeover(heard)),
+                (State::Master { .. }, Timer::Adver) => self.again(),
+                (State::Initialize, Timer::MasterDown | Timer::Adver)
+                | (State::Backup { .. }, Timer::Adver)
+                | (State::Master { .. }, Timer::MasterDown) => (self, Actions::NONE),
+            },
+            Event::Overdue => match self.state {
+                State::Master { .. } => self.become_backup(self.params.interval, Cause::Overdue),
+                State::Initialize | State::Backup { .. } => (self, Actions::NONE),
+            },
+        }
+    }
+
+    /// A level changed: does the router start, stop, or go on?
+    fn level(self, next: Self, cause: Cause) -> (Self, Actions) {
+        match (self.runs(), next.runs()) {
+            (false, true) if next.params.priority.is_owner() => next.become_master(cause),
+            (false, true) => next.become_backup(next.params.interval, cause),
+            (true, false) => next.stop(cause),
+            (true, true) | (false, false) => (next, Actions::NONE),
+        }
+    }
+
+    /// R34, R42: a release is sent only where there is a link to carry it.
+    fn stop(self, cause: Cause) -> (Self, Actions) {
+        let was_master = self.state.role() == Role::Master;
+        let actions = Actions {
+            advertise: (was_master && self.link.source().is_some()).then_some(Advertise::Release),
+            addresses: was_master.then_some(Addresses::Remove),
+            announce: false,
+            timer: Some(TimerOp::Cancel),
+            transition: Some(Transition { from: self.state.role(), to: Role::Initialize, cause }),
+        };
+        (Self { state: State::Initialize, ..self }, actions)
+    }
+
+    /// R28, R35: claim, install, announce, Adver_Timer.
+    fn become_master(self, cause: Cause) -> (Self, Actions) {
+        let actions = Actions {
+            advertise: Some(Advertise::Claim),
+            addresses: Some(Addresses::Install),
+            announce: true,
+            timer: Some(TimerOp::Set(Timer::Adver, self.params.interval.duration())),
+            transition: Some(Transition { from: self.state.role(), to: Role::Master, cause }),
+        };
+        (Self { state: State::Master { answered: false }, ..self }, actions)
+    }
+
+    /// R29, R45.
+    fn become_backup(self, master_interval: AdvertInterval, cause: Cause) -> (Self, Actions) {
+        let actions = Actions {
+            advertise: None,
+            addresses: Some(Addresses::Remove),
+            announce: false,
+            timer: Some(TimerOp::Set(Timer::MasterDown, self.params.master_down_interval(master_interval))),
+            transition: Some(Transition { from: self.state.role(), to: Role::Backup, cause }),
+        };
+        (Self { state: State::Backup { heard: Heard::Master, master_interval }, ..self }, actions)
+    }
+
+    /// R43, R44: advertise and restart Adver_Timer.
+    fn again(self) -> (Self, Actions) {
+        let actions = Actions {
+            advertise: Some(Advertise::Claim),
+            timer: Some(TimerOp::Set(Timer::Adver, self.params.interval.duration())),
+            ..Actions::NONE
+        };
+        (Self { state: State::Master { answered: false }, ..self }, actions)
+    }
+
+    fn params(self, params: Params) -> (Self, Actions) {
+        if params == self.params {
+            return (self, Actions::NONE);
+        }
+        let next = Self { params, ..self };
+        match self.state {
+            State::Initialize => (next, Actions::NONE),
+            State::Backup { .. } if params.priority.is_owner() && !self.params.priority.is_owner() => {
+                next.become_master(Cause::OwnerPreempt)
+            }
+            State::Backup { heard, master_interval } => {
+                // What was learnt from a Master stays; our own interval stands in only where nothing was.
+                let learnt = master_interval != self.params.interval && params.version() == Version::V3;
+                let master_interval = if learnt { master_interval } else { params.interval };
+                let span = match heard {
+                    Heard::Release => params.skew_time(master_interval),
+                    Heard::Master | Heard::Weaker => params.master_down_interval(master_interval),
+                };
+                let timer = Some(TimerOp::Amend(Timer::MasterDown, span));
+                (Self { state: State::Backup { heard, master_interval }, ..next }, Actions { timer, ..Actions::NONE })
+            }
+            State::Master { .. } => {
+                let timer = (params.interval != self.params.interval)
+                    .then(|| TimerOp::Amend(Timer::Adver, params.interval.duration()));
+                (next, Actions { timer, ..Actions::NONE })
+            }
+        }
+    }
+
+    /// R36, R37, R38 and, for VRRPv3, R81 and R99.
+    fn advert_in_backup(
+        self,
+        heard: Heard,
+        master_interval: AdvertInterval,
+        priority: Option<Priority>,
+        interval: AdvertInterval,
+    ) -> (Self, Actions) {
+        match priority {
+            None => {
+                let span = self.params.skew_time(master_interval);
+                self.follow(Heard::Release, master_interval, span)
+            }
+            Some(priority) if !self.params.preempt || priority >= self.params.priority => {
+                let learnt = self.master_interval(interval);
+                self.follow(Heard::Master, learnt, self.params.master_down_interval(learnt))
+            }
+            Some(_) => {
+                let heard = match heard {
+                    Heard::Release => Heard::Release,
+                    Heard::Master | Heard::Weaker => Heard::Weaker,
+                };
+                (Self { state: State::Backup { heard, master_interval }, ..self }, Actions::NONE)
+            }
+        }
+    }
+
+    fn follow(self, heard: Heard, master_interval: AdvertInterval, span: Duration) -> (Self, Actions) {
+        let timer = Some(TimerOp::Set(Timer::MasterDown, span));
+        (Self { state: State::Backup { heard, master_interval }, ..self }, Actions { timer, ..Actions::NONE })
+    }
+
+    /// R44, R45, R46 and, for both versions, R113: a losing advert is answered, once an interval.
+    fn advert_in_master(
+        self,
+        answered: bool,
+        from: IpAddr,
+        priority: Option<Priority>,
+        interval: AdvertInterval,
+    ) -> (Self, Actions) {
+        let Some(priority) = priority else { return self.again() };
+        let ours = self.params.priority;
+        let stronger_address = self.link.source().is_none_or(|source| from > source);
+        if priority > ours || (priority == ours && stronger_address) {
+            return self.become_backup(self.master_interval(interval), Cause::HigherPriority { from, priority });
+        }
+        let next = Self { state: State::Master { answered: true }, ..self };
+        if answered {
+            return (next, Actions::NONE);
+        }
+        // The other router yields on our answer; clients may have learnt its MAC address meanwhile.
+        (next, Actions { advertise: Some(Advertise::Claim), announce: true, ..Actions::NONE })
+    }
+
+    /// VRRPv3 learns the Master's interval; VRRPv2 requires it to equal ours, so there is nothing to learn (R49).
+    fn master_interval(&self, heard: AdvertInterval) -> AdvertInterval {
+        match self.params.version() {
+            Version::V2 => self.params.interval,
+            Version::V3 => heard,
+        }
+    }
+}
+
+fn link_cause(before: Link, after: Link) -> Cause {
+    match (before, after) {
+        (_, Link::Down) => Cause::InterfaceDown,
+        (_, Link::NoAddress) => Cause::NoPrimaryAddress,
+        (Link::Down, Link::Up(_)) => Cause::InterfaceUp,
+        (Link::NoAddress | Link::Up(_), Link::Up(_)) => Cause::PrimaryAddress,
+    }
+}
+
+const fn nanos(interval: AdvertInterval) -> u64 {
+    match interval {
+        AdvertInterval::Seconds(s) => s.get() as u64 * 1_000_000_000,
+        AdvertInterval::Centiseconds(cs) => cs.get() as u64 * 10_000_000,
+    }
+}
+
+const fn skew_time(priority: Priority, master_interval: AdvertInterval) -> Duration {
+    Duration::from_nanos(nanos_of_skew(priority, master_interval))
+}
+
+/// At most 255/256 of 40.95 s, or of 1 s: far below what 64 bits hold.
+const fn nanos_of_skew(priority: Priority, master_interval: AdvertInterval) -> u64 {
+    let steps = 256 - priority.get() as u64;
+    match master_interval {
+        AdvertInterval::Seconds(_) => steps * 3_906_250,
+        AdvertInterval::Centiseconds(_) => (steps * nanos(master_interval)).div_ceil(256),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,112 @@
+//! Why a router changed its state: RFC 8347's event identities, and RFC 6527's reasons of a new Master.
+
+use core::fmt;
+use core::net::IpAddr;
+
+use super::Heard;
+use crate::types::Priority;
+
+/// Why a state was left.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Cause {
+    /// The operator started the router.
+    Startup,
+    /// The operator stopped it.
+    Shutdown,
+    /// The interface came up.
+    InterfaceUp,
+    /// The interface went down.
+    InterfaceDown,
+    /// The interface has an address to send from again.
+    PrimaryAddress,
+    /// The interface lost the last one.
+    NoPrimaryAddress,
+    /// Something tracked failed.
+    Fault,
+    /// Nothing tracked fails any more.
+    Recovered,
+    /// A Master yields to a stronger one.
+    HigherPriority {
+        /// The stronger router.
+        from: IpAddr,
+        /// Its priority.
+        priority: Priority,
+    },
+    /// The Master fell silent.
+    MasterTimeout,
+    /// The Master stopped and said so.
+    Released,
+    /// The Master is weaker, and preemption is on.
+    LowerPriorityMaster,
+    /// The router became the address owner while it backed up.
+    OwnerPreempt,
+    /// This Master was held up so long that another must have taken over.
+    Overdue,
+}
+
+impl Cause {
+    /// Why a Backup takes over, from what it heard last.
+    pub(super) const fn takeover(heard: Heard) -> Self {
+        match heard {
+            Heard::Master => Self::MasterTimeout,
+            Heard::Release => Self::Released,
+            Heard::Weaker => Self::LowerPriorityMaster,
+        }
+    }
+
+    /// RFC 6527's vrrpv3StatisticsNewMasterReason, were this the cause of becoming Master.
+    pub const fn new_master_reason(self) -> NewMasterReason {
+        match self {
+            Self::Startup
+            | Self::InterfaceUp
+            | Self::PrimaryAddress
+            | Self::Recovered
+            | Self::Released
+            | Self::OwnerPreempt => NewMasterReason::Priority,
+            Self::LowerPriorityMaster => NewMasterReason::Preempted,
+            Self::MasterTimeout => NewMasterReason::MasterNoResponse,
+            Self::Shutdown
+            | Self::InterfaceDown
+            | Self::NoPrimaryAddress
+            | Self::Fault
+            | Self::HigherPriority { .. }
+            | Self::Overdue => NewMasterReason::NotMaster,
+        }
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Startup => f.write_str("started"),
+            Self::Shutdown => f.write_str("stopped"),
+            Self::InterfaceUp => f.write_str("the interface is up"),
+            Self::InterfaceDown => f.write_str("the interface is down"),
+            Self::PrimaryAddress => f.write_str("the interface has an address to send from"),
+            Self::NoPrimaryAddress => f.write_str("the interface has no address to send from"),
+            Self::Fault => f.write_str("something it depends on failed"),
+            Self::Recovered => f.write_str("what it depends on works again"),
+            Self::HigherPriority { from, priority } => {
+                write!(f, "{from} advertised the stronger claim, priority {priority}")
+            }
+            Self::MasterTimeout => f.write_str("no advertisement from a master"),
+            Self::Released => f.write_str("the master stepped down"),
+            Self::LowerPriorityMaster => f.write_str("the master has a lower priority"),
+            Self::OwnerPreempt => f.write_str("this router owns the addresses"),
+            Self::Overdue => f.write_str("this host was held up for so long that another router must have taken over"),
+        }
+    }
+}
+
+/// RFC 6527's reasons why there is a new Master.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum NewMasterReason {
+    /// notMaster(0).
+    NotMaster,
+    /// priority(1): nobody else, or nobody stronger.
+    Priority,
+    /// preempted(2): a weaker Master was replaced.
+    Preempted,
+    /// masterNoResponse(3).
+    MasterNoResponse,
+}

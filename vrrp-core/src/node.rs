@@ -1,0 +1,558 @@
+//! All virtual routers of a host as one value: demultiplexing, deadlines, order of effects.
+//!
+//! Every decision of a daemon that is not I/O is made here, so that a simulator and the daemon run the same code. Knows
+//! interfaces and routers by number only; the caller maps them to names, sockets and threads.
+//!
+//! # The rule of order
+//!
+//! Feed every input that is waiting, each with the time at which it happened, before [`Node::expire`]. A process that was
+//! held up finds adverts in its sockets and deadlines in the past; taking the deadlines first would elect a second Master
+//! for nothing.
+
+use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+use core::fmt;
+use core::net::{IpAddr, Ipv4Addr};
+
+use crate::announce::Schedule;
+use crate::counters::{Counters, Scope};
+use crate::fsm::{Actions, Addresses, Advertise, Event, Link, Params, Role, Transition};
+use crate::router::{EmitError, RouterConfig, VirtualRouter};
+use crate::rx::{Notices, Received, Rejected};
+use crate::timed::{Instant, Timed};
+use crate::types::Vrid;
+
+mod deadlines;
+
+use deadlines::Deadlines;
+
+/// An interface, numbered by the caller. Not the kernel's index, which changes when an interface is made anew.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct InterfaceId(pub u32);
+
+/// A virtual router of a [`Node`]: its place in the order of [`Node::add`], from 0.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct RouterId(usize);
+
+impl RouterId {
+    /// The place, from 0: an index for the caller's own tables.
+    pub const fn index(self) -> usize {
+        self.0
+    }
+}
+
+/// A virtual router and where it lives.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RouterSetup {
+    /// Its interface.
+    pub interface: InterfaceId,
+    /// Adverts come from this address instead of the interface's primary one.
+    pub source: Option<Ipv4Addr>,
+    /// Its configuration.
+    pub config: RouterConfig<Box<[Ipv4Addr]>>,
+}
+
+bitflags::bitflags! {
+    /// What keeps a router from serving. Any of them is FAULT.
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+    pub struct Faults: u8 {
+        /// The kernel refused to install its addresses.
+        const INSTALL = 1;
+    }
+}
+
+/// Which routers an input is for.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Which {
+    /// All of the node.
+    All,
+    /// One.
+    One(RouterId),
+}
+
+/// What happened.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Input<'a> {
+    /// The operator starts or stops routers.
+    Enabled {
+        /// Which.
+        which: Which,
+        /// Start or stop.
+        enabled: bool,
+    },
+    /// State of an interface.
+    Link {
+        /// Which.
+        interface: InterfaceId,
+        /// Its state; the address is its primary one.
+        link: Link,
+    },
+    /// Parameters of a router.
+    Params {
+        /// Which.
+        router: RouterId,
+        /// All of them.
+        params: Params,
+    },
+    /// The addresses are on the interface: the answer to [`Output::Addresses`] with [`Addresses::Install`].
+    Installed {
+        /// Which router's.
+        router: RouterId,
+        /// The epoch of the output that is answered; an older one is ignored.
+        epoch: u64,
+    },
+    /// Something that a router needs fails, or works again.
+    Fault {
+        /// Which router.
+        router: RouterId,
+        /// What.
+        fault: Faults,
+        /// Fails, or works.
+        present: bool,
+    },
+    /// A datagram arrived.
+    Datagram {
+        /// Where.
+        interface: InterfaceId,
+        /// The whole IPv4 datagram, header included.
+        octets: &'a [u8],
+    },
+}
+
+/// What to do, in this order.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Output {
+    /// Send the message that [`Node::message`] writes.
+    Advertise {
+        /// Whose.
+        router: RouterId,
+        /// Which.
+        advertise: Advertise,
+    },
+    /// Install or remove a router's addresses. A level: a newer one replaces an older one that was not yet carried out.
+    Addresses {
+        /// Whose.
+        router: RouterId,
+        /// What is wanted from now on.
+        wanted: Addresses,
+        /// To be repeated in [`Input::Installed`]; grows.
+        epoch: u64,
+    },
+    /// Send one gratuitous ARP for each address of a router.
+    Announce {
+        /// Whose.
+        router: RouterId,
+    },
+    /// A router changed its state.
+    Transition {
+        /// Which.
+        router: RouterId,
+        /// How and why.
+        transition: Transition,
+    },
+    /// An advertisement was dropped. Log it at a bounded rate.
+    Rejected {
+        /// Where it arrived.
+        interface: InterfaceId,
+        /// The router it was for, where there is one.
+        router: Option<RouterId>,
+        /// From whom, and why.
+        rejected: Rejected,
+    },
+    /// An accepted advertisement says something about its sender's configuration. Log it at a bounded rate.
+    Noticed {
+        /// The router it was for.
+        router: RouterId,
+        /// Its sender.
+        source: Ipv4Addr,
+        /// What.
+        notices: Notices,
+    },
+}
+
+/// A message for the wire.
+#[derive(PartialEq, Eq, Debug)]
+pub struct Message<'b> {
+    /// Where to send it.
+    pub interface: InterfaceId,
+    /// Source address of the datagram.
+    pub source: Ipv4Addr,
+    /// Destination address: the multicast group.
+    pub destination: Ipv4Addr,
+    /// The VRRP message, without IP header.
+    pub octets: &'b [u8],
+}
+
+/// All virtual routers of a host.
+///
+/// ```
+/// use core::time::Duration;
+/// use vrrp_core::fsm::{Link, Params, Role};
+/// use vrrp_core::node::{Input, InterfaceId, Node, Output, RouterSetup, Which};
+/// use vrrp_core::router::RouterConfig;
+/// use vrrp_core::wire::advert::ChecksumForm;
+/// use vrrp_core::{AddressList, AdvertInterval, Priority, Vrid};
+///
+/// let eth0 = InterfaceId(0);
+/// let mut node: Node<Duration> = Node::new([224, 0, 0, 18].into());
+/// let router = node.add(RouterSetup {
+///     interface: eth0,
+///     source: None,
+///     config: RouterConfig {
+///         vrid: Vrid::new(50).expect("not 0"),
+///         params: Params {
+///             priority: Priority::new(150).expect("not 0"),
+///             interval: AdvertInterval::from_secs(1).expect("not 0"),
+///             preempt: true,
+///         },
+///         addresses: AddressList::new(Box::from([[10, 0, 0, 3].into()]))?,
+///         password: None,
+///         checksum: ChecksumForm::Message,
+///     },
+/// })?;
+/// let mut out = Vec::new();
+/// let start = Duration::ZERO;
+/// node.handle(start, Input::Link { interface: eth0, link: Link::Up([10, 0, 0, 1].into()) }, &mut out);
+/// node.handle(start, Input::Enabled { which: Which::All, enabled: true }, &mut out);
+/// let takeover = node.next_deadline().expect("Master_Down_Timer runs");
+/// out.clear();
+/// node.expire(takeover, &mut out);
+/// assert_eq!(node.router(router).map(|r| r.machine().state.role()), Some(Role::Master));
+/// assert!(matches!(out[..], [Output::Advertise { .. }, Output::Addresses { .. }, Output::Transition { .. }]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Node<I> {
+    group: Ipv4Addr,
+    entries: Vec<Entry<I>>,
+    by_vrid: BTreeMap<(InterfaceId, u8), RouterId>,
+    deadlines: Deadlines<I>,
+    counters: Counters,
+}
+
+#[derive(Debug)]
+struct Entry<I> {
+    interface: InterfaceId,
+    source: Option<Ipv4Addr>,
+    router: Timed<I, Box<[Ipv4Addr]>>,
+    faults: Faults,
+    /// Counts the changes of what is wanted of the addresses.
+    epoch: u64,
+    serving: Serving,
+    announcements: Option<(I, Schedule)>,
+}
+
+/// The addresses, from the node's point of view.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Serving {
+    No,
+    /// Installation was asked for and not yet acknowledged.
+    Asked,
+    Yes,
+}
+
+impl<I: Instant> Node<I> {
+    /// Without routers; `group` is where adverts are sent (224.0.0.18 by R3).
+    pub fn new(group: Ipv4Addr) -> Self {
+        Self {
+            group,
+            entries: Vec::new(),
+            by_vrid: BTreeMap::new(),
+            deadlines: Deadlines::default(),
+            counters: Counters::default(),
+        }
+    }
+
+    /// Adds a router: disabled, its link down.
+    pub fn add(&mut self, setup: RouterSetup) -> Result<RouterId, DuplicateVrid> {
+        let RouterSetup { interface, source, config } = setup;
+        let id = RouterId(self.entries.len());
+        let vrid = config.vrid;
+        if let Some(&first) = self.by_vrid.get(&(interface, vrid.get())) {
+            return Err(DuplicateVrid { first, vrid });
+        }
+        self.by_vrid.insert((interface, vrid.get()), id);
+        self.entries.push(Entry {
+            interface,
+            source,
+            router: Timed::new(VirtualRouter::new(config)),
+            faults: Faults::empty(),
+            epoch: 0,
+            serving: Serving::No,
+            announcements: None,
+        });
+        self.deadlines.grow();
+        Ok(id)
+    }
+
+    /// Feeds an input that happened at `at`, which may be earlier than now. Effects are appended to `out`.
+    pub fn handle(&mut self, at: I, input: Input<'_>, out: &mut Vec<Output>) {
+        match input {
+            Input::Enabled { which, enabled } => {
+                for id in self.ids(which) {
+                    self.event(at, id, Event::Enabled(enabled), out);
+                }
+            }
+            Input::Link { interface, link } => {
+                for id in self.ids(Which::All) {
+                    if let Some(entry) = self.entries.get(id.0).filter(|entry| entry.interface == interface) {
+                        let link = entry.effective_link(link);
+                        self.event(at, id, Event::Link(link), out);
+                    }
+                }
+            }
+            Input::Params { router, params } => self.event(at, router, Event::Params(params), out),
+            Input::Installed { router, epoch } => self.installed(at, router, epoch, out),
+            Input::Fault { router, fault, present } => {
+                if let Some(entry) = self.entries.get_mut(router.0) {
+                    entry.faults.set(fault, present);
+                    let healthy = entry.faults.is_empty();
+                    self.event(at, router, Event::Healthy(healthy), out);
+                }
+            }
+            Input::Datagram { interface, octets } => self.datagram(at, interface, octets, out),
+        }
+    }
+
+    /// The earliest deadline, `None` when there is nothing to wait for.
+    pub fn next_deadline(&self) -> Option<I> {
+        self.deadlines.first().map(|(deadline, _)| deadline)
+    }
+
+    /// Fires every deadline that is due at `now`. Feed what is waiting first, see the rule of order above.
+    pub fn expire(&mut self, now: I, out: &mut Vec<Output>) {
+        // Each firing moves its router's deadline past `now`, protocol and announcement once each.
+        while let Some((deadline, slot)) = self.deadlines.first() {
+            if deadline > now {
+                return;
+            }
+            let id = RouterId(slot);
+            let Some(entry) = self.entries.get_mut(slot) else { return };
+            if entry.router.deadline().is_some_and(|deadline| deadline <= now) {
+                let actions = entry.router.expire(now);
+                self.perform(now, id, actions, out);
+            } else {
+                entry.announce_if_due(now, id, out);
+            }
+            self.reschedule(id);
+        }
+    }
+
+    /// Writes the message of an [`Output::Advertise`] into the front of `buffer`; 1036 octets always suffice.
+    pub fn message<'b>(
+        &self,
+        router: RouterId,
+        advertise: Advertise,
+        buffer: &'b mut [u8],
+    ) -> Result<Message<'b>, EmitError> {
+        let entry = self.entries.get(router.0).ok_or(EmitError::NoSource)?;
+        let Some(IpAddr::V4(source)) = entry.router.router().machine().link.source() else {
+            return Err(EmitError::NoSource);
+        };
+        let octets = entry.router.router().emit(advertise, self.group, buffer)?;
+        Ok(Message { interface: entry.interface, source, destination: self.group, octets })
+    }
+
+    /// A router's state, addresses and counters.
+    pub fn router(&self, router: RouterId) -> Option<&VirtualRouter<Box<[Ipv4Addr]>>> {
+        self.entries.get(router.0).map(|entry| entry.router.router())
+    }
+
+    /// What keeps a router from serving, besides its link.
+    pub fn faults(&self, router: RouterId) -> Faults {
+        self.entries.get(router.0).map_or(Faults::empty(), |entry| entry.faults)
+    }
+
+    /// All routers, in the order in which they were added.
+    pub fn routers(&self) -> impl ExactSizeIterator<Item = RouterId> + use<I> {
+        (0..self.entries.len()).map(RouterId)
+    }
+
+    /// What was counted that belongs to no router.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    fn ids(&self, which: Which) -> core::iter::Map<core::ops::Range<usize>, fn(usize) -> RouterId> {
+        let range = match which {
+            Which::All => 0..self.entries.len(),
+            Which::One(RouterId(slot)) => slot..slot.saturating_add(1).min(self.entries.len()),
+        };
+        range.map(RouterId)
+    }
+
+    fn event(&mut self, at: I, id: RouterId, event: Event, out: &mut Vec<Output>) {
+        if let Some(entry) = self.entries.get_mut(id.0) {
+            let actions = entry.router.handle(at, event);
+            self.perform(at, id, actions, out);
+            self.reschedule(id);
+        }
+    }
+
+    fn datagram(&mut self, at: I, interface: InterfaceId, octets: &[u8], out: &mut Vec<Output>) {
+        let outcome = Received::check(octets, self.group).and_then(|received| {
+            let vrid = received.advert.vrid_octet();
+            let unknown = || received.rejected(crate::rx::Discard::UnknownVrid(vrid));
+            let id = *self.by_vrid.get(&(interface, vrid)).ok_or_else(unknown)?;
+            let entry = self.entries.get_mut(id.0).ok_or_else(unknown)?;
+            let accepted = entry.router.receive(at, &received);
+            accepted.map(|accepted| (id, received.source, accepted)).map_err(|reason| received.rejected(reason))
+        });
+        match outcome {
+            Ok((id, source, (actions, notices))) => {
+                if !notices.is_empty() {
+                    out.push(Output::Noticed { router: id, source, notices });
+                }
+                self.perform(at, id, actions, out);
+                self.reschedule(id);
+            }
+            Err(rejected) => self.reject(interface, rejected, out),
+        }
+    }
+
+    fn reject(&mut self, interface: InterfaceId, rejected: Rejected, out: &mut Vec<Output>) {
+        let router = rejected.vrid.and_then(|vrid| self.by_vrid.get(&(interface, vrid)).copied());
+        let counter = rejected.reason.counter();
+        match (counter.scope(), router.and_then(|id| self.entries.get_mut(id.0))) {
+            (Scope::Router, Some(entry)) if !rejected.reason.is_routers() => entry.router.router_mut().count(counter),
+            (Scope::Router, Some(_)) => {}
+            (Scope::Router, None) | (Scope::Global, _) => self.counters.add(counter),
+        }
+        out.push(Output::Rejected { interface, router, rejected });
+    }
+
+    fn perform(&mut self, at: I, id: RouterId, actions: Actions, out: &mut Vec<Output>) {
+        let Some(entry) = self.entries.get_mut(id.0) else { return };
+        let Actions { advertise, addresses, announce, timer: _, transition } = actions;
+        if let Some(advertise) = advertise {
+            out.push(Output::Advertise { router: id, advertise });
+        }
+        match addresses {
+            Some(wanted) => {
+                entry.epoch = entry.epoch.saturating_add(1);
+                entry.announcements = None;
+                entry.serving = match wanted {
+                    Addresses::Install => Serving::Asked,
+                    Addresses::Remove => Serving::No,
+                };
+                out.push(Output::Addresses { router: id, wanted, epoch: entry.epoch });
+            }
+            None if announce && entry.serving == Serving::Yes => {
+                entry.announcements = Some((at, Schedule::START));
+                entry.announce_if_due(at, id, out);
+            }
+            None => {}
+        }
+        if let Some(transition) = transition {
+            out.push(Output::Transition { router: id, transition });
+        }
+    }
+
+    fn installed(&mut self, at: I, id: RouterId, epoch: u64, out: &mut Vec<Output>) {
+        let Some(entry) = self.entries.get_mut(id.0) else { return };
+        if entry.serving == Serving::Asked && entry.epoch == epoch {
+            entry.serving = Serving::Yes;
+            entry.announcements = Some((at, Schedule::START));
+            entry.announce_if_due(at, id, out);
+            self.reschedule(id);
+        }
+    }
+
+    fn reschedule(&mut self, id: RouterId) {
+        let deadline = self.entries.get(id.0).and_then(Entry::deadline);
+        self.deadlines.set(id.0, deadline);
+    }
+}
+
+impl<I: Instant> Entry<I> {
+    /// A configured source needs no address on the interface, only the link.
+    fn effective_link(&self, link: Link) -> Link {
+        match (link, self.source) {
+            (Link::Up(_) | Link::NoAddress, Some(source)) => Link::Up(source.into()),
+            (link, _) => link,
+        }
+    }
+
+    fn deadline(&self) -> Option<I> {
+        let announcement = self.announcement_due();
+        match (self.router.deadline(), announcement) {
+            (Some(election), Some(announcement)) => Some(election.min(announcement)),
+            (election, announcement) => election.or(announcement),
+        }
+    }
+
+    fn announcement_due(&self) -> Option<I> {
+        let (start, schedule) = self.announcements?;
+        schedule.due().map(|offset| start + offset)
+    }
+
+    /// One round, however many are overdue.
+    fn announce_if_due(&mut self, now: I, id: RouterId, out: &mut Vec<Output>) {
+        if self.announcement_due().is_none_or(|due| due > now) {
+            return;
+        }
+        out.push(Output::Announce { router: id });
+        while self.announcement_due().is_some_and(|due| due <= now) {
+            if let Some((_, schedule)) = &mut self.announcements {
+                *schedule = schedule.next();
+            }
+        }
+    }
+}
+
+/// Two routers with one identifier on one interface.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct DuplicateVrid {
+    /// The router that has it.
+    pub first: RouterId,
+    /// The identifier.
+    pub vrid: Vrid,
+}
+
+impl fmt::Display for DuplicateVrid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "virtual router identifier {} is in use on this interface already", self.vrid)
+    }
+}
+
+impl core::error::Error for DuplicateVrid {}
+
+/// What an operator calls the state: Initialize of an enabled router is FAULT.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Condition {
+    /// Stopped.
+    Stopped,
+    /// Wants to run and cannot.
+    Fault,
+    /// Backup.
+    Backup,
+    /// Master.
+    Master,
+}
+
+impl Condition {
+    /// The condition of a router.
+    pub fn of<A: AsRef<[Ipv4Addr]>>(router: &VirtualRouter<A>) -> Self {
+        match (router.machine().state.role(), router.machine().enabled) {
+            (Role::Initialize, false) => Self::Stopped,
+            (Role::Initialize, true) => Self::Fault,
+            (Role::Backup, _) => Self::Backup,
+            (Role::Master, _) => Self::Master,
+        }
+    }
+}
+
+impl fmt::Display for Condition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Stopped => "STOP",
+            Self::Fault => "FAULT",
+            Self::Backup => "BACKUP",
+            Self::Master => "MASTER",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,250 @@
+//! The receive path (RFC 3768 section 7.1): one ladder of checks, one reason for each way down.
+//!
+//! The order, top to bottom; the first rung that breaks is the reason:
+//!
+//! | rung | reason | requirement |
+//! |---|---|---|
+//! | a whole IPv4 datagram of protocol 112 | [`Discard::Ip`], [`Discard::Protocol`] | R7, R50 |
+//! | sent to the group | [`Discard::Destination`] | R3 |
+//! | TTL 255 | [`Discard::Ttl`] | R6 |
+//! | eight octets, a known version, type 1, exact length | [`Discard::Parse`] | R9, R10, R47 |
+//! | checksum | [`Discard::Checksum`] | R20 |
+//! | virtual router configured on the interface | [`Discard::UnknownVrid`] | R47 |
+//! | its version | [`Discard::Version`] | R9 |
+//! | not our own packet | [`Discard::OwnSource`] | |
+//! | we are not the owner (VRRPv2) | [`Discard::Owner`] | R47 |
+//! | authentication type, then password (VRRPv2) | [`Discard::UnknownAuthType`], [`Discard::AuthType`], [`Discard::Password`] | R16, R62 |
+//! | interval not 0 and, in VRRPv2, ours | [`Discard::Interval`] | R49, R117 |
+//!
+//! What is worth telling but no reason to drop is a [`Notices`] flag: dropping a peer's adverts because its list of
+//! addresses differs would make two Masters out of a configuration that is being changed on one host after the other.
+//!
+//! Knows no socket: octets and the interface they came from are the caller's.
+
+use core::fmt;
+use core::net::Ipv4Addr;
+
+use crate::counters::Counter;
+use crate::types::{AdvertInterval, Version};
+use crate::wire::advert::{Advert, ChecksumForm, ChecksumMismatch, ParseError};
+use crate::wire::ipv4::{Ipv4Error, Ipv4Packet, PROTOCOL_VRRP};
+
+/// TTL of every advertisement (R5).
+pub const TTL: u8 = 255;
+
+/// An advertisement that passed the rungs that need no configuration.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Received<'a> {
+    /// Source of the datagram.
+    pub source: Ipv4Addr,
+    /// The message.
+    pub advert: Advert<'a>,
+    /// The form of its checksum.
+    pub checksum: ChecksumForm,
+}
+
+impl<'a> Received<'a> {
+    /// Climbs the ladder down to the checksum. `octets` is a whole IPv4 datagram, header included; link-layer padding behind
+    /// it is ignored. `group` is the multicast group that the interface listens to.
+    pub fn check(octets: &'a [u8], group: Ipv4Addr) -> Result<Self, Rejected> {
+        let packet = Ipv4Packet::parse(octets).map_err(|error| Rejected::anonymous(Discard::Ip(error)))?;
+        let rejected =
+            |reason| Rejected { source: Some(packet.source()), vrid: packet.payload().get(1).copied(), reason };
+        if packet.protocol() != PROTOCOL_VRRP {
+            return Err(rejected(Discard::Protocol(packet.protocol())));
+        }
+        if packet.destination() != group {
+            return Err(rejected(Discard::Destination(packet.destination())));
+        }
+        if packet.ttl() != TTL {
+            return Err(rejected(Discard::Ttl(packet.ttl())));
+        }
+        let advert = Advert::parse(packet.payload()).map_err(|error| rejected(Discard::Parse(error)))?;
+        let checksum = advert
+            .verify(packet.source(), packet.destination())
+            .map_err(|mismatch| rejected(Discard::Checksum(mismatch)))?;
+        Ok(Self { source: packet.source(), advert, checksum })
+    }
+
+    /// Why this advertisement was dropped further down, with whom to blame.
+    pub fn rejected(&self, reason: Discard) -> Rejected {
+        Rejected { source: Some(self.source), vrid: Some(self.advert.vrid_octet()), reason }
+    }
+}
+
+/// A dropped datagram: the reason, and what could be read of its sender.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Rejected {
+    /// Source address, where there was an IPv4 header.
+    pub source: Option<Ipv4Addr>,
+    /// The octet where the virtual router identifier stands, where the message is that long.
+    pub vrid: Option<u8>,
+    /// Why.
+    pub reason: Discard,
+}
+
+impl Rejected {
+    const fn anonymous(reason: Discard) -> Self {
+        Self { source: None, vrid: None, reason }
+    }
+}
+
+/// Every reason to drop an advertisement.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Discard {
+    /// Not a whole IPv4 datagram.
+    Ip(Ipv4Error),
+    /// Another protocol than 112.
+    Protocol(u8),
+    /// Not sent to the group; unicast is for listed peers only.
+    Destination(Ipv4Addr),
+    /// TTL below 255: the packet crossed a router.
+    Ttl(u8),
+    /// Not of the form of an advertisement.
+    Parse(ParseError),
+    /// Damaged.
+    Checksum(ChecksumMismatch),
+    /// No such virtual router on this interface.
+    UnknownVrid(u8),
+    /// The virtual router speaks the other version.
+    Version {
+        /// Ours.
+        ours: Version,
+        /// The sender's.
+        theirs: Version,
+    },
+    /// Sent from our own address: our packet came back, or another host has our address.
+    OwnSource,
+    /// We own the addresses: nobody else may advertise them (VRRPv2).
+    Owner,
+    /// An authentication type that no RFC defines.
+    UnknownAuthType(u8),
+    /// Another authentication type than ours.
+    AuthType {
+        /// Ours, see [`crate::wire::advert::auth_type`].
+        ours: u8,
+        /// The sender's.
+        theirs: u8,
+    },
+    /// Another password than ours.
+    Password,
+    /// Another interval than ours (VRRPv2), or 0.
+    Interval {
+        /// Ours.
+        ours: AdvertInterval,
+        /// The sender's; `None` is 0.
+        theirs: Option<AdvertInterval>,
+    },
+}
+
+impl Discard {
+    /// What it counts as. Exhaustive: a new reason does not compile until it is counted.
+    pub const fn counter(&self) -> Counter {
+        match self {
+            Self::Ip(_) | Self::Protocol(_) | Self::Destination(_) => Counter::IpErrors,
+            Self::Ttl(_) => Counter::TtlErrors,
+            Self::Parse(ParseError::Version(_)) | Self::Version { .. } => Counter::VersionErrors,
+            Self::Parse(ParseError::Type(_)) => Counter::InvalidTypeReceived,
+            Self::Parse(ParseError::Length { .. }) => Counter::LengthErrors,
+            Self::Checksum(_) => Counter::ChecksumErrors,
+            Self::UnknownVrid(_) => Counter::VridErrors,
+            Self::OwnSource => Counter::OwnSource,
+            Self::Owner => Counter::OwnerConflicts,
+            Self::UnknownAuthType(_) => Counter::InvalidAuthType,
+            Self::AuthType { .. } => Counter::AuthTypeMismatch,
+            Self::Password => Counter::AuthFailures,
+            Self::Interval { .. } => Counter::IntervalErrors,
+        }
+    }
+
+    /// Whether [`VirtualRouter::receive`](crate::router::VirtualRouter::receive) gives this reason, and has counted it.
+    pub const fn is_routers(&self) -> bool {
+        match self {
+            Self::Ip(_)
+            | Self::Protocol(_)
+            | Self::Destination(_)
+            | Self::Ttl(_)
+            | Self::Parse(_)
+            | Self::Checksum(_)
+            | Self::UnknownVrid(_) => false,
+            Self::Version { .. }
+            | Self::OwnSource
+            | Self::Owner
+            | Self::UnknownAuthType(_)
+            | Self::AuthType { .. }
+            | Self::Password
+            | Self::Interval { .. } => true,
+        }
+    }
+}
+
+impl fmt::Display for Discard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ip(error) => error.fmt(f),
+            Self::Protocol(protocol) => write!(f, "IP protocol is {protocol}, 112 expected"),
+            Self::Destination(address) => write!(f, "sent to {address}, not to the multicast group"),
+            Self::Ttl(ttl) => write!(f, "TTL is {ttl}, 255 expected: it crossed a router or is forged"),
+            Self::Parse(error) => error.fmt(f),
+            Self::Checksum(ChecksumMismatch { found, computed }) => {
+                write!(f, "checksum is {found:#06x}, {computed:#06x} expected")
+            }
+            Self::UnknownVrid(vrid) => write!(f, "virtual_router_id {vrid} is not configured on this interface"),
+            Self::Version { ours, theirs } => write!(f, "VRRP version is {theirs}, ours is {ours}"),
+            Self::OwnSource => f.write_str("it comes from our own address: a loop in the network, or a cloned host"),
+            Self::Owner => f.write_str("this host owns the addresses (priority 255), nobody else may advertise them"),
+            Self::UnknownAuthType(kind) => write!(f, "authentication type {kind} is unknown"),
+            Self::AuthType { ours, theirs } => {
+                write!(f, "authentication is {}, ours is {}", AuthName(*theirs), AuthName(*ours))
+            }
+            Self::Password => f.write_str("auth_pass differs from ours"),
+            Self::Interval { ours, theirs: Some(theirs) } => write!(f, "advert_int is {theirs}, ours is {ours}"),
+            Self::Interval { ours, theirs: None } => write!(f, "advert_int is 0, ours is {ours}"),
+        }
+    }
+}
+
+impl core::error::Error for Discard {}
+
+struct AuthName(u8);
+
+impl fmt::Display for AuthName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            0 => f.write_str("none"),
+            1 => f.write_str("PASS"),
+            2 => f.write_str("AH"),
+            other => write!(f, "type {other}"),
+        }
+    }
+}
+
+bitflags::bitflags! {
+    /// What an accepted advertisement says about its sender's configuration.
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+    pub struct Notices: u8 {
+        /// Its list of addresses differs from ours (R48, R85).
+        const ADDRESS_LIST = 1;
+        /// Its interval differs from ours (VRRPv3, R104).
+        const INTERVAL = 1 << 1;
+        /// Its checksum has the other of VRRPv3's two forms over IPv4 (R105).
+        const CHECKSUM_FORM = 1 << 2;
+        /// It lost against our claim: the sender serves the same addresses.
+        const LOSING = 1 << 3;
+        /// It claims to own the addresses, as we do (R116).
+        const SECOND_OWNER = 1 << 4;
+    }
+}
+
+impl Notices {
+    /// The counters that the flags move.
+    pub fn counters(self) -> impl Iterator<Item = Counter> {
+        self.iter().map(|flag| match flag {
+            Self::ADDRESS_LIST => Counter::AddressListErrors,
+            Self::INTERVAL => Counter::IntervalErrors,
+            Self::CHECKSUM_FORM => Counter::OtherChecksumForm,
+            Self::LOSING => Counter::LosingAdverts,
+            _ => Counter::OwnerConflicts,
+        })
+    }
+}

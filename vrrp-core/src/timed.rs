@@ -1,0 +1,132 @@
+//! Deadlines: turns the machine's relative timers into instants of the caller's clock.
+//!
+//! Generic in the instant: std's `Instant` in a daemon, a number in a simulator. Timers are anchored at the time of the
+//! event that set them, never of its processing, so that adverts do not drift. Reads no clock.
+
+use core::net::Ipv4Addr;
+use core::ops::Add;
+use core::time::Duration;
+
+use crate::fsm::{Actions, Event, Params, Timer, TimerOp};
+use crate::router::VirtualRouter;
+use crate::rx::{Discard, Notices, Received};
+
+/// An instant: ordered, copied, and moved forward by a span.
+pub trait Instant: Copy + Ord + Add<Duration, Output = Self> {}
+
+impl<I: Copy + Ord + Add<Duration, Output = I>> Instant for I {}
+
+/// A [`VirtualRouter`] with its one deadline.
+///
+/// Feed every input that is waiting before [`Timed::expire`]: an advertisement that arrived while the process did not run
+/// must be heard before its absence is acted upon.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Timed<I, A> {
+    router: VirtualRouter<A>,
+    armed: Option<Armed<I>>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Armed<I> {
+    timer: Timer,
+    anchor: I,
+    deadline: I,
+}
+
+/// Periods beyond this are not counted one by one: the phase of a timer that late means nothing to anybody.
+const MISSED_PERIODS: u32 = 64;
+
+impl<I: Instant, A: AsRef<[Ipv4Addr]>> Timed<I, A> {
+    /// No timer runs.
+    pub fn new(router: VirtualRouter<A>) -> Self {
+        Self { router, armed: None }
+    }
+
+    /// The router.
+    pub fn router(&self) -> &VirtualRouter<A> {
+        &self.router
+    }
+
+    /// The router, to count what never reached it.
+    pub fn router_mut(&mut self) -> &mut VirtualRouter<A> {
+        &mut self.router
+    }
+
+    /// When [`Timed::expire`] is due.
+    pub fn deadline(&self) -> Option<I> {
+        self.armed.map(|armed| armed.deadline)
+    }
+
+    /// Feeds an event that happened at `at`, which may be earlier than now.
+    pub fn handle(&mut self, at: I, event: Event) -> Actions {
+        let actions = self.router.handle(event);
+        self.apply(at, actions.timer);
+        actions
+    }
+
+    /// Feeds an advertisement that arrived at `at`.
+    pub fn receive(&mut self, at: I, received: &Received<'_>) -> Result<(Actions, Notices), Discard> {
+        let (actions, notices) = self.router.receive(received)?;
+        self.apply(at, actions.timer);
+        Ok((actions, notices))
+    }
+
+    /// Fires the timer if it is due at `now`.
+    ///
+    /// Missed periods are skipped: one advert goes out, and the next is due at the first deadline + k × interval after `now`.
+    /// A Master as late as the shortest Master_Down_Interval must assume that it was replaced.
+    pub fn expire(&mut self, now: I) -> Actions {
+        let Some(Armed { timer, anchor, deadline }) = self.armed.filter(|armed| armed.deadline <= now) else {
+            return Actions::NONE;
+        };
+        self.armed = None;
+        let replaced = anchor + self.params().shortest_master_down_interval();
+        let event = match timer {
+            Timer::Adver if now >= replaced => Event::Overdue,
+            Timer::Adver | Timer::MasterDown => Event::Expired(timer),
+        };
+        let actions = self.router.handle(event);
+        let base = if event == Event::Overdue { now } else { deadline };
+        match actions.timer {
+            Some(TimerOp::Set(Timer::Adver, period)) => self.armed = Some(next_period(base, period, now)),
+            other => self.apply(base, other),
+        }
+        actions
+    }
+
+    fn params(&self) -> &Params {
+        &self.router.machine().params
+    }
+
+    fn apply(&mut self, at: I, op: Option<TimerOp>) {
+        match op {
+            None => {}
+            Some(TimerOp::Set(timer, span)) => {
+                self.armed = Some(Armed { timer, anchor: at, deadline: at + span });
+            }
+            Some(TimerOp::Amend(timer, span)) => {
+                let anchor = self.armed.map_or(at, |armed| armed.anchor);
+                self.armed = Some(Armed { timer, anchor, deadline: anchor + span });
+            }
+            Some(TimerOp::Cancel) => self.armed = None,
+        }
+    }
+}
+
+/// The first `base` + k × `period` after `now`, k ≥ 1.
+fn next_period<I: Instant>(base: I, period: Duration, now: I) -> Armed<I> {
+    let mut deadline = base + period;
+    if deadline > now {
+        return Armed { timer: Timer::Adver, anchor: base, deadline };
+    }
+    if base + period.saturating_mul(MISSED_PERIODS) <= now {
+        return Armed { timer: Timer::Adver, anchor: now, deadline: now + period };
+    }
+    while deadline <= now {
+        deadline = deadline + period;
+    }
+    Armed { timer: Timer::Adver, anchor: now, deadline }
+}
+
+#[cfg(test)]
+mod tests;

@@ -13,8 +13,16 @@ pub mod links;
 pub mod monitor;
 pub mod namespace;
 pub mod packet;
+pub mod process;
 pub mod rtnl;
 pub mod socket;
+
+#[cfg(test)]
+mod testing;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 pub use error::Error;
 

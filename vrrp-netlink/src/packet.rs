@@ -1,1 +1,97 @@
-//! Placeholder.
+//! Packet sockets: whole Ethernet frames, sent by an interface's index or received from one interface.
+//!
+//! Knows frames as octets; not ARP, not neighbour discovery.
+//!
+//! ```no_run
+//! use vrrp_netlink::packet::PacketSocket;
+//!
+//! # fn main() -> vrrp_netlink::Result<()> {
+//! let mut frame = [0; 60];
+//! frame[..6].fill(0xff);
+//! frame[12..14].copy_from_slice(&[0x08, 0x06]);
+//! PacketSocket::open()?.send(2, &frame)?;
+//! # Ok(())
+//! # }
+//! ```
+
+use std::io::{self, ErrorKind, Read};
+use std::os::fd::{AsFd, BorrowedFd};
+
+use socket2::{Domain, Protocol, Socket, Type};
+
+use crate::socket::permitted;
+use crate::sys;
+use crate::{Error, Result};
+
+/// Where an Ethernet header carries the protocol of its payload.
+const ETHERTYPE: usize = 12;
+
+/// A packet socket. It never blocks.
+#[derive(Debug)]
+pub struct PacketSocket {
+    socket: Socket,
+}
+
+impl PacketSocket {
+    /// A socket that sends only: the kernel queues nothing for it.
+    ///
+    /// Fails without `CAP_NET_RAW`.
+    pub fn open() -> Result<Self> {
+        let socket = Socket::new_raw(Domain::PACKET, Type::RAW.nonblocking().cloexec(), Some(Protocol::from(0)))
+            .map_err(|error| {
+                let denied = "open a packet socket without CAP_NET_RAW";
+                Error::new(permitted(&error, "open a packet socket", denied), error)
+            })?;
+        Ok(Self { socket })
+    }
+
+    /// A socket that also receives the frames of one `ethertype` that arrive by the interface `index`.
+    ///
+    /// Fails without `CAP_NET_RAW`, and when no such interface exists. Once after the interface went down,
+    /// [`receive`](Self::receive) fails with ENETDOWN; it delivers again when the interface is up.
+    pub fn listen(index: u32, ethertype: u16) -> Result<Self> {
+        let opened = Self::open()?;
+        sys::link_address(index, ethertype)
+            .and_then(|address| opened.socket.bind(&address))
+            .map_err(|error| fail("bind a packet socket", index, error))?;
+        Ok(opened)
+    }
+
+    /// Sends one whole frame, Ethernet header first, by the interface `index`, without blocking.
+    ///
+    /// A frame without a whole header (14 octets) is refused.
+    pub fn send(&self, index: u32, frame: &[u8]) -> Result<()> {
+        let sent = frame
+            .get(ETHERTYPE..)
+            .and_then(<[u8]>::first_chunk)
+            .ok_or_else(|| io::Error::new(ErrorKind::InvalidInput, "shorter than an Ethernet header"))
+            .and_then(|&ethertype| sys::link_address(index, u16::from_be_bytes(ethertype)))
+            .and_then(|to| self.socket.send_to_with_flags(frame, &to, libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL));
+        sent.map(drop).map_err(|error| fail("send a frame", index, error))
+    }
+
+    /// Receives one frame into `buffer` and returns its length there, cut to the buffer's; `None` when none has arrived.
+    pub fn receive(&self, buffer: &mut [u8]) -> Result<Option<usize>> {
+        loop {
+            match (&self.socket).read(buffer) {
+                Ok(len) => return Ok(Some(len)),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(None),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(Error::new("receive a frame", error)),
+            }
+        }
+    }
+}
+
+impl AsFd for PacketSocket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+fn fail(operation: &'static str, index: u32, error: io::Error) -> Error {
+    Error::new(operation, error).on(format!("interface {index}"))
+}
+
+#[cfg(test)]
+mod tests;

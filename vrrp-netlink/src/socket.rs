@@ -1,1 +1,330 @@
-//! Placeholder.
+//! Raw IPv4 sockets of one interface, made for a protocol of small multicast datagrams.
+//!
+//! Knows how datagrams are sent and received, and when the kernel received them; not what is in them.
+//!
+//! ```no_run
+//! use std::net::Ipv4Addr;
+//! use vrrp_netlink::socket::{Batch, Ipv4Send, VrrpSocket};
+//!
+//! # fn main() -> vrrp_netlink::Result<()> {
+//! let group = Ipv4Addr::new(224, 0, 0, 18);
+//! let socket = VrrpSocket::open("eth0", 2, 112)?;
+//! socket.join(group)?;
+//! let header = Ipv4Send { source: Ipv4Addr::new(192, 0, 2, 1), destination: group, protocol: 112, ttl: 255 };
+//! socket.send(&header, &[0x31, 50, 100, 0])?;
+//!
+//! let mut batch = Batch::new(64, 256);
+//! if socket.receive(&mut batch)? > 0 {
+//!     for datagram in batch.iter() {
+//!         println!("{} octets, received {:?} ago", datagram.bytes.len(), datagram.age);
+//!     }
+//! }
+//! # Ok(())
+//! # }
+//! ```
+
+use std::fmt;
+use std::io::{self, ErrorKind, IoSlice, Read};
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Duration;
+
+use nix::sys::socket::{setsockopt, sockopt};
+use nix::time::{ClockId, clock_gettime};
+use socket2::{Domain, InterfaceIndexOrAddress, Protocol, SockAddr, Socket, Type};
+
+use crate::sys;
+use crate::{Error, Result};
+
+/// Octets asked for as the receive buffer. The usual default holds 256 small datagrams, this one several thousand.
+pub const RECEIVE_BUFFER: usize = 2 * 1024 * 1024;
+
+/// Length of an IPv4 header without options, octets.
+const HEADER_LEN: usize = 20;
+/// Precedence "internetwork control", as routing protocols use it.
+const TOS: u8 = 0xc0;
+/// The queueing priority that goes with it.
+const PRIORITY: u32 = 6;
+/// More datagrams than arrive while a socket is being set up; ends the discarding under a flood.
+const MOST_STRAYS: usize = 1 << 16;
+
+/// The fields of an IPv4 header that the sender chooses.
+///
+/// The header's type of service is 0xC0, it is never a fragment; the kernel fills identification, total length and
+/// checksum.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Ipv4Send {
+    /// Source address, sent as given whether or not this host has it; 0.0.0.0 lets the kernel choose.
+    pub source: Ipv4Addr,
+    /// Destination: a group, or one host.
+    pub destination: Ipv4Addr,
+    /// Protocol number.
+    pub protocol: u8,
+    /// Time to live, 1..=255.
+    pub ttl: u8,
+}
+
+impl Ipv4Send {
+    fn header(&self) -> [u8; HEADER_LEN] {
+        let mut header = [0; HEADER_LEN];
+        header[0] = 0x45;
+        header[1] = TOS;
+        header[8] = self.ttl;
+        header[9] = self.protocol;
+        header[12..16].copy_from_slice(&self.source.octets());
+        header[16..20].copy_from_slice(&self.destination.octets());
+        header
+    }
+}
+
+/// A raw IPv4 socket bound to one interface, for one protocol number. It never blocks.
+///
+/// What it sends is not looped back to this host, and of multicast it receives the groups it joined only.
+#[derive(Debug)]
+pub struct VrrpSocket {
+    socket: Socket,
+    interface: Box<str>,
+    index: u32,
+}
+
+impl VrrpSocket {
+    /// Opens a socket on the interface of this name and index, for datagrams of `protocol`.
+    ///
+    /// Fails without `CAP_NET_RAW`, and when no such interface exists or the index belongs to another one.
+    pub fn open(interface: &str, index: u32, protocol: u8) -> Result<Self> {
+        let fail = |operation: &'static str| move |error: io::Error| Error::new(operation, error).on(interface);
+
+        let kind = Type::RAW.nonblocking().cloexec();
+        let socket =
+            Socket::new_raw(Domain::IPV4, kind, Some(Protocol::from(i32::from(protocol)))).map_err(|error| {
+                fail(permitted(&error, "open a raw socket", "open a raw socket without CAP_NET_RAW"))(error)
+            })?;
+        socket.bind_device(Some(interface.as_bytes())).map_err(fail("bind a raw socket"))?;
+        sys::set_multicast_interface(socket.as_fd(), index).map_err(fail("choose the interface of multicast"))?;
+        socket.set_header_included_v4(true).map_err(fail("send own IPv4 headers"))?;
+        socket.set_multicast_loop_v4(false).map_err(fail("switch multicast loop off"))?;
+        socket.set_multicast_all_v4(false).map_err(fail("refuse groups not joined"))?;
+        socket.set_priority(PRIORITY).map_err(fail("set the priority of a socket"))?;
+        if setsockopt(&socket, sockopt::RcvBufForce, &RECEIVE_BUFFER).is_err() {
+            socket.set_recv_buffer_size(RECEIVE_BUFFER).map_err(fail("enlarge the receive buffer"))?;
+        }
+        setsockopt(&socket, sockopt::ReceiveTimestampns, &true)
+            .map_err(|errno| fail("ask for receive time stamps")(errno.into()))?;
+        setsockopt(&socket, sockopt::RxqOvfl, &1).map_err(|errno| fail("ask for the count of drops")(errno.into()))?;
+        let opened = Self { socket, interface: interface.into(), index };
+        opened.discard_strays()?;
+        Ok(opened)
+    }
+
+    /// Joins a multicast group on the socket's interface. Joining again does nothing.
+    pub fn join(&self, group: Ipv4Addr) -> Result<()> {
+        match self.socket.join_multicast_v4_n(&group, &InterfaceIndexOrAddress::Index(self.index)) {
+            Err(error) if error.raw_os_error() != Some(libc::EADDRINUSE) => {
+                Err(self.fail("join a multicast group", error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Sends one datagram, header and payload in one system call, without blocking.
+    ///
+    /// A full send buffer is an error of kind `WouldBlock`; a payload above the interface's MTU is refused (EMSGSIZE).
+    pub fn send(&self, header: &Ipv4Send, payload: &[u8]) -> Result<()> {
+        let octets = header.header();
+        let parts = [IoSlice::new(&octets), IoSlice::new(payload)];
+        let to = SockAddr::from(SocketAddrV4::new(header.destination, 0));
+        match self.socket.send_to_vectored_with_flags(&parts, &to, libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL) {
+            Ok(_) => Ok(()),
+            Err(error) => {
+                let operation = permitted(&error, "send a datagram", "send a datagram (a firewall rule may refuse it)");
+                Err(self.fail(operation, error))
+            }
+        }
+    }
+
+    /// Replaces what `batch` holds by datagrams that have arrived, in order; returns how many, 0 when none has.
+    ///
+    /// One system call, no allocation. A full batch means that there may be more.
+    pub fn receive(&self, batch: &mut Batch) -> Result<usize> {
+        batch.fill_from(self.socket.as_fd()).map_err(|error| self.fail("receive datagrams", error))
+    }
+
+    /// The size of the receive buffer in octets, as the kernel counts it: twice what was granted.
+    pub fn receive_buffer(&self) -> Result<usize> {
+        self.socket.recv_buffer_size().map_err(|error| self.fail("read the size of the receive buffer", error))
+    }
+
+    /// The interface's name when the socket was opened.
+    pub fn interface(&self) -> &str {
+        &self.interface
+    }
+
+    /// The interface's index.
+    pub fn index(&self) -> u32 {
+        self.index
+    }
+
+    /// Throws away what arrived by other interfaces before the socket was bound.
+    fn discard_strays(&self) -> Result<()> {
+        for _ in 0..MOST_STRAYS {
+            match (&self.socket).read(&mut [0]) {
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(self.fail("empty a new raw socket", error)),
+            }
+        }
+        Ok(())
+    }
+
+    fn fail(&self, operation: &'static str, error: io::Error) -> Error {
+        Error::new(operation, error).on(&*self.interface)
+    }
+}
+
+impl AsFd for VrrpSocket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+/// One datagram of a [`Batch`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Datagram<'b> {
+    /// The datagram with its IPv4 header, as the kernel delivers it.
+    pub bytes: &'b [u8],
+    /// Time since the kernel received it, as far as the wall clock tells: a clock set back gives 0, a clock set forward
+    /// too much, so clamp it. 0 where the kernel gave no time stamp.
+    pub age: Duration,
+    /// Whether the datagram was longer than the batch's room for one, and `bytes` is its beginning.
+    pub truncated: bool,
+}
+
+/// Room for the datagrams of one [`VrrpSocket::receive`], allocated once.
+pub struct Batch {
+    octets: Box<[u8]>,
+    controls: Box<[sys::Control]>,
+    headers: sys::Headers,
+    room: usize,
+    received: usize,
+    now: Duration,
+    lost: u32,
+}
+
+impl Batch {
+    /// Room for `count` datagrams of at most `datagram_len` octets each, IPv4 header included. Zero counts as one; the
+    /// kernel delivers at most 1024 at a time.
+    pub fn new(count: usize, datagram_len: usize) -> Self {
+        let (count, room) = (count.max(1), datagram_len.max(1));
+        Self {
+            octets: vec![0; count.saturating_mul(room)].into(),
+            controls: vec![sys::Control([0; sys::CONTROL_LEN]); count].into(),
+            headers: sys::Headers::new(count),
+            room,
+            received: 0,
+            now: Duration::ZERO,
+            lost: 0,
+        }
+    }
+
+    /// The datagrams of the last receive, oldest first.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = Datagram<'_>> {
+        let slots = self.octets.chunks_exact(self.room).zip(&self.controls).enumerate().take(self.received);
+        slots.map(|(slot, (octets, control))| Datagram {
+            bytes: &octets[..self.headers.len(slot).min(octets.len())],
+            age: read_control(&control.0).stamp.map_or(Duration::ZERO, |stamp| self.now.saturating_sub(stamp)),
+            truncated: self.headers.truncated(slot),
+        })
+    }
+
+    /// How many datagrams the last receive delivered.
+    pub fn len(&self) -> usize {
+        self.received
+    }
+
+    /// Whether the last receive delivered nothing.
+    pub fn is_empty(&self) -> bool {
+        self.received == 0
+    }
+
+    /// How many datagrams its socket has lost since it was opened, because the receive buffer was full; as told with the
+    /// newest datagram received. It wraps at 2^32. Use one batch for one socket to compare it.
+    pub fn lost(&self) -> u32 {
+        self.lost
+    }
+
+    fn fill_from(&mut self, fd: BorrowedFd<'_>) -> io::Result<usize> {
+        self.received = 0;
+        self.received = loop {
+            match sys::receive_many(fd, &mut self.headers, &mut self.octets, self.room, &mut self.controls) {
+                Ok(received) => break received,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(0),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        };
+        self.now = clock_gettime(ClockId::CLOCK_REALTIME)?.into();
+        if let Some(newest) = self.received.checked_sub(1).and_then(|last| self.controls.get(last)) {
+            // The kernel leaves the count out while it is 0.
+            self.lost = read_control(&newest.0).lost.unwrap_or(0);
+        }
+        Ok(self.received)
+    }
+}
+
+impl fmt::Debug for Batch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+/// What the kernel tells beside a datagram.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+struct Told {
+    stamp: Option<Duration>,
+    lost: Option<u32>,
+}
+
+/// Walks control messages: length (a word, header included), level, type, data, padding to a word. Zeroes end it.
+fn read_control(mut octets: &[u8]) -> Told {
+    const WORD: usize = size_of::<usize>();
+    const HEADER: usize = WORD + 8;
+
+    let mut told = Told::default();
+    while let (Some(len), Some(level), Some(kind)) =
+        (array(octets, 0), array(octets, WORD).map(i32::from_ne_bytes), array(octets, WORD + 4).map(i32::from_ne_bytes))
+    {
+        let len = usize::from_ne_bytes(len);
+        let Some(data) = octets.get(HEADER..len) else { break };
+        if level == libc::SOL_SOCKET && kind == libc::SCM_TIMESTAMPNS {
+            told.stamp = read_stamp(data);
+        } else if level == libc::SOL_SOCKET && kind == libc::SO_RXQ_OVFL {
+            told.lost = array(data, 0).map(u32::from_ne_bytes);
+        }
+        octets = octets.get(len.next_multiple_of(WORD)..).unwrap_or_default();
+    }
+    told
+}
+
+/// Seconds and nanoseconds, of 64 bits each or, on older 32-bit systems, of 32.
+fn read_stamp(data: &[u8]) -> Option<Duration> {
+    let (seconds, nanoseconds) = if data.len() >= 16 {
+        (i64::from_ne_bytes(array(data, 0)?), i64::from_ne_bytes(array(data, 8)?))
+    } else {
+        (i32::from_ne_bytes(array(data, 0)?).into(), i32::from_ne_bytes(array(data, 4)?).into())
+    };
+    let nanoseconds = u32::try_from(nanoseconds).ok().filter(|&nanoseconds| nanoseconds < 1_000_000_000)?;
+    Some(Duration::new(u64::try_from(seconds).ok()?, nanoseconds))
+}
+
+fn array<const N: usize>(octets: &[u8], at: usize) -> Option<[u8; N]> {
+    octets.get(at..)?.first_chunk().copied()
+}
+
+/// `denied` where the kernel refused for want of permission, else `plain`.
+pub(crate) fn permitted(error: &io::Error, plain: &'static str, denied: &'static str) -> &'static str {
+    if error.kind() == ErrorKind::PermissionDenied { denied } else { plain }
+}
+
+#[cfg(test)]
+mod tests;

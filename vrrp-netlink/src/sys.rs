@@ -1,1 +1,170 @@
-//! Placeholder.
+//! The system calls that no safe crate offers, each behind a safe function.
+//!
+//! The only module with `unsafe`. It decides nothing: arguments come checked, errors go out as the kernel gave them.
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+use std::ptr;
+use std::time::Duration;
+
+use nix::sched::{CloneFlags, setns};
+use nix::sys::prctl;
+use nix::sys::signal::Signal;
+use socket2::SockAddr;
+
+/// Octets of control messages for one datagram: a time stamp (32) and a drop count (24), rounded up.
+pub(crate) const CONTROL_LEN: usize = 64;
+
+/// Room for the control messages of one datagram, aligned as the kernel writes them.
+#[derive(Clone, Copy)]
+#[repr(C, align(8))]
+pub(crate) struct Control(pub(crate) [u8; CONTROL_LEN]);
+
+/// The headers of one `recvmmsg`, kept so that a call allocates nothing.
+pub(crate) struct Headers {
+    vectors: Box<[libc::iovec]>,
+    messages: Box<[libc::mmsghdr]>,
+}
+
+// SAFETY: the pointers inside are only followed by the kernel during `receive_many`, which rewrites every one of them
+// first; between calls they are values without meaning and may move to another thread.
+unsafe impl Send for Headers {}
+
+impl Headers {
+    pub(crate) fn new(count: usize) -> Self {
+        let vector = libc::iovec { iov_base: ptr::null_mut(), iov_len: 0 };
+        // SAFETY: `mmsghdr` is a C structure of integers and pointers; all zero is a valid value of each.
+        let message: libc::mmsghdr = unsafe { std::mem::zeroed() };
+        Self { vectors: vec![vector; count].into(), messages: vec![message; count].into() }
+    }
+
+    /// Length of datagram `slot` of the last call, in octets received.
+    pub(crate) fn len(&self, slot: usize) -> usize {
+        self.messages.get(slot).and_then(|message| usize::try_from(message.msg_len).ok()).unwrap_or(0)
+    }
+
+    /// Whether datagram `slot` of the last call was longer than its room.
+    pub(crate) fn truncated(&self, slot: usize) -> bool {
+        self.messages.get(slot).is_some_and(|message| message.msg_hdr.msg_flags & libc::MSG_TRUNC != 0)
+    }
+}
+
+/// One non-blocking `recvmmsg` into rooms of `room` octets each; the count of datagrams received.
+pub(crate) fn receive_many(
+    fd: BorrowedFd<'_>,
+    headers: &mut Headers,
+    octets: &mut [u8],
+    room: usize,
+    controls: &mut [Control],
+) -> io::Result<usize> {
+    // The flag's parameter is signed in one libc and unsigned in another; a literal fits both.
+    const _: () = assert!(libc::MSG_DONTWAIT == 0x40);
+    const _: () = assert!(CONTROL_LEN == 64);
+
+    let mut prepared: libc::c_uint = 0;
+    let slots = headers.messages.iter_mut().zip(headers.vectors.iter_mut());
+    for ((message, vector), (octets, control)) in slots.zip(octets.chunks_exact_mut(room).zip(controls)) {
+        control.0.fill(0);
+        *vector = libc::iovec { iov_base: octets.as_mut_ptr().cast(), iov_len: octets.len() };
+        message.msg_len = 0;
+        message.msg_hdr.msg_name = ptr::null_mut();
+        message.msg_hdr.msg_namelen = 0;
+        message.msg_hdr.msg_iov = vector;
+        message.msg_hdr.msg_iovlen = 1;
+        message.msg_hdr.msg_control = control.0.as_mut_ptr().cast();
+        message.msg_hdr.msg_controllen = 64;
+        message.msg_hdr.msg_flags = 0;
+        prepared += 1;
+    }
+    // SAFETY: the first `prepared` messages point to buffers borrowed mutably for this whole call, with their lengths;
+    // the time-out may be null.
+    let received =
+        unsafe { libc::recvmmsg(fd.as_raw_fd(), headers.messages.as_mut_ptr(), prepared, 0x40, ptr::null_mut()) };
+    usize::try_from(received).map_err(|_| io::Error::last_os_error())
+}
+
+/// Makes `index` the interface that multicast leaves by, whatever addresses it has.
+pub(crate) fn set_multicast_interface(fd: BorrowedFd<'_>, index: u32) -> io::Result<()> {
+    let any = libc::in_addr { s_addr: libc::INADDR_ANY };
+    let request = libc::ip_mreqn { imr_multiaddr: any, imr_address: any, imr_ifindex: interface_number(index)? };
+    let len = socklen(size_of_val(&request))?;
+    // SAFETY: the pointer and the length describe `request`, which lives until the call returns.
+    let result = unsafe {
+        libc::setsockopt(fd.as_raw_fd(), libc::IPPROTO_IP, libc::IP_MULTICAST_IF, ptr::from_ref(&request).cast(), len)
+    };
+    checked(result)
+}
+
+/// The link-layer address "interface `index`, frames of `ethertype`".
+pub(crate) fn link_address(index: u32, ethertype: u16) -> io::Result<SockAddr> {
+    let index = interface_number(index)?;
+    let family = u16::try_from(libc::AF_PACKET).map_err(|_| io::ErrorKind::InvalidInput)?;
+    let len = socklen(size_of::<libc::sockaddr_ll>())?;
+    // SAFETY: `sockaddr_ll` fits into the zeroed `sockaddr_storage` that `try_init` hands out, all zero is a valid value
+    // of it, and the family and the length written are its own.
+    let ((), address) = unsafe {
+        SockAddr::try_init(|storage, storage_len| {
+            let link = &mut *storage.cast::<libc::sockaddr_ll>();
+            link.sll_family = family;
+            link.sll_protocol = ethertype.to_be();
+            link.sll_ifindex = index;
+            *storage_len = len;
+            Ok(())
+        })
+    }?;
+    Ok(address)
+}
+
+/// `ppoll` without a signal mask; `None` waits without end. The count of descriptors with something to report.
+pub(crate) fn poll(fds: &mut [libc::pollfd], timeout: Option<Duration>) -> io::Result<usize> {
+    let count = libc::nfds_t::try_from(fds.len()).map_err(|_| io::ErrorKind::InvalidInput)?;
+    let timeout = timeout.map(|timeout| libc::timespec {
+        tv_sec: libc::time_t::try_from(timeout.as_secs()).unwrap_or(libc::time_t::MAX),
+        tv_nsec: i32::try_from(timeout.subsec_nanos()).unwrap_or(0).into(),
+    });
+    let timeout = timeout.as_ref().map_or(ptr::null(), ptr::from_ref);
+    // SAFETY: the pointer and the count describe `fds`; the time-out is null or lives until the call returns; the mask
+    // may be null.
+    let ready = unsafe { libc::ppoll(fds.as_mut_ptr(), count, timeout, ptr::null()) };
+    usize::try_from(ready).map_err(|_| io::Error::last_os_error())
+}
+
+/// Makes the child of `command` enter the network namespace `namespace` before it executes.
+pub(crate) fn enter_in_child(command: &mut Command, namespace: OwnedFd) {
+    // SAFETY: between fork and exec the closure makes one system call on a descriptor it owns; it neither allocates nor
+    // takes a lock, and an `Errno` becomes an `io::Error` without allocation.
+    unsafe {
+        command.pre_exec(move || Ok(setns(namespace.as_fd(), CloneFlags::CLONE_NEWNET)?));
+    }
+}
+
+/// Makes the kernel kill the child of `command` when the thread that started it ends.
+pub(crate) fn die_with_parent_in_child(command: &mut Command, parent: u32) {
+    // SAFETY: between fork and exec the closure makes two system calls and compares two numbers; it neither allocates
+    // nor takes a lock, and both kinds of error are plain numbers.
+    unsafe {
+        command.pre_exec(move || {
+            prctl::set_pdeathsig(Signal::SIGKILL)?;
+            // A parent that died before the request above will never be reported.
+            if std::os::unix::process::parent_id() == parent {
+                Ok(())
+            } else {
+                Err(io::Error::from_raw_os_error(libc::ESRCH))
+            }
+        });
+    }
+}
+
+fn interface_number(index: u32) -> io::Result<libc::c_int> {
+    libc::c_int::try_from(index).map_err(|_| io::Error::from_raw_os_error(libc::ENODEV))
+}
+
+fn socklen(len: usize) -> io::Result<libc::socklen_t> {
+    libc::socklen_t::try_from(len).map_err(|_| io::ErrorKind::InvalidInput.into())
+}
+
+fn checked(result: libc::c_int) -> io::Result<()> {
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}

@@ -1,0 +1,107 @@
+//! What only a process without other threads can show, so this test has no harness: it executes itself in several roles.
+
+use std::io::{self, PipeReader, Read, Write};
+use std::os::unix::process::CommandExt;
+use std::process::{Command, ExitCode, Stdio};
+use std::time::{Duration, Instant};
+
+use vrrp_netlink::capabilities::{self, Capability};
+use vrrp_netlink::namespace::{self, Namespace, UserNamespaceError};
+use vrrp_netlink::process::{die_with_parent, wait_readable};
+use vrrp_netlink::socket::VrrpSocket;
+
+const ROLE: &str = "VRRP_NETLINK_TEST_ROLE";
+const NOBODY: u32 = 65534;
+/// The exit status of a role whose system does not let it do its work.
+const REFUSED: u8 = 77;
+
+fn main() -> ExitCode {
+    match std::env::var(ROLE).as_deref() {
+        Ok("unprivileged") => unprivileged(),
+        Ok("parent") => parent(),
+        Ok(other) => panic!("no role {other}"),
+        Err(_) => {
+            an_unprivileged_process_becomes_root_of_its_own_network();
+            a_child_dies_with_its_parent();
+            ExitCode::SUCCESS
+        }
+    }
+}
+
+/// This program again, in another role. Its path is the kernel's, which needs no access to the directories above it.
+fn role(name: &str) -> Command {
+    let mut command = Command::new("/proc/self/exe");
+    command.env(ROLE, name).stdin(Stdio::null());
+    command
+}
+
+fn an_unprivileged_process_becomes_root_of_its_own_network() {
+    let mut command = role("unprivileged");
+    if nix::unistd::geteuid().is_root() {
+        command.uid(NOBODY).gid(NOBODY).current_dir("/");
+    }
+    let status = command.status().expect("it starts");
+    if status.code() == Some(REFUSED.into()) {
+        assert!(std::env::var_os("CI").is_none_or(|value| value != "true"), "CI must allow user namespaces");
+        report("skipped: needs user namespaces for unprivileged users");
+    } else {
+        assert!(status.success(), "the unprivileged role failed: {status}");
+    }
+}
+
+fn unprivileged() -> ExitCode {
+    let wanted = [Capability::NetAdmin, Capability::NetRaw];
+    assert_eq!(capabilities::missing(&wanted).expect("/proc is there"), wanted);
+    let error = VrrpSocket::open("lo", 1, 112).expect_err("no privilege yet");
+    assert!(error.to_string().starts_with("cannot open a raw socket without CAP_NET_RAW on lo: "), "{error}");
+    let error = Namespace::create().expect_err("no privilege yet");
+    assert!(error.to_string().starts_with("cannot create a network namespace without CAP_SYS_ADMIN: "), "{error}");
+
+    // A thread that was joined, as the one just now, counts for a moment longer.
+    let start = Instant::now();
+    while !namespace::is_single_threaded().expect("/proc is there") {
+        assert!(start.elapsed() < Duration::from_secs(10), "a joined thread does not go");
+        std::thread::yield_now();
+    }
+    match namespace::enter_user_namespace() {
+        Ok(()) => {}
+        Err(error @ UserNamespaceError::Refused { .. }) => {
+            report(&error.to_string());
+            return ExitCode::from(REFUSED);
+        }
+        Err(error) => panic!("{error}"),
+    }
+
+    assert!(nix::unistd::geteuid().is_root());
+    assert_eq!(capabilities::missing(&wanted).expect("/proc is there"), []);
+    VrrpSocket::open("lo", 1, 112).expect("a raw socket of its own network");
+    namespace::private_run_directory().expect("a private /run");
+    std::fs::write("/run/mine", "").expect("which it may write to");
+    let other = Namespace::create().expect("further networks");
+    let status = other.command(&mut Command::new("ip")).expect("a copy").args(["link", "set", "lo", "up"]).status();
+    assert!(status.expect("ip is installed").success());
+    ExitCode::SUCCESS
+}
+
+fn a_child_dies_with_its_parent() {
+    let (mut reader, writer) = io::pipe().expect("a pipe");
+    let status = role("parent").stdout(writer).status().expect("it starts");
+    assert!(status.success(), "the parent role failed: {status}");
+    // The grandchild holds the other end for a minute, unless it died.
+    assert!(reaches_end(&mut reader), "the grandchild outlives its parent");
+}
+
+#[expect(clippy::zombie_processes, reason = "that the child outlives this process is what the test provokes")]
+fn parent() -> ExitCode {
+    die_with_parent(Command::new("sleep").arg("60")).spawn().expect("it starts");
+    ExitCode::SUCCESS
+}
+
+fn reaches_end(reader: &mut PipeReader) -> bool {
+    wait_readable(&*reader, Some(Duration::from_secs(20))).expect("a pipe can be waited for")
+        && reader.read(&mut [0]).expect("a pipe can be read") == 0
+}
+
+fn report(line: &str) {
+    writeln!(io::stdout(), "{line}").expect("a line of output");
+}

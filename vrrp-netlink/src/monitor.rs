@@ -1,1 +1,158 @@
-//! Placeholder.
+//! News about interfaces and addresses, as the kernel sends them.
+//!
+//! Knows nothing of virtual routers; keeps no state. Open the monitor first, then dump the tables with
+//! [`Rtnl`](crate::rtnl::Rtnl), then apply the events: whatever happened in between is told twice rather than never.
+//!
+//! ```no_run
+//! use std::os::fd::AsFd;
+//! use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+//! use vrrp_netlink::monitor::{Event, Monitor};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let mut monitor = Monitor::open()?;
+//! let mut events = Vec::new();
+//! loop {
+//!     poll(&mut [PollFd::new(monitor.as_fd(), PollFlags::POLLIN)], PollTimeout::NONE)?;
+//!     monitor.read(&mut events)?;
+//!     for event in events.drain(..) {
+//!         match event {
+//!             Event::Link(link) => println!("{} runs: {}", link.name, link.running),
+//!             Event::LinkRemoved { name, .. } => println!("{name} is gone"),
+//!             Event::Address(address) => println!("{} is here", address.address),
+//!             Event::AddressRemoved(address) => println!("{} is gone", address.address),
+//!             Event::Overrun => println!("something was missed: dump links and addresses"),
+//!         }
+//!     }
+//! }
+//! # }
+//! ```
+
+#[cfg(test)]
+mod tests;
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+
+use netlink_sys::Socket;
+
+use crate::addresses::Address;
+use crate::links::Link;
+use crate::rtnl::{Body, Garbled, Replies, Reply, transport};
+use crate::{Error, Result};
+
+/// The receive buffer of [`Monitor::open`], in bytes.
+pub const RECEIVE_BUFFER: usize = 4 << 20;
+
+/// Datagrams that one call of [`Monitor::read`] takes at most, so that a storm of events cannot hold its caller.
+pub const READ_LIMIT: usize = 1024;
+
+/// Something that happened to an interface or an address of the namespace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// An interface appeared or changed, or is told again as it was.
+    Link(Link),
+    /// An interface is gone: deleted, or moved to another namespace.
+    LinkRemoved {
+        /// Its former index.
+        index: u32,
+        /// Its former name.
+        name: String,
+    },
+    /// An address appeared or changed.
+    Address(Address),
+    /// An address is gone.
+    AddressRemoved(Address),
+    /// Events were lost or could not be read. What is known is out of date: read the tables again with
+    /// [`Rtnl::links`](crate::rtnl::Rtnl::links) and [`Rtnl::addresses`](crate::rtnl::Rtnl::addresses). Events that
+    /// follow in the same vector may be older than that.
+    Overrun,
+}
+
+/// A non-blocking socket that receives the kernel's news about interfaces and addresses.
+///
+/// It belongs to the network namespace in which it was opened and needs no privilege. Its descriptor is readable when
+/// there are events, for a foreign event loop.
+pub struct Monitor {
+    socket: Socket,
+    received: Vec<u8>,
+}
+
+impl Monitor {
+    /// Opens a monitor with a receive buffer of [`RECEIVE_BUFFER`] bytes, some thousand events.
+    pub fn open() -> Result<Self> {
+        Self::with_buffer(RECEIVE_BUFFER)
+    }
+
+    /// Opens a monitor with a receive buffer of `bytes`.
+    ///
+    /// Without `CAP_NET_ADMIN` the kernel limits it to `net.core.rmem_max`.
+    pub fn with_buffer(bytes: usize) -> Result<Self> {
+        let open = || {
+            let socket = transport::open(bytes)?;
+            socket.set_non_blocking(true)?;
+            for group in [libc::RTNLGRP_LINK, libc::RTNLGRP_IPV4_IFADDR, libc::RTNLGRP_IPV6_IFADDR] {
+                socket.add_membership(group)?;
+            }
+            Ok(socket)
+        };
+        let socket = open().map_err(|error: io::Error| Error::new("open a netlink monitor", error))?;
+        Ok(Self { socket, received: transport::buffer() })
+    }
+
+    /// Appends what has happened since the last call, at most [`READ_LIMIT`] datagrams: when there is more, the
+    /// descriptor stays readable.
+    ///
+    /// What cannot be received or read becomes [`Event::Overrun`]; an error means that the socket is of no more use.
+    pub fn read(&mut self, events: &mut Vec<Event>) -> Result<()> {
+        for _ in 0..READ_LIMIT {
+            match transport::receive(&self.socket, &mut self.received, 0) {
+                Ok(()) => parse(&self.received, events),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) if overran(&error) => events.push(Event::Overrun),
+                Err(error) => return Err(Error::new("receive from the netlink monitor", error)),
+            }
+        }
+        Ok(())
+    }
+}
+
+impl AsFd for Monitor {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+/// Appends the events of one datagram; never panics. What makes no sense becomes [`Event::Overrun`].
+///
+/// ```
+/// use vrrp_netlink::monitor::{Event, parse};
+/// let mut events = Vec::new();
+/// parse(&[0xff; 7], &mut events);
+/// assert_eq!(events, [Event::Overrun]);
+/// ```
+pub fn parse(datagram: &[u8], events: &mut Vec<Event>) {
+    for reply in Replies::new(datagram) {
+        match reply.and_then(|reply| event(&reply)) {
+            Ok(event) => events.extend(event),
+            Err(_) => events.push(Event::Overrun),
+        }
+    }
+}
+
+fn event(reply: &Reply<'_>) -> std::result::Result<Option<Event>, Garbled> {
+    let Body::Object { kind, payload } = reply.body else {
+        return Ok(None);
+    };
+    Ok(match kind {
+        libc::RTM_NEWLINK => Link::read(payload)?.map(Event::Link),
+        libc::RTM_DELLINK => Link::read(payload)?.map(|link| Event::LinkRemoved { index: link.index, name: link.name }),
+        libc::RTM_NEWADDR => Address::read(payload)?.map(Event::Address),
+        libc::RTM_DELADDR => Address::read(payload)?.map(Event::AddressRemoved),
+        _ => None,
+    })
+}
+
+/// `ENOBUFS`: the receive buffer was full; `InvalidData`: a datagram was cut short.
+fn overran(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(libc::ENOBUFS) || error.kind() == io::ErrorKind::InvalidData
+}

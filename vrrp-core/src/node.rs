@@ -95,6 +95,13 @@ pub enum Input<'a> {
         /// All of them.
         params: Params,
     },
+    /// The addresses were on the interface before the node started, left behind by a predecessor. Feed it before
+    /// [`Input::Enabled`]. They stay until the election is decided: the next Master adopts them, and a Backup lets go of
+    /// them as soon as it hears a Master.
+    Leftover {
+        /// Which router's.
+        router: RouterId,
+    },
     /// The addresses are on the interface: the answer to [`Output::Addresses`] with [`Addresses::Install`].
     Installed {
         /// Which router's.
@@ -227,7 +234,10 @@ pub struct Node<I> {
     group: Ipv4Addr,
     entries: Vec<Entry<I>>,
     by_vrid: BTreeMap<(InterfaceId, u8), RouterId>,
-    deadlines: Deadlines<I>,
+    /// Adver_Timers, of Masters.
+    adverts: Deadlines<I>,
+    /// Master_Down_Timers and announcements.
+    others: Deadlines<I>,
     counters: Counters,
 }
 
@@ -247,6 +257,8 @@ struct Entry<I> {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Serving {
     No,
+    /// A predecessor left them behind, and the election is not decided yet.
+    Leftover,
     /// Installation was asked for and not yet acknowledged.
     Asked,
     Yes,
@@ -259,7 +271,8 @@ impl<I: Instant> Node<I> {
             group,
             entries: Vec::new(),
             by_vrid: BTreeMap::new(),
-            deadlines: Deadlines::default(),
+            adverts: Deadlines::default(),
+            others: Deadlines::default(),
             counters: Counters::default(),
         }
     }
@@ -282,7 +295,8 @@ impl<I: Instant> Node<I> {
             serving: Serving::No,
             announcements: None,
         });
-        self.deadlines.grow();
+        self.adverts.grow();
+        self.others.grow();
         Ok(id)
     }
 
@@ -292,6 +306,7 @@ impl<I: Instant> Node<I> {
             Input::Enabled { which, enabled } => {
                 for id in self.ids(which) {
                     self.event(at, id, Event::Enabled(enabled), out);
+                    self.drop_leftover(id, Role::Initialize, out);
                 }
             }
             Input::Link { interface, link } => {
@@ -303,6 +318,12 @@ impl<I: Instant> Node<I> {
                 }
             }
             Input::Params { router, params } => self.event(at, router, Event::Params(params), out),
+            Input::Leftover { router } => {
+                let idle = |entry: &&mut Entry<I>| !entry.router.router().machine().enabled;
+                if let Some(entry) = self.entries.get_mut(router.0).filter(idle) {
+                    entry.serving = Serving::Leftover;
+                }
+            }
             Input::Installed { router, epoch } => self.installed(at, router, epoch, out),
             Input::Fault { router, fault, present } => {
                 if let Some(entry) = self.entries.get_mut(router.0) {
@@ -317,25 +338,27 @@ impl<I: Instant> Node<I> {
 
     /// The earliest deadline, `None` when there is nothing to wait for.
     pub fn next_deadline(&self) -> Option<I> {
-        self.deadlines.first().map(|(deadline, _)| deadline)
+        let (adverts, others) = (self.adverts.first(), self.others.first());
+        adverts.into_iter().chain(others).map(|(deadline, _)| deadline).min()
     }
 
     /// Fires every deadline that is due at `now`. Feed what is waiting first, see the rule of order above.
     pub fn expire(&mut self, now: I, out: &mut Vec<Output>) {
+        self.expire_adverts(now, out);
         // Each firing moves its router's deadline past `now`, protocol and announcement once each.
-        while let Some((deadline, slot)) = self.deadlines.first() {
-            if deadline > now {
-                return;
-            }
+        while let Some((_, slot)) = self.others.first().filter(|(deadline, _)| *deadline <= now) {
             let id = RouterId(slot);
             let Some(entry) = self.entries.get_mut(slot) else { return };
-            if entry.router.deadline().is_some_and(|deadline| deadline <= now) {
-                let actions = entry.router.expire(now);
-                self.perform(now, id, actions, out);
-            } else {
-                entry.announce_if_due(now, id, out);
-            }
-            self.reschedule(id);
+            entry.announce_if_due(now, id, out);
+            self.expire_router(now, id, out);
+        }
+    }
+
+    /// Fires the Adver_Timers that are due at `now`, and nothing else. For between two portions of a long queue of input: a
+    /// Master's adverts need not wait for the end of a flood, while a Backup must hear all of it first.
+    pub fn expire_adverts(&mut self, now: I, out: &mut Vec<Output>) {
+        while let Some((_, slot)) = self.adverts.first().filter(|(deadline, _)| *deadline <= now) {
+            self.expire_router(now, RouterId(slot), out);
         }
     }
 
@@ -397,14 +420,18 @@ impl<I: Instant> Node<I> {
             let id = *self.by_vrid.get(&(interface, vrid)).ok_or_else(unknown)?;
             let entry = self.entries.get_mut(id.0).ok_or_else(unknown)?;
             let accepted = entry.router.receive(at, &received);
-            accepted.map(|accepted| (id, received.source, accepted)).map_err(|reason| received.rejected(reason))
+            accepted.map(|accepted| (id, received, accepted)).map_err(|reason| received.rejected(reason))
         });
         match outcome {
-            Ok((id, source, (actions, notices))) => {
+            Ok((id, Received { source, advert, .. }, (actions, notices))) => {
+                let heard_a_master = advert.priority().is_some();
                 if !notices.is_empty() {
                     out.push(Output::Noticed { router: id, source, notices });
                 }
                 self.perform(at, id, actions, out);
+                if heard_a_master {
+                    self.drop_leftover(id, Role::Backup, out);
+                }
                 self.reschedule(id);
             }
             Err(rejected) => self.reject(interface, rejected, out),
@@ -428,7 +455,9 @@ impl<I: Instant> Node<I> {
         if let Some(advertise) = advertise {
             out.push(Output::Advertise { router: id, advertise });
         }
+        let undecided = transition.is_some_and(|transition| transition.to == Role::Backup);
         match addresses {
+            Some(Addresses::Remove) if undecided && entry.serving == Serving::Leftover => {}
             Some(wanted) => {
                 entry.epoch = entry.epoch.saturating_add(1);
                 entry.announcements = None;
@@ -449,6 +478,16 @@ impl<I: Instant> Node<I> {
         }
     }
 
+    /// Lets go of what a predecessor left behind, now that a router in `role` will not serve it.
+    fn drop_leftover(&mut self, id: RouterId, role: Role, out: &mut Vec<Output>) {
+        let Some(entry) = self.entries.get_mut(id.0) else { return };
+        if entry.serving == Serving::Leftover && entry.router.router().machine().state.role() == role {
+            entry.serving = Serving::No;
+            entry.epoch = entry.epoch.saturating_add(1);
+            out.push(Output::Addresses { router: id, wanted: Addresses::Remove, epoch: entry.epoch });
+        }
+    }
+
     fn installed(&mut self, at: I, id: RouterId, epoch: u64, out: &mut Vec<Output>) {
         let Some(entry) = self.entries.get_mut(id.0) else { return };
         if entry.serving == Serving::Asked && entry.epoch == epoch {
@@ -459,9 +498,23 @@ impl<I: Instant> Node<I> {
         }
     }
 
+    fn expire_router(&mut self, now: I, id: RouterId, out: &mut Vec<Output>) {
+        let Some(entry) = self.entries.get_mut(id.0) else { return };
+        let actions = entry.router.expire(now);
+        self.perform(now, id, actions, out);
+        self.reschedule(id);
+    }
+
     fn reschedule(&mut self, id: RouterId) {
-        let deadline = self.entries.get(id.0).and_then(Entry::deadline);
-        self.deadlines.set(id.0, deadline);
+        let Some(entry) = self.entries.get(id.0) else { return };
+        let election = entry.router.deadline();
+        let (advert, master_down) = match entry.router.router().machine().state.role() {
+            Role::Master => (election, None),
+            Role::Initialize | Role::Backup => (None, election),
+        };
+        let announcement = entry.announcement_due();
+        self.adverts.set(id.0, advert);
+        self.others.set(id.0, master_down.into_iter().chain(announcement).min());
     }
 }
 
@@ -471,14 +524,6 @@ impl<I: Instant> Entry<I> {
         match (link, self.source) {
             (Link::Up(_) | Link::NoAddress, Some(source)) => Link::Up(source.into()),
             (link, _) => link,
-        }
-    }
-
-    fn deadline(&self) -> Option<I> {
-        let announcement = self.announcement_due();
-        match (self.router.deadline(), announcement) {
-            (Some(election), Some(announcement)) => Some(election.min(announcement)),
-            (election, announcement) => election.or(announcement),
         }
     }
 

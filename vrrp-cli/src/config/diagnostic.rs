@@ -1,0 +1,292 @@
+//! What can be wrong with a configuration: codes, severities, places, and their picture for a terminal.
+//!
+//! A code, once published, keeps its meaning. The module knows nothing of the language's rules.
+
+use std::fmt;
+
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+
+use super::source::{Source, SourceMap, Span, to_usize};
+
+/// How bad it is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Severity {
+    /// The configuration runs, though perhaps not as meant.
+    Warning,
+    /// The configuration does not run.
+    Error,
+}
+
+macro_rules! codes {
+    ($($number:ident $name:ident $text:literal,)*) => {
+        /// Stable identity of a kind of diagnostic: `E…` stops, `W…` warns.
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+        #[non_exhaustive]
+        pub enum Code {
+            $(#[doc = concat!("`", stringify!($number), "`: ", $text)] $name,)*
+        }
+
+        impl Code {
+            /// All codes, errors first, by number.
+            pub const ALL: &'static [Self] = &[$(Self::$name),*];
+
+            /// The code as shown and searched for: `E020`.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => stringify!($number)),* }
+            }
+
+            /// One sentence on what the code stands for.
+            pub const fn summary(self) -> &'static str {
+                match self { $(Self::$name => $text),* }
+            }
+        }
+    };
+}
+
+codes! {
+    E001 CannotRead "the file cannot be opened or read.",
+    E002 NotAFile "the path names a directory.",
+    E003 TooLarge "the file is larger than 64 MiB.",
+    E004 NotUtf8 "octets outside of comments are not UTF-8.",
+    E005 ControlCharacter "a control character, or a carriage return that does not end a line.",
+    E006 LineTooLong "a line is longer than 16384 octets.",
+    E007 TooManyErrors "more than 1000 diagnostics; the rest is left out.",
+    E010 UnclosedQuote "a quote is not closed on its line.",
+    E011 Lookalike "a character that only looks like a blank, a quote, a brace or a comment sign.",
+    E012 MissingClose "a block is not closed.",
+    E013 ExtraClose "a closing brace closes nothing.",
+    E014 StrayOpen "an opening brace belongs to no keyword.",
+    E015 TooDeep "blocks are nested more than 32 deep.",
+    E020 UnknownKeyword "an unknown keyword.",
+    E021 NotYet "a keyword of keepalived that is not supported yet.",
+    E022 WrongPlace "a keyword in a block that it does not belong to.",
+    E023 RunTogether "several settings on one line.",
+    E024 MissingValue "a keyword without its value.",
+    E025 TooManyValues "more values than the keyword takes.",
+    E026 BlockExpected "a keyword without its block.",
+    E027 BlockUnexpected "a block behind a keyword that takes none.",
+    E030 NotANumber "a value that should be a number is none.",
+    E031 OutOfRange "a number outside of its range.",
+    E032 UnknownChoice "a value that is none of the possible ones.",
+    E033 NotAnAddress "a value that should be an IP address is none.",
+    E034 WrongFamily "an IPv6 address where VRRP version 2 needs IPv4.",
+    E035 UnusableAddress "an address that no host can have.",
+    E036 BadPrefix "a prefix length outside of 0 to 32.",
+    E037 NotMulticast "a group address that is not multicast.",
+    E038 BadInterfaceName "a name that no network interface can have, or the loopback interface.",
+    E039 BadLabel "an address label longer than 15 octets.",
+    E040 VersionNotYet "VRRP version 3 is not supported yet.",
+    E041 SubSecond "an interval below one second, which needs VRRP version 3.",
+    E042 AuthNotYet "authentication AH is not supported yet.",
+    E043 BadCommand "a command that is empty or cannot be split into words.",
+    E050 MissingSetting "an instance lacks a setting that has no default.",
+    E051 NoAddress "an instance has no virtual address.",
+    E052 DuplicateInstance "two instances have the same name.",
+    E053 DuplicateVrid "two instances have the same VRID on the same interface.",
+    E054 DuplicateAddress "a virtual address is given twice.",
+    E055 TooManyAddresses "an instance has more than 255 virtual addresses.",
+    E056 PasswordMissing "authentication by password without a password.",
+    W001 PasswordCut "a password is longer than eight octets; the rest is ignored.",
+    W002 IntervalRounded "an interval is rounded to whole seconds.",
+    W003 NopreemptIgnored "`nopreempt` has no effect on a router that starts as master.",
+    W004 SettingRepeated "a setting is given twice; the last one counts.",
+    W005 CommentGlued "a comment sign directly behind a word.",
+    W006 AuthIncomplete "a password without `auth_type PASS` is not used.",
+    W007 OwnerByDefault "`state MASTER` without `priority` means priority 255.",
+    W008 NoInstance "the file defines no instance.",
+}
+
+impl Code {
+    /// Told by the code's letter.
+    pub fn severity(self) -> Severity {
+        if self.as_str().starts_with('W') { Severity::Warning } else { Severity::Error }
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A place and what there is to say about it; the text may be empty.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Label {
+    /// The place.
+    pub span: Span,
+    /// What stands beside the caret.
+    pub text: String,
+}
+
+/// One finding.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Diagnostic {
+    /// What kind.
+    pub code: Code,
+    /// The sentence for the reader, without code and place.
+    pub message: String,
+    /// The place at fault; `None` when it is the file as a whole.
+    pub primary: Option<Label>,
+    /// Other places that explain it.
+    pub secondary: Vec<Label>,
+    /// What to do about it.
+    pub help: Option<String>,
+}
+
+impl Diagnostic {
+    /// A finding at `span`.
+    pub fn new(code: Code, span: Span, message: impl Into<String>) -> Self {
+        let primary = Some(Label { span, text: String::new() });
+        Self { code, message: message.into(), primary, secondary: Vec::new(), help: None }
+    }
+
+    /// A finding about a file as a whole.
+    pub fn without_place(code: Code, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), primary: None, secondary: Vec::new(), help: None }
+    }
+
+    /// What stands beside the caret.
+    #[must_use]
+    pub fn label(mut self, text: impl Into<String>) -> Self {
+        if let Some(primary) = &mut self.primary {
+            primary.text = text.into();
+        }
+        self
+    }
+
+    /// Points to a second place.
+    #[must_use]
+    pub fn also(mut self, span: Span, text: impl Into<String>) -> Self {
+        self.secondary.push(Label { span, text: text.into() });
+        self
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn help(mut self, text: impl Into<String>) -> Self {
+        self.help = Some(text.into());
+        self
+    }
+
+    /// Told by the code.
+    pub fn severity(&self) -> Severity {
+        self.code.severity()
+    }
+}
+
+/// Collects findings, up to a bound that garbage of any size cannot exceed.
+#[derive(Debug, Default)]
+pub(crate) struct Sink {
+    list: Vec<Diagnostic>,
+}
+
+impl Sink {
+    const MAX: usize = 1000;
+
+    pub(crate) fn push(&mut self, diagnostic: Diagnostic) {
+        if self.list.len() < Self::MAX {
+            self.list.push(diagnostic);
+        } else if self.list.len() == Self::MAX {
+            let message = format!("more than {} errors and warnings: the rest is not shown", Self::MAX);
+            let help = "repair the first ones and try again";
+            self.list.push(Diagnostic::without_place(Code::TooManyErrors, message).help(help));
+        }
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Diagnostic> {
+        self.list.iter()
+    }
+
+    /// In the order of the text; what has no place comes last.
+    pub(crate) fn into_sorted(mut self) -> Vec<Diagnostic> {
+        self.list.sort_by_key(|diagnostic| match &diagnostic.primary {
+            Some(label) => (false, Some(label.span)),
+            None => (true, None),
+        });
+        self.list
+    }
+}
+
+impl SourceMap {
+    /// The finding as rustc would draw it, without a final line end; ANSI colours only when `color`.
+    pub fn render(&self, diagnostic: &Diagnostic, color: bool) -> String {
+        let level = match diagnostic.severity() {
+            Severity::Error => Level::ERROR,
+            Severity::Warning => Level::WARNING,
+        };
+        let title = level.primary_title(diagnostic.message.as_str()).id(diagnostic.code.as_str());
+        let mut group = Group::with_title(title);
+        for cluster in self.clusters(diagnostic) {
+            group = group.element(cluster.snippet());
+        }
+        if let Some(help) = &diagnostic.help {
+            group = group.element(Level::HELP.message(help.as_str()));
+        }
+        let renderer = if color { Renderer::styled() } else { Renderer::plain() };
+        renderer.render(&[group])
+    }
+
+    /// Places close to each other share a picture; far ones get their own, so that the cost does not grow with the
+    /// text between them.
+    fn clusters<'a>(&'a self, diagnostic: &'a Diagnostic) -> Vec<Cluster<'a>> {
+        let mut clusters: Vec<Cluster<'a>> = Vec::new();
+        let primary = diagnostic.primary.iter().map(|label| (label, AnnotationKind::Primary));
+        let secondary = diagnostic.secondary.iter().map(|label| (label, AnnotationKind::Context));
+        for (label, kind) in primary.chain(secondary) {
+            let Some(source) = self.get(label.span.file).filter(|s| s.text().get(label.span.range()).is_some()) else {
+                continue;
+            };
+            let first = source.line_of(label.span.start);
+            let last = source.line_of(label.span.end.saturating_sub(1).max(label.span.start));
+            let near = clusters.iter_mut().find(|cluster| cluster.is_near(source, first, last));
+            if let Some(cluster) = near {
+                cluster.first = cluster.first.min(first);
+                cluster.last = cluster.last.max(last);
+                cluster.labels.push((label, kind));
+            } else {
+                clusters.push(Cluster { source, first, last, labels: vec![(label, kind)] });
+            }
+        }
+        clusters
+    }
+}
+
+/// Labels that are drawn in one picture.
+struct Cluster<'a> {
+    source: &'a Source,
+    first: usize,
+    last: usize,
+    labels: Vec<(&'a Label, AnnotationKind)>,
+}
+
+impl<'a> Cluster<'a> {
+    const NEAR: usize = 40;
+    /// Of an overlong line only so much behind the last label is drawn.
+    const TAIL: usize = 256;
+
+    fn is_near(&self, source: &Source, first: usize, last: usize) -> bool {
+        let (low, high) = (self.first.min(first), self.last.max(last));
+        std::ptr::eq(self.source, source) && high - low <= Self::NEAR
+    }
+
+    fn snippet(self) -> Snippet<'a, annotate_snippets::Annotation<'a>> {
+        let mut range = self.source.lines_range(self.first, self.last);
+        if self.source.text().get(range.clone()).is_some_and(|text| text.starts_with('\u{feff}')) {
+            range.start += '\u{feff}'.len_utf8();
+        }
+        let needed = self.labels.iter().map(|(label, _)| to_usize(label.span.end)).max().unwrap_or(range.end);
+        let mut end = range.end.min(needed.saturating_add(Self::TAIL)).max(range.start);
+        while !self.source.text().is_char_boundary(end) {
+            end += 1;
+        }
+        range.end = end;
+        let text = self.source.text().get(range.clone()).unwrap_or_default();
+        let annotations = self.labels.into_iter().map(|(label, kind)| {
+            let place = label.span.range();
+            let within = |at: usize| at.saturating_sub(range.start).min(text.len());
+            let annotation = kind.span(within(place.start)..within(place.end));
+            if label.text.is_empty() { annotation } else { annotation.label(label.text.as_str()) }
+        });
+        Snippet::source(text).path(self.source.name()).line_start(self.first + 1).annotations(annotations)
+    }
+}

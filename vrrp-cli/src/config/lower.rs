@@ -1,0 +1,337 @@
+//! The tree of statements to checked values.
+//!
+//! This file holds what is the same for every block: unknown and misplaced keywords, counts of values, blocks where
+//! there should be none, repetition. The rest is one file for each kind of block. A setting that could not be read is
+//! reported once and then counts as given, so that no second fault follows from the first.
+
+mod address;
+mod global;
+mod instance;
+mod value;
+
+use std::net::IpAddr;
+
+use self::instance::Claims;
+use super::diagnostic::{Code, Diagnostic, Severity, Sink};
+use super::keywords::{self, Context, Keyword, Meaning, Repeat, RootBlock};
+use super::model::{Config, Global};
+use super::source::{SourceMap, Span};
+use super::tree::{Block, Statement, Word};
+
+/// Reads the whole file; `None` when anything in it is an error.
+pub(crate) fn lower<'s>(statements: &[Statement<'s>], sources: &'s SourceMap, sink: &mut Sink) -> Option<Config> {
+    let mut lowerer = Lowerer { sources, sink, hoisted: Vec::new() };
+    let mut blocks = Vec::new();
+    lowerer.read(statements, Context::Root, &mut |lowerer, setting| {
+        // What stands inside of a block is its own business, even when the block itself has a fault.
+        lowerer.expect_block(&setting);
+        blocks.push(setting);
+    });
+    // Global settings are defaults of the instances wherever they stand in the file.
+    let mut global = Global::default();
+    for setting in blocks.iter().filter(|setting| setting.is(RootBlock::GlobalDefs)) {
+        lowerer.global_defs(setting, &mut global);
+    }
+    let mut claims = Claims::default();
+    let mut instances = Vec::new();
+    let mut any = false;
+    while !blocks.is_empty() {
+        for setting in blocks.iter().filter(|setting| setting.is(RootBlock::VrrpInstance)) {
+            any = true;
+            instances.extend(lowerer.instance(setting, &mut claims));
+        }
+        blocks = std::mem::take(&mut lowerer.hoisted);
+        for setting in blocks.iter().filter(|setting| setting.is(RootBlock::GlobalDefs)) {
+            lowerer.global_defs(setting, &mut global);
+        }
+    }
+    if !any && !sink.has_errors() {
+        let message = "the file defines no virtual router: there is nothing to do";
+        sink.push(Diagnostic::without_place(Code::NoInstance, message).help("add a `vrrp_instance` block"));
+    }
+    Some(Config { global, instances }).filter(|_| !sink.has_errors())
+}
+
+impl Sink {
+    fn has_errors(&self) -> bool {
+        self.iter().any(|diagnostic| diagnostic.severity() == Severity::Error)
+    }
+}
+
+/// A keyword as it stands in the file.
+#[derive(Clone, Copy)]
+struct Setting<'t, 's> {
+    keyword: &'static Keyword,
+    name: &'t Word<'s>,
+    /// Not more than the keyword takes; `None` when they were refused already.
+    values: Option<&'t [Word<'s>]>,
+    block: Option<&'t Block<'s>>,
+}
+
+impl<'t, 's> Setting<'t, 's> {
+    fn is(&self, block: RootBlock) -> bool {
+        self.keyword.meaning == Meaning::Root(block)
+    }
+
+    /// The first value, unless it was refused already.
+    fn value(&self) -> Option<&'t Word<'s>> {
+        self.values?.first()
+    }
+
+    /// Keyword and values.
+    fn span(&self) -> Span {
+        let last = self.values.and_then(|values| values.last());
+        last.map_or(self.name.span, |last| self.name.span.to(last.span))
+    }
+}
+
+struct Lowerer<'t, 's, 'd> {
+    sources: &'s SourceMap,
+    sink: &'d mut Sink,
+    /// Blocks of the top level that stand inside of others.
+    hoisted: Vec<Setting<'t, 's>>,
+}
+
+type Apply<'f, 't, 's, 'd> = dyn FnMut(&mut Lowerer<'t, 's, 'd>, Setting<'t, 's>) + 'f;
+
+impl<'t, 's, 'd> Lowerer<'t, 's, 'd> {
+    /// Calls `apply` for each setting of a block that the language knows there.
+    fn read(&mut self, statements: &'t [Statement<'s>], context: Context, apply: &mut Apply<'_, 't, 's, 'd>) {
+        let mut seen: Vec<(&'static str, Span)> = Vec::new();
+        self.read_into(statements, context, &mut seen, apply);
+    }
+
+    fn read_into(
+        &mut self,
+        statements: &'t [Statement<'s>],
+        context: Context,
+        seen: &mut Vec<(&'static str, Span)>,
+        apply: &mut Apply<'_, 't, 's, 'd>,
+    ) {
+        for statement in statements {
+            let mut words = statement.words.as_slice();
+            while let Some((name, values)) = words.split_first() {
+                let Some(keyword) = self.known(context, name, values, statement) else {
+                    // A misspelt setting counts as given, and its block is read.
+                    if let Some(meant) = meant(context, name) {
+                        apply(self, Setting { keyword: meant, name, values: None, block: statement.block.as_ref() });
+                    }
+                    break;
+                };
+                if keyword.meaning == Meaning::Later {
+                    let message = format!("`{}` is not supported yet", keyword.name);
+                    let help = "vrrpctl knows this keyword of keepalived, but cannot do what it asks for";
+                    self.report(Diagnostic::new(Code::NotYet, name.span, message).help(help));
+                    break;
+                }
+                let length = self.run_together(keyword, context, values);
+                let (own, others) = values.split_at(length);
+                let block = statement.block.as_ref().filter(|_| others.is_empty());
+                let values = self.count_values(keyword, name, own, statement.broken);
+                if keyword.repeat == Repeat::Single {
+                    self.note_repeated(keyword, name.span, seen);
+                }
+                apply(self, Setting { keyword, name, values, block });
+                if let Some(block) = block.filter(|_| keyword.opens.is_none()) {
+                    let message = format!("`{}` takes no block", keyword.name);
+                    let help = format!("remove the braces; it is written `{}`", keyword.usage);
+                    self.report(Diagnostic::new(Code::BlockUnexpected, block.open, message).help(help));
+                    if block.statements.iter().any(|inner| keywords::find(context, &inner.words[0].text).is_some()) {
+                        self.read_into(&block.statements, context, seen, apply);
+                    }
+                }
+                words = others;
+            }
+        }
+    }
+
+    /// Looks the keyword up, and says what is wrong when it has no meaning here.
+    fn known(
+        &mut self,
+        context: Context,
+        name: &'t Word<'s>,
+        values: &'t [Word<'s>],
+        statement: &'t Statement<'s>,
+    ) -> Option<&'static Keyword> {
+        if let Some(keyword) = keywords::find(context, &name.text) {
+            return Some(keyword);
+        }
+        if statement.broken && keywords::everywhere(&name.text).is_empty() {
+            return None;
+        }
+        if let Some(diagnostic) = preprocessor(name) {
+            self.report(diagnostic);
+            return None;
+        }
+        let elsewhere = keywords::everywhere(&name.text);
+        if elsewhere.is_empty() {
+            let diagnostic = unknown(context, name);
+            self.report(diagnostic);
+            return None;
+        }
+        let message = format!("`{}` is not allowed {}", name.text, context.place());
+        // Supported places come first in the table.
+        let belongs = elsewhere.first().map_or("elsewhere", |keyword| keyword.context.place());
+        self.report(Diagnostic::new(Code::WrongPlace, name.span, message).help(format!("it belongs {belongs}")));
+        let root = keywords::find(Context::Root, &name.text).filter(|keyword| keyword.meaning != Meaning::Later)?;
+        let values = Some(values).filter(|values| values.len() >= root.values.0);
+        self.hoisted.push(Setting { keyword: root, name, values, block: statement.block.as_ref() });
+        None
+    }
+
+    /// How many of `values` belong to `keyword`: all, unless one of them is itself a keyword and `keyword` either has
+    /// what it needs before it or cannot take them all.
+    fn run_together(&mut self, keyword: &Keyword, context: Context, values: &[Word<'s>]) -> usize {
+        let (least, most) = keyword.values;
+        let starts_another = |at: usize, word: &Word<'_>| {
+            let other = keywords::find(context, &word.text).filter(|_| !word.quoted);
+            other.is_some_and(|other| values.len() > most || (at >= least && other.meaning != Meaning::Later))
+        };
+        let other = values.iter().enumerate().position(|(at, word)| starts_another(at, word));
+        let Some((at, other)) = other.and_then(|at| Some((at, values.get(at)?))) else { return values.len() };
+        let message = format!("`{}` and `{}` stand on one line", keyword.name, other.text);
+        let help = format!("a setting ends at the end of its line: put `{}` on a line of its own", other.text);
+        self.report(Diagnostic::new(Code::RunTogether, other.span, message).label("a new setting").help(help));
+        at
+    }
+
+    fn count_values(
+        &mut self,
+        keyword: &Keyword,
+        name: &Word<'s>,
+        values: &'t [Word<'s>],
+        broken: bool,
+    ) -> Option<&'t [Word<'s>]> {
+        if broken {
+            return None;
+        }
+        let (least, most) = keyword.values;
+        if values.len() < least {
+            let message = format!("`{}` lacks its value", keyword.name);
+            self.report(Diagnostic::new(Code::MissingValue, name.span, message).help(keyword.written()));
+            return None;
+        }
+        for word in values {
+            if let Some(at) = word.text.find("${_") {
+                let shown: String = word.text[at..].chars().take_while(|&c| c != '}').collect();
+                let message = format!("`{shown}}}` is not supported yet");
+                self.report(Diagnostic::new(Code::NotYet, word.span, message).help("write the value itself"));
+                return None;
+            }
+        }
+        let Some((own, surplus)) = values.split_at_checked(most).filter(|(_, surplus)| !surplus.is_empty()) else {
+            return Some(values);
+        };
+        let (diagnostic, usable) = surplus_value(keyword, own, &surplus[0]);
+        self.report(diagnostic);
+        Some(own).filter(|_| usable)
+    }
+
+    fn note_repeated(&mut self, keyword: &Keyword, span: Span, seen: &mut Vec<(&'static str, Span)>) {
+        if let Some((_, first)) = seen.iter_mut().find(|(name, _)| *name == keyword.name) {
+            let message = format!("`{}` is given twice, this one counts", keyword.name);
+            let diagnostic = Diagnostic::new(Code::SettingRepeated, span, message)
+                .also(*first, "given here before")
+                .help("remove one of them");
+            *first = span;
+            self.report(diagnostic);
+        } else {
+            seen.push((keyword.name, span));
+        }
+    }
+
+    /// Reports a keyword that should have a block and has none.
+    fn expect_block(&mut self, setting: &Setting<'t, 's>) {
+        let surplus = setting.keyword.values.1 == 0 && setting.values.is_none();
+        if setting.block.is_none() && !surplus {
+            let message = format!("`{}` lacks its block", setting.keyword.name);
+            let help = setting.keyword.written();
+            self.report(Diagnostic::new(Code::BlockExpected, setting.span(), message).help(help));
+        }
+    }
+
+    fn report(&mut self, diagnostic: Diagnostic) {
+        self.sink.push(diagnostic);
+    }
+}
+
+/// What to say about a value too many, and whether the values before it mean anything.
+fn surplus_value(keyword: &Keyword, own: &[Word<'_>], surplus: &Word<'_>) -> (Diagnostic, bool) {
+    if let Some(sign) = own.first().filter(|word| matches!(word.text.as_ref(), "=" | ":")) {
+        let message = format!("unexpected `{}` behind `{}`", sign.text, keyword.name);
+        let help = format!("a blank separates keyword and value: `{}`", keyword.usage);
+        return (Diagnostic::new(Code::TooManyValues, sign.span, message).help(help), false);
+    }
+    let most = keyword.values.1;
+    if keyword.opens.is_some() && most == 0 {
+        let message = format!("expected `{{` behind `{}`, found `{}`", keyword.name, surplus.text);
+        return (Diagnostic::new(Code::BlockExpected, surplus.span, message).help(keyword.written()), false);
+    }
+    let message = match most {
+        0 => format!("`{}` takes no value, found `{}`", keyword.name, surplus.text),
+        1 => format!("`{}` takes one value, found `{}` behind it", keyword.name, surplus.text),
+        most => format!("`{}` takes at most {most} values, found `{}` behind them", keyword.name, surplus.text),
+    };
+    let help = if surplus.text == "\\" {
+        "lines are not continued: remove the backslash".to_owned()
+    } else if keyword.usage.starts_with("notify") {
+        "put the command and its arguments into one pair of quotes".to_owned()
+    } else if most == 0 {
+        keyword.written()
+    } else {
+        format!("it is written `{}`; quote a value that holds blanks", keyword.usage)
+    };
+    (Diagnostic::new(Code::TooManyValues, surplus.span, message).help(help), true)
+}
+
+/// Forms of the preprocessor, which begin with a sign and not with a keyword.
+fn preprocessor(name: &Word<'_>) -> Option<Diagnostic> {
+    let mut signs = name.text.chars().filter(|_| !name.quoted);
+    let what = match (signs.next()?, signs.next()) {
+        ('$', Some(_)) => "a definition",
+        ('@', Some(_)) => "a condition",
+        ('~', Some('S' | 'L')) => "a repetition",
+        _ => return None,
+    };
+    let message = format!("`{}`: {what} is not supported yet", name.text);
+    Some(Diagnostic::new(Code::NotYet, name.span, message).help("write out what it stands for"))
+}
+
+fn nearest(context: Context, text: &str) -> Option<&'static Keyword> {
+    keywords::nearest(context, &value::narrow(text))
+}
+
+/// The supported keyword that an unknown one was most likely meant to be.
+fn meant(context: Context, name: &Word<'_>) -> Option<&'static Keyword> {
+    if !keywords::everywhere(&name.text).is_empty() {
+        return None;
+    }
+    let before = name.text.split(['=', ':', ',', ';']).next()?;
+    let keyword = keywords::find(context, before).or_else(|| nearest(context, &name.text));
+    keyword.filter(|keyword| keyword.meaning != Meaning::Later)
+}
+
+fn unknown(context: Context, name: &Word<'_>) -> Diagnostic {
+    let text = name.text.as_ref();
+    let diagnostic = |message: String| Diagnostic::new(Code::UnknownKeyword, name.span, message);
+    if !text.is_empty() && text.chars().all(|c| matches!(c, '.' | '…')) {
+        return diagnostic(format!("`{text}` is not a setting")).help("replace the dots by what they stand for");
+    }
+    let message = format!("unknown keyword `{text}` {}", context.place());
+    if let Some((before, behind)) = text.split_once(['=', ':', ',', ';'])
+        && let Some(keyword) = keywords::find(context, before)
+    {
+        let help = match behind {
+            "" => format!("write `{}`, with nothing directly behind it", keyword.name),
+            value => format!("a blank separates keyword and value: `{} {value}`", keyword.name),
+        };
+        return diagnostic(message).help(help);
+    }
+    if text.parse::<IpAddr>().is_ok() {
+        return diagnostic(message).help("virtual addresses belong into a `virtual_ipaddress` block");
+    }
+    match nearest(context, text) {
+        Some(keyword) => diagnostic(message).help(format!("did you mean `{}`?", keyword.name)),
+        None => diagnostic(message).help("neither vrrpctl nor keepalived knows this word here: remove it"),
+    }
+}

@@ -1,0 +1,31 @@
+//! `global_defs`.
+
+use super::{Context, Diagnostic, Lowerer, Setting};
+use crate::config::diagnostic::Code;
+use crate::config::keywords::{GlobalSetting, Meaning};
+use crate::config::model::Global;
+
+impl<'t, 's> Lowerer<'t, 's, '_> {
+    /// Adds to `global` what the block sets.
+    pub(super) fn global_defs(&mut self, setting: &Setting<'t, 's>, global: &mut Global) {
+        let Some(block) = setting.block else { return };
+        self.read(&block.statements, Context::Global, &mut |lowerer, setting| {
+            let Meaning::Global(meaning) = setting.keyword.meaning else { return };
+            let Some(word) = setting.value() else { return };
+            match meaning {
+                GlobalSetting::RouterId => global.router_id = Some(word.text.clone().into_owned()),
+                GlobalSetting::VrrpVersion => lowerer.version(word),
+                GlobalSetting::McastGroup4 => {
+                    let Some(group) = lowerer.ipv4(word, "a multicast group") else { return };
+                    if group.is_multicast() {
+                        global.mcast_group4 = group;
+                    } else {
+                        let message = format!("{group} is not a multicast address");
+                        let help = "multicast addresses are 224.0.0.0 to 239.255.255.255; the usual one is 224.0.0.18";
+                        lowerer.report(Diagnostic::new(Code::NotMulticast, word.span, message).help(help));
+                    }
+                }
+            }
+        });
+    }
+}

@@ -1,0 +1,392 @@
+//! `vrrp_instance`, and what instances must not share.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr};
+
+use vrrp_core::{AdvertInterval, Priority, SimplePassword, Vrid};
+
+use super::value::{millionths, with_typing_help};
+use super::{Context, Diagnostic, Lowerer, Setting};
+use crate::config::diagnostic::Code;
+use crate::config::keywords::{AuthSetting, InstanceSetting, Meaning};
+use crate::config::model::{Initial, Instance, Notify, Script, VirtualAddress};
+use crate::config::script::{self, SplitError};
+use crate::config::source::{Span, Spanned};
+use crate::config::tree::{Block, Word};
+
+const VRID_HELP: &str = "the VRID is one octet, and every router of the group has the same one";
+const PRIORITY_HELP: &str =
+    "the default is 100, the owner of the addresses has 255, and 0 means \"I stop\" on the wire";
+const INTERVAL_HELP: &str = "write whole seconds; the usual interval is 1";
+
+/// What is taken already, and where.
+#[derive(Default)]
+pub(super) struct Claims {
+    names: HashMap<String, Span>,
+    vrids: HashMap<(String, Vrid), Span>,
+    addresses: HashMap<IpAddr, Span>,
+}
+
+/// A setting on its way; `Refused` was reported and counts as given.
+#[derive(Default)]
+enum Field<T> {
+    #[default]
+    Missing,
+    Refused,
+    Given(T),
+}
+
+impl<T> Field<T> {
+    fn new(value: Option<T>) -> Self {
+        value.map_or(Self::Refused, Self::Given)
+    }
+
+    fn given(self) -> Option<T> {
+        match self {
+            Self::Given(value) => Some(value),
+            Self::Missing | Self::Refused => None,
+        }
+    }
+}
+
+#[derive(Default)]
+struct Draft {
+    initial: Field<Initial>,
+    interface: Field<Spanned<String>>,
+    vrid: Field<Spanned<Vrid>>,
+    priority: Field<Priority>,
+    interval: Field<AdvertInterval>,
+    nopreempt: Option<Span>,
+    mcast_source: Option<Ipv4Addr>,
+    password: Option<SimplePassword>,
+    /// `None`: no block. A line that was refused counts in the second number.
+    addresses: Option<(Vec<VirtualAddress>, usize)>,
+    notify: Notify,
+}
+
+impl<'t, 's> Lowerer<'t, 's, '_> {
+    /// `None` when the instance lacks something it cannot do without, all of which is reported.
+    pub(super) fn instance(&mut self, setting: &Setting<'t, 's>, claims: &mut Claims) -> Option<Instance> {
+        let name = setting.value().map(|word| word.text.as_ref().to_owned());
+        let span = setting.span();
+        if let Some(name) = &name
+            && let Some(first) = claims.names.insert(name.clone(), span)
+        {
+            let message = format!("there are two instances `{name}`");
+            let diagnostic = Diagnostic::new(Code::DuplicateInstance, span, message)
+                .also(first, "the first one")
+                .help("give each instance its own name");
+            self.report(diagnostic);
+        }
+        let block = setting.block?;
+        let mut draft = Draft::default();
+        self.read(&block.statements, Context::Instance, &mut |lowerer, setting| {
+            if let Meaning::Instance(meaning) = setting.keyword.meaning {
+                lowerer.instance_setting(meaning, &setting, &mut draft);
+            }
+        });
+        self.require(&draft, span);
+        self.settle_preempt(&mut draft, span);
+        self.claim_vrid(&draft, claims);
+        self.claim_addresses(&draft, claims, span);
+        let priority = match (draft.priority, &draft.initial) {
+            (Field::Given(priority), _) => priority,
+            (_, Field::Given(Initial::Master)) => Priority::OWNER,
+            (..) => Priority::default(),
+        };
+        let initial =
+            if priority.is_owner() { Initial::Master } else { draft.initial.given().unwrap_or(Initial::Backup) };
+        Some(Instance {
+            name: name?,
+            span,
+            initial,
+            interface: draft.interface.given()?,
+            vrid: draft.vrid.given()?.value,
+            priority,
+            interval: draft.interval.given().or(AdvertInterval::from_secs(1))?,
+            preempt: draft.nopreempt.is_none(),
+            mcast_source: draft.mcast_source,
+            password: draft.password,
+            addresses: draft.addresses?.0,
+            notify: draft.notify,
+        })
+    }
+
+    fn instance_setting(&mut self, meaning: InstanceSetting, setting: &Setting<'t, 's>, draft: &mut Draft) {
+        use InstanceSetting as I;
+        let value = setting.value();
+        match meaning {
+            I::State => draft.initial = Field::new(value.and_then(|word| self.state(word))),
+            I::Interface => draft.interface = Field::new(value.and_then(|word| self.interface_name(word))),
+            I::VirtualRouterId => {
+                let number = value.and_then(|word| Some((self.number(word, "a VRID", 1..=255, VRID_HELP)?, word.span)));
+                draft.vrid = Field::new(number.and_then(|(number, at)| Some(Spanned::new(Vrid::new(number)?, at))));
+            }
+            I::Priority => {
+                let number = value.and_then(|word| self.number(word, "a priority", 1..=255, PRIORITY_HELP));
+                draft.priority = Field::new(number.and_then(Priority::new));
+            }
+            I::AdvertInt => draft.interval = Field::new(value.and_then(|word| self.interval(word))),
+            I::Version => {
+                if let Some(word) = value {
+                    self.version(word);
+                }
+            }
+            I::Nopreempt => draft.nopreempt = Some(setting.name.span),
+            I::Preempt => draft.nopreempt = None,
+            I::McastSrcIp => {
+                draft.mcast_source = value.and_then(|word| self.host_ipv4(word, &word.text, "a source address"));
+            }
+            I::Authentication => {
+                self.expect_block(setting);
+                draft.password = setting.block.and_then(|block| self.authentication(block, setting.name.span));
+            }
+            I::VirtualIpaddress => {
+                if let Some(block) = setting.block {
+                    self.addresses(block, draft.addresses.get_or_insert_default());
+                } else {
+                    // The missing block is reported; a missing address would be the same fault again.
+                    if setting.values.is_some_and(<[_]>::is_empty) {
+                        self.expect_block(setting);
+                    }
+                    draft.addresses.get_or_insert_default().1 += 1;
+                }
+            }
+            I::NotifyMaster => draft.notify.master = self.script(setting),
+            I::NotifyBackup => draft.notify.backup = self.script(setting),
+            I::NotifyFault => draft.notify.fault = self.script(setting),
+            I::NotifyStop => draft.notify.stop = self.script(setting),
+            I::Notify => draft.notify.generic = self.script(setting),
+        }
+    }
+
+    fn state(&mut self, word: &Word<'s>) -> Option<Initial> {
+        match word.text.as_ref() {
+            "MASTER" => Some(Initial::Master),
+            "BACKUP" => Some(Initial::Backup),
+            text => {
+                let message = format!("expected `MASTER` or `BACKUP`, found `{text}`");
+                let diagnostic = Diagnostic::new(Code::UnknownChoice, word.span, message);
+                let meant = super::keywords::nearest_of(["MASTER", "BACKUP"].into_iter(), |name| name, text);
+                self.report(match meant {
+                    Some(name) => diagnostic.help(format!("did you mean `{name}`?")),
+                    None => diagnostic.help("a router that is not meant to be master has `state BACKUP`"),
+                });
+                None
+            }
+        }
+    }
+
+    fn interval(&mut self, word: &Word<'s>) -> Option<AdvertInterval> {
+        const SECOND: u64 = 1_000_000;
+        let text = word.text.as_ref();
+        let Some(interval) = millionths(text) else {
+            let message = format!("expected an interval from 1 to 255 seconds, found `{text}`");
+            let valid = |text: &str| millionths(text).is_some();
+            let diagnostic = Diagnostic::new(Code::NotANumber, word.span, message).help(INTERVAL_HELP);
+            self.report(with_typing_help(diagnostic, word, valid));
+            return None;
+        };
+        if interval > 0 && interval < SECOND {
+            let message = format!("an interval of {text} s is below one second");
+            let help = "VRRP version 2 counts in whole seconds; shorter intervals need version 3, \
+                        which is not supported yet";
+            self.report(Diagnostic::new(Code::SubSecond, word.span, message).help(help));
+            return None;
+        }
+        let rounded = (interval + SECOND / 2) / SECOND;
+        let result =
+            u8::try_from(rounded).ok().filter(|_| interval <= 255 * SECOND).and_then(AdvertInterval::from_secs);
+        if result.is_none() {
+            let message = format!("expected an interval from 1 to 255 seconds, found `{text}`");
+            self.report(Diagnostic::new(Code::OutOfRange, word.span, message).help(INTERVAL_HELP));
+        } else if interval % SECOND != 0 {
+            let message = format!("the interval of {text} s is rounded to {rounded} s");
+            let help = "VRRP version 2 counts in whole seconds; every router of the group needs the same value";
+            self.report(Diagnostic::new(Code::IntervalRounded, word.span, message).help(help));
+        }
+        result
+    }
+
+    fn authentication(&mut self, block: &'t Block<'s>, at: Span) -> Option<SimplePassword> {
+        let (mut kind, mut password) = (Field::Missing, Field::Missing);
+        self.read(&block.statements, Context::Authentication, &mut |lowerer, setting| {
+            let Meaning::Authentication(meaning) = setting.keyword.meaning else { return };
+            let value = setting.value();
+            match meaning {
+                AuthSetting::Type => kind = Field::new(value.and_then(|word| lowerer.auth_type(word))),
+                AuthSetting::Pass => {
+                    let read = value.and_then(|word| Some((lowerer.password(word)?, word.span)));
+                    password = Field::new(read);
+                }
+            }
+        });
+        match (kind, password) {
+            (Field::Given(()), Field::Given((password, _))) => Some(password),
+            (Field::Given(()), Field::Missing) => {
+                let message = "`auth_type PASS` needs an `auth_pass`";
+                let help = "add `auth_pass PASSWORD` on a line of its own";
+                self.report(Diagnostic::new(Code::PasswordMissing, at, message).help(help));
+                None
+            }
+            (Field::Missing, Field::Given((_, span))) => {
+                let message = "the password is not used, because there is no `auth_type`";
+                self.report(Diagnostic::new(Code::AuthIncomplete, span, message).help("add `auth_type PASS`"));
+                None
+            }
+            _ => None,
+        }
+    }
+
+    fn auth_type(&mut self, word: &Word<'s>) -> Option<()> {
+        let diagnostic = match word.text.as_ref() {
+            "PASS" => return Some(()),
+            "AH" => Diagnostic::new(Code::AuthNotYet, word.span, "authentication `AH` is not supported yet")
+                .help("use `auth_type PASS`, or no authentication: RFC 3768 abolished both"),
+            text => {
+                let message = format!("expected `PASS` or `AH`, found `{text}`");
+                Diagnostic::new(Code::UnknownChoice, word.span, message).help("it is written `auth_type PASS`")
+            }
+        };
+        self.report(diagnostic);
+        None
+    }
+
+    fn password(&mut self, word: &Word<'s>) -> Option<SimplePassword> {
+        let octets = word.text.as_bytes();
+        let kept = octets.get(..SimplePassword::LEN).unwrap_or(octets);
+        if kept.len() < octets.len() {
+            let message = format!("the password has {} octets, only the first {} count", octets.len(), kept.len());
+            let help = "VRRP version 2 has room for eight octets; keepalived cuts it the same way";
+            self.report(Diagnostic::new(Code::PasswordCut, word.span, message).help(help));
+        }
+        let password = SimplePassword::new(kept);
+        if password.is_none() {
+            let diagnostic = Diagnostic::new(Code::MissingValue, word.span, "the password is empty");
+            self.report(diagnostic.help("write a password of one to eight octets"));
+        }
+        password
+    }
+
+    fn addresses(&mut self, block: &'t Block<'s>, (read, refused): &mut (Vec<VirtualAddress>, usize)) {
+        for statement in &block.statements {
+            match self.virtual_address(statement) {
+                Some(address) => read.push(address),
+                None => *refused += 1,
+            }
+        }
+    }
+
+    fn script(&mut self, setting: &Setting<'t, 's>) -> Option<Script> {
+        let values = setting.values?;
+        let span = values.first()?.span.to(values.last()?.span);
+        let raw = self.sources.text(span);
+        let outer = script::split(raw).and_then(|outer| {
+            let words = script::split(outer.first().map_or("", String::as_str))?;
+            Ok((words, outer))
+        });
+        let (words, outer) = match outer {
+            Ok(split) => split,
+            Err(error) => {
+                let message = match error {
+                    SplitError::Unclosed(quote) => format!("the command holds a `{quote}` without its partner"),
+                    SplitError::BadEscape => "the command holds a backslash that escapes nothing".to_owned(),
+                };
+                let help = "quotes group words, and a backslash escapes, also inside of the outer quotes";
+                self.report(Diagnostic::new(Code::BadCommand, span, message).help(help));
+                return None;
+            }
+        };
+        if words.first().is_none_or(String::is_empty) {
+            let diagnostic = Diagnostic::new(Code::BadCommand, span, "the command is empty");
+            self.report(diagnostic.help("write the path of a program and its arguments, in quotes"));
+            return None;
+        }
+        let mut owner = outer.into_iter().skip(1);
+        let (user, group) = (owner.next(), owner.next());
+        let surplus = owner.next();
+        if let Some(odd) = user.iter().chain(&group).find(|name| name.starts_with(['-', '/', '.'])).or(surplus.as_ref())
+        {
+            let message = format!("`{odd}` stands where a user or group is expected");
+            let help = "put the command and its arguments into one pair of quotes";
+            self.report(Diagnostic::new(Code::BadCommand, span, message).help(help));
+            return None;
+        }
+        let group = group.map(|group| group.strip_prefix(':').map(str::to_owned).unwrap_or(group));
+        Some(Script { words, user, group, span })
+    }
+
+    fn require(&mut self, draft: &Draft, span: Span) {
+        let mut missing = |what: &str, example: &str| {
+            let message = format!("this instance lacks `{what}`");
+            let help = format!("add a line like `{example}`");
+            self.report(Diagnostic::new(Code::MissingSetting, span, message).help(help));
+        };
+        if matches!(draft.interface, Field::Missing) {
+            missing("interface", "interface eth0");
+        }
+        if matches!(draft.vrid, Field::Missing) {
+            missing("virtual_router_id", "virtual_router_id 51");
+        }
+        let count = draft.addresses.as_ref().map_or(0, |(read, refused)| read.len() + refused);
+        if count == 0 {
+            let message = "this instance has no virtual address";
+            let help = "add a block like `virtual_ipaddress { 192.0.2.1/24 }`";
+            self.report(Diagnostic::new(Code::NoAddress, span, message).help(help));
+        }
+    }
+
+    /// A router that is meant to be master from the start, or owns the addresses, always preempts.
+    fn settle_preempt(&mut self, draft: &mut Draft, span: Span) {
+        let master = matches!(draft.initial, Field::Given(Initial::Master));
+        let owner = match &draft.priority {
+            Field::Given(priority) => priority.is_owner(),
+            Field::Missing | Field::Refused => false,
+        };
+        if let Some(at) = draft.nopreempt.filter(|_| master || owner) {
+            let why = if owner { "priority 255" } else { "`state MASTER`" };
+            let message = format!("`nopreempt` has no effect together with {why}");
+            let help = "give every router of the group `state BACKUP` and a priority below 255";
+            self.report(Diagnostic::new(Code::NopreemptIgnored, at, message).help(help));
+            draft.nopreempt = None;
+        }
+        if master && matches!(draft.priority, Field::Missing) {
+            let message = "`state MASTER` without `priority` means priority 255";
+            let help = "255 is for the owner of the addresses; add a line like `priority 150`";
+            self.report(Diagnostic::new(Code::OwnerByDefault, span, message).help(help));
+        }
+    }
+
+    fn claim_vrid(&mut self, draft: &Draft, claims: &mut Claims) {
+        let (Field::Given(interface), Field::Given(vrid)) = (&draft.interface, &draft.vrid) else { return };
+        let key = (interface.value.clone(), vrid.value);
+        if let Some(first) = claims.vrids.insert(key, vrid.span) {
+            let message = format!("VRID {} is used twice on interface `{}`", vrid.value, interface.value);
+            let diagnostic = Diagnostic::new(Code::DuplicateVrid, vrid.span, message)
+                .also(first, "used here before")
+                .help("give each instance on an interface its own VRID");
+            self.report(diagnostic);
+        }
+    }
+
+    fn claim_addresses(&mut self, draft: &Draft, claims: &mut Claims, span: Span) {
+        const MOST: usize = 255;
+        let Some((addresses, _)) = &draft.addresses else { return };
+        for address in addresses {
+            if let Some(first) = claims.addresses.insert(address.address, address.span) {
+                let message = format!("the virtual address {} is given twice", address.address);
+                let diagnostic = Diagnostic::new(Code::DuplicateAddress, address.span, message)
+                    .also(first, "given here before")
+                    .help("an address belongs to one virtual router only");
+                self.report(diagnostic);
+            }
+        }
+        if let Some(first) = addresses.get(MOST) {
+            let message = format!("this instance has {} virtual addresses", addresses.len());
+            let diagnostic = Diagnostic::new(Code::TooManyAddresses, span, message)
+                .also(first.span, format!("this is number {}", MOST + 1))
+                .help(format!("an advertisement has room for {MOST}: use a second instance for the rest"));
+            self.report(diagnostic);
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! Single values: numbers, addresses, names. Each function reports what is wrong and then returns nothing.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::ops::RangeInclusive;
+
+use super::{Diagnostic, Lowerer};
+use crate::config::diagnostic::Code;
+use crate::config::source::Spanned;
+use crate::config::tree::Word;
+
+/// Octets of a name that the kernel takes for an interface or a label, without its final NUL.
+const LONGEST_NAME: usize = 15;
+
+impl<'s> Lowerer<'_, 's, '_> {
+    /// A whole decimal number of one octet.
+    pub(super) fn number(&mut self, word: &Word<'s>, what: &str, range: RangeInclusive<u8>, help: &str) -> Option<u8> {
+        let (low, high) = (*range.start(), *range.end());
+        let expected = format!("expected {what} from {low} to {high}, found `{}`", word.text);
+        let digits = word.text.strip_prefix('-').unwrap_or(&word.text);
+        if digits.is_empty() || !digits.bytes().all(|octet| octet.is_ascii_digit()) {
+            let diagnostic = Diagnostic::new(Code::NotANumber, word.span, expected).help("write a whole number");
+            self.report(with_typing_help(diagnostic, word, |text| text.parse::<u32>().is_ok()));
+            return None;
+        }
+        let number = word.text.parse().ok().filter(|number| range.contains(number));
+        if number.is_none() {
+            self.report(Diagnostic::new(Code::OutOfRange, word.span, expected).help(help));
+        }
+        number
+    }
+
+    /// An IPv4 address; `what` completes "expected ...".
+    pub(super) fn ipv4(&mut self, word: &Word<'s>, what: &str) -> Option<Ipv4Addr> {
+        self.ipv4_text(word, &word.text, what)
+    }
+
+    /// As [`Lowerer::ipv4`] for a part of a word.
+    pub(super) fn ipv4_text(&mut self, word: &Word<'s>, text: &str, what: &str) -> Option<Ipv4Addr> {
+        match text.parse() {
+            Ok(IpAddr::V4(address)) => return Some(address),
+            Ok(IpAddr::V6(address)) => {
+                let message = format!("expected {what} of IPv4, found the IPv6 address {address}");
+                let help = "VRRP version 2 is for IPv4 only; version 3 is not supported yet";
+                self.report(Diagnostic::new(Code::WrongFamily, word.span, message).help(help));
+            }
+            Err(_) => {
+                let message = format!("expected {what} like 192.0.2.1, found `{text}`");
+                let help = "an IPv4 address is four numbers from 0 to 255, without leading zeros";
+                let diagnostic = Diagnostic::new(Code::NotAnAddress, word.span, message).help(help);
+                let valid = |text: &str| text.split('/').next().is_some_and(|ip| ip.parse::<IpAddr>().is_ok());
+                self.report(with_typing_help(diagnostic, word, valid));
+            }
+        }
+        None
+    }
+
+    /// An IPv4 address that a host can have.
+    pub(super) fn host_ipv4(&mut self, word: &Word<'s>, text: &str, what: &str) -> Option<Ipv4Addr> {
+        let address = self.ipv4_text(word, text, what)?;
+        let kind = match address {
+            a if a.is_multicast() => "a multicast address",
+            a if a.is_loopback() => "a loopback address",
+            a if a.octets()[0] == 0 => "an address of \"this network\"",
+            a if a.octets()[0] >= 240 => "a reserved or broadcast address",
+            _ => return Some(address),
+        };
+        let message = format!("expected {what}, but {address} is {kind}");
+        self.report(Diagnostic::new(Code::UnusableAddress, word.span, message).help("no host can have this address"));
+        None
+    }
+
+    /// The name of a network interface, as the kernel allows it.
+    pub(super) fn interface_name(&mut self, word: &Word<'s>) -> Option<Spanned<String>> {
+        let name = word.text.as_ref();
+        let fault = match name {
+            "" => "an interface name cannot be empty".to_owned(),
+            "lo" => "the loopback interface cannot carry VRRP".to_owned(),
+            "." | ".." => format!("`{name}` is not an interface name"),
+            name if name.len() > LONGEST_NAME => {
+                format!("`{name}` has {} octets, an interface name has at most {LONGEST_NAME}", name.len())
+            }
+            name if name.contains(|c: char| c == '/' || c == ':' || c.is_whitespace()) => {
+                format!("`{name}` is not an interface name: `/`, `:` and blanks are not allowed")
+            }
+            // The kernel would allow it; people who type it do not mean it.
+            name if name.ends_with([',', ';']) => format!("`{name}` is not an interface name"),
+            name => return Some(Spanned::new(name.to_owned(), word.span)),
+        };
+        let diagnostic =
+            Diagnostic::new(Code::BadInterfaceName, word.span, fault).help("`ip link` lists the interfaces");
+        self.report(with_typing_help(diagnostic, word, |text| !text.is_empty()));
+        None
+    }
+
+    /// A label of an address.
+    pub(super) fn label(&mut self, word: &Word<'s>) -> Option<String> {
+        let length = word.text.len();
+        if (1..=LONGEST_NAME).contains(&length) {
+            return Some(word.text.clone().into_owned());
+        }
+        let message = format!("expected a label of 1 to {LONGEST_NAME} octets, found {length}");
+        let help = "labels begin with the interface's name, like `eth0:1`";
+        self.report(Diagnostic::new(Code::BadLabel, word.span, message).help(help));
+        None
+    }
+
+    /// `version` and `vrrp_version`: so far there is nothing to choose.
+    pub(super) fn version(&mut self, word: &Word<'s>) {
+        let diagnostic = match word.text.as_ref() {
+            "2" => return,
+            "3" => Diagnostic::new(Code::VersionNotYet, word.span, "VRRP version 3 is not supported yet"),
+            text => Diagnostic::new(Code::UnknownChoice, word.span, format!("expected version `2`, found `{text}`")),
+        };
+        self.report(diagnostic.help("use version 2, the default"));
+    }
+}
+
+/// A decimal number in millionths; `None` when it is none, or has more than six decimals or is absurdly large.
+pub(super) fn millionths(text: &str) -> Option<u64> {
+    let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
+    let digits = |text: &str| text.bytes().all(|octet| octet.is_ascii_digit());
+    if (whole.is_empty() && decimals.is_empty()) || !digits(whole) || !digits(decimals) || decimals.len() > 6 {
+        return None;
+    }
+    let whole: u32 = if whole.is_empty() { 0 } else { whole.parse().ok()? };
+    let fraction: u64 = format!("{decimals:0<6}").parse().ok()?;
+    Some(u64::from(whole) * 1_000_000 + fraction)
+}
+
+/// Full-width characters, as some input methods produce them, in their ordinary form.
+pub(super) fn narrow(text: &str) -> String {
+    let narrow = |c: char| match u32::from(c) {
+        code @ 0xff01..=0xff5e => char::from_u32(code - 0xfee0).unwrap_or(c),
+        _ => c,
+    };
+    text.chars().map(narrow).collect()
+}
+
+/// Adds what to do if the value becomes `valid` once a typing mistake is undone.
+pub(super) fn with_typing_help(diagnostic: Diagnostic, word: &Word<'_>, valid: impl Fn(&str) -> bool) -> Diagnostic {
+    let text = word.text.as_ref();
+    let narrowed = narrow(text);
+    if narrowed != text && valid(&narrowed) {
+        return diagnostic.help(format!("these are full-width characters: type `{narrowed}`"));
+    }
+    let trimmed = text.trim_end_matches([',', ';', '.', '，', '；', '。', '、']);
+    if trimmed != text && valid(trimmed) {
+        let tail = &text[trimmed.len()..];
+        return diagnostic.help(format!("remove the `{tail}`: a setting ends at the end of its line"));
+    }
+    diagnostic
+}

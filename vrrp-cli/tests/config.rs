@@ -1,0 +1,49 @@
+//! Every wrong input below `tests/config/cases` against the picture that is expected of its diagnostics.
+//!
+//! `SNAPSHOTS=overwrite cargo test -p vrrp-cli --test config` writes the pictures anew.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use snapbox::{Data, assert_data_eq};
+use vrrp_cli::config::{Code, load};
+
+fn cases() -> Vec<PathBuf> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/config/cases");
+    let mut cases: Vec<PathBuf> = fs::read_dir(directory)
+        .expect("the directory of cases")
+        .map(|entry| entry.expect("an entry").path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "conf"))
+        .collect();
+    cases.sort();
+    cases
+}
+
+#[test]
+fn diagnostics_are_drawn_as_expected() {
+    let cases = cases();
+    assert!(cases.len() >= 100, "only {} cases found", cases.len());
+    for case in cases {
+        let loaded = load(&case);
+        let directory = case.parent().expect("a directory").display().to_string();
+        let mut drawn = loaded.render(false).replace(&format!("{directory}/"), "");
+        drawn.push_str(if loaded.config.is_some() { "runs\n" } else { "does not run\n" });
+        assert_eq!(loaded.config.is_none(), loaded.has_errors(), "{}", case.display());
+        assert!(!loaded.diagnostics.is_empty(), "{} has nothing wrong", case.display());
+        for diagnostic in &loaded.diagnostics {
+            assert!(diagnostic.help.is_some(), "{} in {} does not say what to do", diagnostic.code, case.display());
+        }
+        let expected = Data::read_from(&case.with_extension("txt"), None);
+        assert_data_eq!(drawn, expected.raw());
+    }
+}
+
+#[test]
+fn every_code_is_shown_by_a_case() {
+    let mut shown: Vec<Code> =
+        cases().iter().flat_map(|case| load(case).diagnostics).map(|diagnostic| diagnostic.code).collect();
+    // Those about the file itself and its size have their own tests.
+    shown.extend([Code::CannotRead, Code::NotAFile, Code::TooLarge, Code::TooManyErrors]);
+    let missing: Vec<&Code> = Code::ALL.iter().filter(|code| !shown.contains(code)).collect();
+    assert!(missing.is_empty(), "no case shows {missing:?}");
+}

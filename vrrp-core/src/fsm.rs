@@ -386,9 +386,7 @@ impl Machine {
                 next.become_master(Cause::OwnerPreempt)
             }
             State::Backup { heard, master_interval } => {
-                // What was learnt from a Master stays; our own interval stands in only where nothing was.
-                let learnt = master_interval != self.params.interval && params.version() == Version::V3;
-                let master_interval = if learnt { master_interval } else { params.interval };
+                let master_interval = self.master_interval_under(params, master_interval);
                 let span = match heard {
                     Heard::Release => params.skew_time(master_interval),
                     Heard::Master | Heard::Weaker => params.master_down_interval(master_interval),
@@ -397,7 +395,8 @@ impl Machine {
                 (Self { state: State::Backup { heard, master_interval }, ..next }, Actions { timer, ..Actions::NONE })
             }
             State::Master { .. } => {
-                let timer = (params.interval != self.params.interval)
+                // A longer interval begins with the advert that announces it: who learnt the shorter one would not wait.
+                let timer = (params.interval.duration() < self.params.interval.duration())
                     .then(|| TimerOp::Amend(Timer::Adver, params.interval.duration()));
                 (next, Actions { timer, ..Actions::NONE })
             }
@@ -417,7 +416,7 @@ impl Machine {
                 let span = self.params.skew_time(master_interval);
                 self.follow(Heard::Release, master_interval, span)
             }
-            Some(priority) if !self.params.preempt || priority >= self.params.priority => {
+            Some(priority) if !self.preempts() || priority >= self.params.priority => {
                 let learnt = self.master_interval(interval);
                 self.follow(Heard::Master, learnt, self.params.master_down_interval(learnt))
             }
@@ -456,6 +455,19 @@ impl Machine {
         }
         // The other router yields on our answer; clients may have learnt its MAC address meanwhile.
         (next, Actions { advertise: Some(Advertise::Claim), announce: true, ..Actions::NONE })
+    }
+
+    /// R25: the owner always preempts.
+    const fn preempts(&self) -> bool {
+        self.params.preempt || self.params.priority.is_owner()
+    }
+
+    /// Master_Adver_Interval of a Backup whose parameters change. What VRRPv3 learnt from a Master stays. A value equal to our
+    /// own may have been learnt too, so it is not shortened: the next advert corrects a wait that is too long.
+    fn master_interval_under(&self, params: Params, known: AdvertInterval) -> AdvertInterval {
+        let learning = self.params.version() == Version::V3 && params.version() == Version::V3;
+        let longer = known.duration() > params.interval.duration();
+        if learning && (known != self.params.interval || longer) { known } else { params.interval }
     }
 
     /// VRRPv3 learns the Master's interval; VRRPv2 requires it to equal ours, so there is nothing to learn (R49).

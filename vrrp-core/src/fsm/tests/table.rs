@@ -1,0 +1,353 @@
+//! Every state × event, against a reference written from the RFC's clauses that shares no code with `step`.
+
+use std::collections::BTreeMap;
+
+use super::*;
+
+/// What the clause of the RFC asks for.
+pub(super) struct Row {
+    pub(super) clause: &'static str,
+    pub(super) next: Machine,
+    pub(super) actions: Actions,
+}
+
+fn nanos_of(interval: AdvertInterval) -> u128 {
+    match interval {
+        AdvertInterval::Seconds(s) => u128::from(s.get()) * 1_000_000_000,
+        AdvertInterval::Centiseconds(cs) => u128::from(cs.get()) * 10_000_000,
+    }
+}
+
+fn whole(nanos: u128) -> Duration {
+    Duration::from_nanos(u64::try_from(nanos).unwrap())
+}
+
+fn skew(params: Params, of: AdvertInterval) -> u128 {
+    let steps = 256 - u128::from(params.priority.get());
+    match of {
+        AdvertInterval::Seconds(_) => steps * 1_000_000_000 / 256,
+        AdvertInterval::Centiseconds(_) => {
+            let exact = steps * nanos_of(of);
+            exact / 256 + u128::from(exact % 256 != 0)
+        }
+    }
+}
+
+fn down(params: Params, of: AdvertInterval) -> u128 {
+    3 * nanos_of(of) + skew(params, of)
+}
+
+fn unchanged(clause: &'static str, machine: Machine) -> Row {
+    Row { clause, next: machine, actions: Actions::NONE }
+}
+
+fn to_master(rule: &'static str, mut next: Machine, from: Role, cause: Cause) -> Row {
+    next.state = State::Master { answered: false };
+    let actions = Actions {
+        advertise: Some(Advertise::Claim),
+        addresses: Some(Addresses::Install),
+        announce: true,
+        timer: Some(TimerOp::Set(Timer::Adver, whole(nanos_of(next.params.interval)))),
+        transition: transition(from, Role::Master, cause),
+    };
+    Row { clause: rule, next, actions }
+}
+
+fn to_backup(rule: &'static str, mut next: Machine, from: Role, of: AdvertInterval, cause: Cause) -> Row {
+    next.state = State::Backup { heard: Heard::Master, master_interval: of };
+    let actions = Actions {
+        advertise: None,
+        addresses: Some(Addresses::Remove),
+        announce: false,
+        timer: Some(TimerOp::Set(Timer::MasterDown, whole(down(next.params, of)))),
+        transition: transition(from, Role::Backup, cause),
+    };
+    Row { clause: rule, next, actions }
+}
+
+fn to_initialize(mut next: Machine, from: Role, cause: Cause) -> Row {
+    next.state = State::Initialize;
+    let timer = Some(TimerOp::Cancel);
+    let transition = transition(from, Role::Initialize, cause);
+    if from == Role::Backup {
+        return Row { clause: "R34", next, actions: Actions { timer, transition, ..Actions::NONE } };
+    }
+    let carried = matches!(next.link, Link::Up(_));
+    let actions = Actions {
+        advertise: if carried { Some(Advertise::Release) } else { None },
+        addresses: Some(Addresses::Remove),
+        announce: false,
+        timer,
+        transition,
+    };
+    Row { clause: if carried { "R42" } else { "R42, no link" }, next, actions }
+}
+
+/// Startup and Shutdown, as levels.
+fn level(before: Machine, next: Machine, cause: Cause) -> Row {
+    let on = |m: &Machine| m.enabled && m.healthy && matches!(m.link, Link::Up(_));
+    let from = before.state.role();
+    if on(&before) && !on(&next) {
+        return to_initialize(next, from, cause);
+    }
+    if on(&before) || !on(&next) {
+        return unchanged("level repeated", next);
+    }
+    if next.params.priority.get() == 255 {
+        to_master("R28", next, from, cause)
+    } else {
+        to_backup("R29", next, from, next.params.interval, cause)
+    }
+}
+
+fn advert_in_backup(m: Machine, heard: Heard, of: AdvertInterval, priority: u8, theirs: AdvertInterval) -> Row {
+    let ours = m.params.priority.get();
+    let timer = |span| Actions { timer: Some(TimerOp::Set(Timer::MasterDown, whole(span))), ..Actions::NONE };
+    let state = |heard, master_interval| Machine { state: State::Backup { heard, master_interval }, ..m };
+    if priority == 0 {
+        let next = state(Heard::Release, of);
+        return Row { clause: "R36", next, actions: timer(skew(m.params, of)) };
+    }
+    // R25: for the owner Preempt_Mode is always true.
+    let preempts = m.params.preempt || ours == 255;
+    if !preempts || priority >= ours {
+        let v3 = matches!(m.params.interval, AdvertInterval::Centiseconds(_));
+        let of = if v3 { theirs } else { m.params.interval };
+        let clause = if v3 { "R81, R99" } else { "R37" };
+        return Row { clause, next: state(Heard::Master, of), actions: timer(down(m.params, of)) };
+    }
+    let heard = if heard == Heard::Release { Heard::Release } else { Heard::Weaker };
+    unchanged("R38", state(heard, of))
+}
+
+fn advert_in_master(m: Machine, answered: bool, from: IpAddr, priority: u8, theirs: AdvertInterval) -> Row {
+    let ours = m.params.priority.get();
+    let own = m.link.source().expect("a Master has a link");
+    if priority == 0 {
+        let timer = Some(TimerOp::Set(Timer::Adver, whole(nanos_of(m.params.interval))));
+        let next = Machine { state: State::Master { answered: false }, ..m };
+        let actions = Actions { advertise: Some(Advertise::Claim), timer, ..Actions::NONE };
+        return Row { clause: "R44", next, actions };
+    }
+    if priority > ours || (priority == ours && from > own) {
+        let v3 = matches!(m.params.interval, AdvertInterval::Centiseconds(_));
+        let of = if v3 { theirs } else { m.params.interval };
+        let cause = Cause::HigherPriority { from, priority: prio(priority) };
+        return to_backup(if v3 { "R84" } else { "R45" }, m, Role::Master, of, cause);
+    }
+    let next = Machine { state: State::Master { answered: true }, ..m };
+    if answered {
+        return unchanged("R46", next);
+    }
+    let actions = Actions { advertise: Some(Advertise::Claim), announce: true, ..Actions::NONE };
+    Row { clause: "R113", next, actions }
+}
+
+/// Open point a of the requirements: a running router keeps its state and its timer's anchor.
+fn new_params(m: Machine, params: Params) -> Row {
+    let next = Machine { params, ..m };
+    if params == m.params {
+        return unchanged("params repeated", m);
+    }
+    let amend = |timer, span| Actions { timer: Some(TimerOp::Amend(timer, whole(span))), ..Actions::NONE };
+    match m.state {
+        State::Initialize => unchanged("params in Initialize", next),
+        State::Backup { .. } if params.priority.get() == 255 && m.params.priority.get() != 255 => {
+            to_master("owner-preempt", next, Role::Backup, Cause::OwnerPreempt)
+        }
+        State::Backup { heard, master_interval: known } => {
+            let v3 = |interval| matches!(interval, AdvertInterval::Centiseconds(_));
+            let of = match (v3(params.interval), v3(m.params.interval)) {
+                (true, true) if known != m.params.interval => known,
+                (true, true) if nanos_of(known) > nanos_of(params.interval) => known,
+                _ => params.interval,
+            };
+            let span = if heard == Heard::Release { skew(params, of) } else { down(params, of) };
+            let next = Machine { state: State::Backup { heard, master_interval: of }, ..next };
+            Row { clause: "params in Backup", next, actions: amend(Timer::MasterDown, span) }
+        }
+        State::Master { .. } if nanos_of(params.interval) < nanos_of(m.params.interval) => {
+            let actions = amend(Timer::Adver, nanos_of(params.interval));
+            Row { clause: "shorter interval in Master", next, actions }
+        }
+        State::Master { .. } => unchanged("params in Master", next),
+    }
+}
+
+pub(super) fn reference(m: Machine, event: Event) -> Row {
+    match (m.state, event) {
+        (_, Event::Enabled(on)) => {
+            level(m, Machine { enabled: on, ..m }, if on { Cause::Startup } else { Cause::Shutdown })
+        }
+        (_, Event::Healthy(on)) => {
+            level(m, Machine { healthy: on, ..m }, if on { Cause::Recovered } else { Cause::Fault })
+        }
+        (_, Event::Link(link)) => {
+            let cause = match link {
+                Link::Down => Cause::InterfaceDown,
+                Link::NoAddress => Cause::NoPrimaryAddress,
+                Link::Up(_) if m.link == Link::Down => Cause::InterfaceUp,
+                Link::Up(_) => Cause::PrimaryAddress,
+            };
+            level(m, Machine { link, ..m }, cause)
+        }
+        (_, Event::Params(params)) => new_params(m, params),
+        (State::Initialize, _) => unchanged("R30", m),
+        (State::Backup { heard, master_interval }, Event::Advert { priority, interval, .. }) => {
+            advert_in_backup(m, heard, master_interval, priority.map_or(0, Priority::get), interval)
+        }
+        (State::Backup { heard, .. }, Event::Expired(Timer::MasterDown)) => {
+            let cause = match heard {
+                Heard::Master => Cause::MasterTimeout,
+                Heard::Release => Cause::Released,
+                Heard::Weaker => Cause::LowerPriorityMaster,
+            };
+            to_master("R35", m, Role::Backup, cause)
+        }
+        (State::Backup { .. }, Event::Expired(Timer::Adver) | Event::Overdue) => unchanged("stale in Backup", m),
+        (State::Master { answered }, Event::Advert { from, priority, interval }) => {
+            advert_in_master(m, answered, from, priority.map_or(0, Priority::get), interval)
+        }
+        (State::Master { .. }, Event::Expired(Timer::Adver)) => {
+            let timer = Some(TimerOp::Set(Timer::Adver, whole(nanos_of(m.params.interval))));
+            let next = Machine { state: State::Master { answered: false }, ..m };
+            Row { clause: "R43", next, actions: Actions { advertise: Some(Advertise::Claim), timer, ..Actions::NONE } }
+        }
+        (State::Master { .. }, Event::Expired(Timer::MasterDown)) => unchanged("stale in Master", m),
+        (State::Master { .. }, Event::Overdue) => {
+            to_backup("overdue", m, Role::Master, m.params.interval, Cause::Overdue)
+        }
+    }
+}
+
+/// Initialize for each of its three reasons and all at once, Backup with each memory, Master with each.
+fn machines(params: Params, learnt: AdvertInterval) -> Vec<Machine> {
+    let off = in_state(params, State::Initialize);
+    let mut all = std::vec![
+        Machine { enabled: false, ..off },
+        Machine { healthy: false, ..off },
+        Machine { link: Link::Down, ..off },
+        Machine { link: Link::NoAddress, ..off },
+        Machine::new(params),
+    ];
+    for heard in [Heard::Master, Heard::Release, Heard::Weaker] {
+        all.push(in_state(params, State::Backup { heard, master_interval: params.interval }));
+        all.push(in_state(params, State::Backup { heard, master_interval: learnt }));
+    }
+    for answered in [false, true] {
+        all.push(in_state(params, State::Master { answered }));
+    }
+    all
+}
+
+fn events(own: Params, other: [AdvertInterval; 3]) -> Vec<Event> {
+    let mut all = std::vec![
+        Event::Enabled(true),
+        Event::Enabled(false),
+        Event::Healthy(true),
+        Event::Healthy(false),
+        Event::Link(Link::Down),
+        Event::Link(Link::NoAddress),
+        Event::Link(Link::Up(OWN)),
+        Event::Link(Link::Up(HIGHER_ADDRESS)),
+        Event::Expired(Timer::MasterDown),
+        Event::Expired(Timer::Adver),
+        Event::Overdue,
+        Event::Params(own),
+        Event::Params(Params { priority: prio(50), ..own }),
+        Event::Params(Params { priority: prio(200), ..own }),
+        Event::Params(Params { priority: Priority::OWNER, ..own }),
+        Event::Params(Params { preempt: !own.preempt, ..own }),
+    ];
+    all.extend(other.map(|interval| Event::Params(Params { interval, ..own })));
+    let ours = own.priority.get();
+    for interval in [own.interval, other[0], other[1]] {
+        for (from, priority) in [
+            (LOWER_ADDRESS, 0),
+            (HIGHER_ADDRESS, 0),
+            (LOWER_ADDRESS, ours - 1),
+            (HIGHER_ADDRESS, ours - 1),
+            (LOWER_ADDRESS, ours),
+            (OWN, ours),
+            (HIGHER_ADDRESS, ours),
+            (LOWER_ADDRESS, ours.saturating_add(1)),
+            (HIGHER_ADDRESS, 255),
+        ] {
+            all.push(advert(from, priority, interval));
+        }
+    }
+    all
+}
+
+#[test]
+fn every_cell_of_the_table() {
+    let mut cells = 0;
+    let mut clauses: BTreeMap<&str, u32> = BTreeMap::new();
+    for (interval, learnt, other) in [
+        (secs(2), secs(2), [secs(1), secs(3), centis(200)]),
+        (centis(200), centis(37), [centis(100), centis(300), secs(2)]),
+    ] {
+        for priority in [100, 255] {
+            for preempt in [true, false] {
+                let params = params(priority, interval, preempt);
+                for machine in machines(params, learnt) {
+                    for event in events(params, other) {
+                        let Row { clause, next, actions } = reference(machine, event);
+                        let found = machine.step(event);
+                        assert_eq!(found, (next, actions), "{clause}: {machine:?} {event:?}");
+                        *clauses.entry(clause).or_default() += 1;
+                        cells += 1;
+                    }
+                }
+            }
+        }
+    }
+    assert_eq!(cells, 2 * 2 * 2 * 13 * 46, "a missing cell is a missing test");
+    let expected = [
+        "R113",
+        "R28",
+        "R29",
+        "R30",
+        "R34",
+        "R35",
+        "R36",
+        "R37",
+        "R38",
+        "R42",
+        "R42, no link",
+        "R43",
+        "R44",
+        "R45",
+        "R46",
+        "R81, R99",
+        "R84",
+        "level repeated",
+        "overdue",
+        "owner-preempt",
+        "params in Backup",
+        "params in Initialize",
+        "params in Master",
+        "params repeated",
+        "shorter interval in Master",
+        "stale in Backup",
+        "stale in Master",
+    ];
+    assert!(clauses.keys().eq(expected.iter()), "every clause is met: {:?}", clauses.keys());
+}
+
+#[test]
+fn levels_are_idempotent() {
+    for interval in [secs(1), centis(100)] {
+        for priority in [100, 255] {
+            let own = params(priority, interval, true);
+            for machine in machines(own, interval) {
+                for event in events(own, [secs(1), secs(2), centis(100)]) {
+                    if matches!(event, Event::Enabled(_) | Event::Healthy(_) | Event::Link(_) | Event::Params(_)) {
+                        let (once, _) = machine.step(event);
+                        assert_eq!(once.step(event), (once, Actions::NONE), "{machine:?} {event:?}");
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,3 +1,4 @@
 //! Under construction.
 
 pub mod config;
+pub mod lab;

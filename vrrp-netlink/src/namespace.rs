@@ -15,9 +15,11 @@
 //! # }
 //! ```
 
+use std::ffi::{CStr, OsStr};
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::panic;
 use std::path::Path;
 use std::process::Command;
@@ -129,19 +131,24 @@ pub fn enter_user_namespace() -> std::result::Result<(), UserNamespaceError> {
     if threads != 1 {
         return Err(UserNamespaceError::Threads(threads));
     }
-    let (user, group) = (geteuid(), getegid());
+    let files = identity_files();
     unshare(CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWNS)
         .map_err(|errno| refused("enter a user namespace", errno.into()))?;
-    let files = [
-        // The kernel wants this before an unprivileged process may map groups.
-        ("/proc/self/setgroups", "deny".to_owned()),
-        ("/proc/self/uid_map", format!("0 {user} 1")),
-        ("/proc/self/gid_map", format!("0 {group} 1")),
-    ];
     for (path, text) in files {
-        fs::write(path, text).map_err(|error| refused("map the user into its namespace", error))?;
+        fs::write(OsStr::from_bytes(path.to_bytes()), text)
+            .map_err(|error| refused("map the user into its namespace", error))?;
     }
     make_mounts_private().map_err(|errno| refused("make mounts private", errno.into()))
+}
+
+/// Makes the child that `command` starts begin as [`enter_user_namespace`] leaves a process, however many threads this
+/// process has.
+///
+/// Where the system refuses, so does starting the command, with the kernel's error: `EPERM`, `EACCES`, `EUSERS`, `EINVAL`
+/// or `ENOSPC`. Does not go together with another user than this process's.
+pub fn user_namespace_command(command: &mut Command) -> &mut Command {
+    sys::user_namespace_in_child(command, identity_files());
+    command
 }
 
 /// Whether the process has no thread but the calling one.
@@ -170,6 +177,16 @@ fn mount_privately(operation: &'static str, kind: &str, target: &str, data: Opti
         .and_then(|()| make_mounts_private())
         .and_then(|()| mount(Some(kind), target, Some(kind), flags, data))
         .map_err(|errno| Error::new(operation, errno))
+}
+
+/// What to write where, once inside, so that this user is root there.
+fn identity_files() -> [(&'static CStr, String); 3] {
+    [
+        // The kernel wants this before an unprivileged process may map groups.
+        (c"/proc/self/setgroups", "deny".to_owned()),
+        (c"/proc/self/uid_map", format!("0 {} 1", geteuid())),
+        (c"/proc/self/gid_map", format!("0 {} 1", getegid())),
+    ]
 }
 
 /// Keeps mounts made from now on from spreading to the namespace that this one was copied from.

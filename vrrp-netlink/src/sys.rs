@@ -2,6 +2,7 @@
 //!
 //! The only module with `unsafe`. It decides nothing: arguments come checked, errors go out as the kernel gave them.
 
+use std::ffi::CStr;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
@@ -9,9 +10,13 @@ use std::process::Command;
 use std::ptr;
 use std::time::Duration;
 
-use nix::sched::{CloneFlags, setns};
+use nix::fcntl::{OFlag, open};
+use nix::mount::{MsFlags, mount};
+use nix::sched::{CloneFlags, setns, unshare};
 use nix::sys::prctl;
 use nix::sys::signal::Signal;
+use nix::sys::stat::Mode;
+use nix::unistd::write;
 use socket2::SockAddr;
 
 /// Octets of control messages for one datagram: a time stamp (32) and a drop count (24), rounded up.
@@ -137,6 +142,25 @@ pub(crate) fn enter_in_child(command: &mut Command, namespace: OwnedFd) {
     // takes a lock, and an `Errno` becomes an `io::Error` without allocation.
     unsafe {
         command.pre_exec(move || Ok(setns(namespace.as_fd(), CloneFlags::CLONE_NEWNET)?));
+    }
+}
+
+/// Makes the child of `command` enter new user, network and mount namespaces, write each text to its file, and keep its
+/// mounts to itself, before it executes.
+pub(crate) fn user_namespace_in_child(command: &mut Command, files: [(&'static CStr, String); 3]) {
+    // SAFETY: between fork and exec the closure makes system calls on memory prepared before; opening by `CStr`, writing
+    // and mounting the literal paths neither allocate nor take a lock, and an `Errno` becomes an `io::Error` without
+    // allocation.
+    unsafe {
+        command.pre_exec(move || {
+            unshare(CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWNS)?;
+            for (path, text) in &files {
+                let file = open(*path, OFlag::O_WRONLY | OFlag::O_CLOEXEC, Mode::empty())?;
+                write(&file, text.as_bytes())?;
+            }
+            mount(None::<&CStr>, c"/", None::<&CStr>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&CStr>)?;
+            Ok(())
+        });
     }
 }
 

@@ -19,6 +19,7 @@ fn main() -> ExitCode {
     match std::env::var(ROLE).as_deref() {
         Ok("unprivileged") => unprivileged(),
         Ok("parent") => parent(),
+        Ok("child") => child(),
         Ok(other) => panic!("no role {other}"),
         Err(_) => {
             an_unprivileged_process_becomes_root_of_its_own_network();
@@ -63,6 +64,11 @@ fn unprivileged() -> ExitCode {
         assert!(start.elapsed() < Duration::from_secs(10), "a joined thread does not go");
         std::thread::yield_now();
     }
+    match namespace::user_namespace_command(&mut role("child")).status() {
+        Ok(status) => assert!(status.success(), "the child role failed: {status}"),
+        Err(error) => report(&error.to_string()),
+    }
+    assert!(!nix::unistd::geteuid().is_root());
     match namespace::enter_user_namespace() {
         Ok(()) => {}
         Err(error @ UserNamespaceError::Refused { .. }) => {
@@ -80,6 +86,14 @@ fn unprivileged() -> ExitCode {
     let other = Namespace::create().expect("further networks");
     let status = other.command(&mut Command::new("ip")).expect("a copy").args(["link", "set", "lo", "up"]).status();
     assert!(status.expect("ip is installed").success());
+    ExitCode::SUCCESS
+}
+
+/// Started as root of a user namespace by a parent that is not.
+fn child() -> ExitCode {
+    assert!(nix::unistd::geteuid().is_root());
+    VrrpSocket::open("lo", 1, 112).expect("a raw socket of its own network");
+    namespace::private_run_directory().expect("a private /run");
     ExitCode::SUCCESS
 }
 

@@ -63,7 +63,7 @@ counters! {
     LengthErrors, "length_errors", Router;
     /// Interval that differs from ours: dropped in VRRPv2 (R49), reported in VRRPv3 (R104).
     IntervalErrors, "interval_errors", Router;
-    /// List of addresses that differs from ours; reported.
+    /// List of addresses that differs from ours: reported; empty in VRRPv3: dropped (R94).
     AddressListErrors, "address_list_errors", Router;
     /// Unknown authentication type.
     InvalidAuthType, "invalid_auth_type", Router;

@@ -7,7 +7,7 @@
 //! | a whole IPv4 datagram of protocol 112 | [`Discard::Ip`], [`Discard::Protocol`] | R7, R50 |
 //! | sent to the group | [`Discard::Destination`] | R3 |
 //! | TTL 255 | [`Discard::Ttl`] | R6 |
-//! | eight octets, a known version, type 1, exact length | [`Discard::Parse`] | R9, R10, R47 |
+//! | eight octets, a known version, type 1, an address (VRRPv3), exact length | [`Discard::Parse`] | R9, R10, R94, R47 |
 //! | checksum | [`Discard::Checksum`] | R20 |
 //! | virtual router configured on the interface | [`Discard::UnknownVrid`] | R47 |
 //! | its version | [`Discard::Version`] | R9 |
@@ -146,6 +146,7 @@ impl Discard {
             Self::Parse(ParseError::Version(_)) | Self::Version { .. } => Counter::VersionErrors,
             Self::Parse(ParseError::Type(_)) => Counter::InvalidTypeReceived,
             Self::Parse(ParseError::Length { .. }) => Counter::LengthErrors,
+            Self::Parse(ParseError::NoAddress) => Counter::AddressListErrors,
             Self::Checksum(_) => Counter::ChecksumErrors,
             Self::UnknownVrid(_) => Counter::VridErrors,
             Self::OwnSource => Counter::OwnSource,

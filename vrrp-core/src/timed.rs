@@ -31,6 +31,8 @@ struct Armed<I> {
     timer: Timer,
     anchor: I,
     deadline: I,
+    /// From here on another router may be Master: by the parameters of the last advert, which are what the others know.
+    replaced: I,
 }
 
 /// Periods beyond this are not counted one by one: the phase of a timer that late means nothing to anybody.
@@ -76,11 +78,10 @@ impl<I: Instant, A: AsRef<[Ipv4Addr]>> Timed<I, A> {
     /// Missed periods are skipped: one advert goes out, and the next is due at the first deadline + k × interval after `now`.
     /// A Master as late as the shortest Master_Down_Interval must assume that it was replaced.
     pub fn expire(&mut self, now: I) -> Actions {
-        let Some(Armed { timer, anchor, deadline }) = self.armed.filter(|armed| armed.deadline <= now) else {
+        let Some(Armed { timer, deadline, replaced, .. }) = self.armed.filter(|armed| armed.deadline <= now) else {
             return Actions::NONE;
         };
         self.armed = None;
-        let replaced = anchor + self.params().shortest_master_down_interval();
         let event = match timer {
             Timer::Adver if now >= replaced => Event::Overdue,
             Timer::Adver | Timer::MasterDown => Event::Expired(timer),
@@ -88,7 +89,10 @@ impl<I: Instant, A: AsRef<[Ipv4Addr]>> Timed<I, A> {
         let actions = self.router.handle(event);
         let base = if event == Event::Overdue { now } else { deadline };
         match actions.timer {
-            Some(TimerOp::Set(Timer::Adver, period)) => self.armed = Some(next_period(base, period, now)),
+            Some(TimerOp::Set(timer @ Timer::Adver, period)) => {
+                let (anchor, deadline) = next_period(base, period, now);
+                self.arm(timer, anchor, deadline);
+            }
             other => self.apply(base, other),
         }
         actions
@@ -101,31 +105,34 @@ impl<I: Instant, A: AsRef<[Ipv4Addr]>> Timed<I, A> {
     fn apply(&mut self, at: I, op: Option<TimerOp>) {
         match op {
             None => {}
-            Some(TimerOp::Set(timer, span)) => {
-                self.armed = Some(Armed { timer, anchor: at, deadline: at + span });
-            }
-            Some(TimerOp::Amend(timer, span)) => {
-                let anchor = self.armed.map_or(at, |armed| armed.anchor);
-                self.armed = Some(Armed { timer, anchor, deadline: anchor + span });
-            }
+            Some(TimerOp::Set(timer, span)) => self.arm(timer, at, at + span),
+            Some(TimerOp::Amend(timer, span)) => match &mut self.armed {
+                Some(armed) => armed.deadline = armed.anchor + span,
+                None => self.arm(timer, at, at + span),
+            },
             Some(TimerOp::Cancel) => self.armed = None,
         }
     }
+
+    fn arm(&mut self, timer: Timer, anchor: I, deadline: I) {
+        let replaced = anchor + self.params().shortest_master_down_interval();
+        self.armed = Some(Armed { timer, anchor, deadline, replaced });
+    }
 }
 
-/// The first `base` + k × `period` after `now`, k ≥ 1.
-fn next_period<I: Instant>(base: I, period: Duration, now: I) -> Armed<I> {
+/// Where the period begins, and its end: the first `base` + k × `period` after `now`, k ≥ 1.
+fn next_period<I: Instant>(base: I, period: Duration, now: I) -> (I, I) {
     let mut deadline = base + period;
     if deadline > now {
-        return Armed { timer: Timer::Adver, anchor: base, deadline };
+        return (base, deadline);
     }
     if base + period.saturating_mul(MISSED_PERIODS) <= now {
-        return Armed { timer: Timer::Adver, anchor: now, deadline: now + period };
+        return (now, now + period);
     }
     while deadline <= now {
         deadline = deadline + period;
     }
-    Armed { timer: Timer::Adver, anchor: now, deadline }
+    (now, deadline)
 }
 
 #[cfg(test)]

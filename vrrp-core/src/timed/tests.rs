@@ -1,1 +1,269 @@
+//! Deadlines: anchored at events, without drift or bursts; an overdue Master; changes of parameters.
 
+use std::boxed::Box;
+use std::vec::Vec;
+
+use super::*;
+use crate::fsm::{Advertise, Cause, Link, Role};
+use crate::router::RouterConfig;
+use crate::types::{AddressList, AdvertInterval, Priority, Vrid};
+use crate::wire::advert::{AdvertRepr, ChecksumForm};
+use crate::wire::ipv4::HEADER_LEN;
+
+type Router = Timed<Duration, Box<[Ipv4Addr]>>;
+
+const OWN: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 5);
+const PEER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 6);
+const GROUP: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 18);
+const SKEW_100: Duration = Duration::from_micros(609_375);
+
+fn ms(milliseconds: u64) -> Duration {
+    Duration::from_millis(milliseconds)
+}
+
+fn params(priority: u8, interval: AdvertInterval) -> Params {
+    Params { priority: Priority::new(priority).unwrap(), interval, preempt: true }
+}
+
+fn secs(seconds: u8) -> AdvertInterval {
+    AdvertInterval::from_secs(seconds).unwrap()
+}
+
+fn centis(centiseconds: u16) -> AdvertInterval {
+    AdvertInterval::from_centis(centiseconds).unwrap()
+}
+
+/// A Backup since the time 0.
+fn backup(params: Params) -> Router {
+    let mut router = Timed::new(VirtualRouter::new(RouterConfig {
+        vrid: Vrid::new(7).unwrap(),
+        params,
+        addresses: AddressList::new(Box::from([[10, 0, 0, 100].into()])).unwrap(),
+        password: None,
+        checksum: ChecksumForm::Message,
+    }));
+    assert_eq!(router.deadline(), None);
+    let _ = router.handle(Duration::ZERO, Event::Link(Link::Up(OWN.into())));
+    let _ = router.handle(Duration::ZERO, Event::Enabled(true));
+    router
+}
+
+/// A Master and the time of its first advert.
+fn master(params: Params) -> (Router, Duration) {
+    let mut router = backup(params);
+    let start = router.deadline().unwrap();
+    assert_eq!(router.expire(start).advertise, Some(Advertise::Claim));
+    (router, start)
+}
+
+fn advert(priority: u8, interval: AdvertInterval) -> Event {
+    Event::Advert { from: PEER.into(), priority: Priority::new(priority), interval }
+}
+
+fn role(router: &Router) -> Role {
+    router.router().machine().state.role()
+}
+
+#[test]
+fn r29_a_backup_waits_from_the_event_that_started_it() {
+    assert_eq!(backup(params(100, secs(1))).deadline(), Some(ms(3000) + SKEW_100));
+}
+
+#[test]
+fn a_deadline_does_not_fire_early_and_fires_on_time() {
+    let mut router = backup(params(100, secs(1)));
+    let deadline = router.deadline().unwrap();
+    assert_eq!(router.expire(deadline.checked_sub(Duration::from_nanos(1)).unwrap()), Actions::NONE);
+    assert_eq!(role(&router), Role::Backup);
+    assert_eq!(router.expire(deadline).advertise, Some(Advertise::Claim));
+    assert_eq!(role(&router), Role::Master);
+}
+
+#[test]
+fn r43_adverts_do_not_drift() {
+    let (mut router, start) = master(params(100, secs(1)));
+    for k in 1..200u32 {
+        let deadline = start + k * ms(1000);
+        assert_eq!(router.deadline(), Some(deadline));
+        let late = if k % 2 == 0 { ms(400) } else { ms(3) };
+        assert_eq!(router.expire(deadline + late).advertise, Some(Advertise::Claim));
+    }
+}
+
+#[test]
+fn the_first_advert_counts_from_the_deadline_of_the_takeover() {
+    let mut router = backup(params(100, secs(1)));
+    let deadline = router.deadline().unwrap();
+    let _ = router.expire(deadline + ms(300));
+    assert_eq!(router.deadline(), Some(deadline + ms(1000)));
+}
+
+#[test]
+fn missed_periods_are_skipped_and_the_phase_is_kept() {
+    let (mut router, start) = master(params(100, secs(1)));
+    // Due at 1 s, fired at 2.9 s after the last advert: one advert, the next at 3 s.
+    assert_eq!(router.expire(start + ms(2900)).advertise, Some(Advertise::Claim));
+    assert_eq!(router.deadline(), Some(start + ms(3000)));
+    assert_eq!(router.expire(start + ms(2900)), Actions::NONE, "not a burst");
+}
+
+#[test]
+fn a_period_that_ends_now_is_in_the_past() {
+    let (mut router, start) = master(params(100, secs(1)));
+    let _ = router.expire(start + ms(2000));
+    assert_eq!(router.deadline(), Some(start + ms(3000)));
+}
+
+#[test]
+fn a_takeover_a_minute_late_sends_one_advert_and_is_not_overdue_at_once() {
+    for interval in [secs(1), centis(10)] {
+        let mut router = backup(params(100, interval));
+        let first = router.deadline().unwrap();
+        let now = first + ms(60_020);
+        let actions = router.expire(now);
+        assert_eq!(actions.advertise, Some(Advertise::Claim));
+        let next = router.deadline().unwrap();
+        assert!(next > now && next <= now + interval.duration(), "{next:?}");
+        assert_eq!(router.expire(now), Actions::NONE);
+        let actions = router.expire(next);
+        assert_eq!((actions.advertise, actions.transition), (Some(Advertise::Claim), None));
+    }
+    let mut router = backup(params(100, secs(1)));
+    let first = router.deadline().unwrap();
+    let _ = router.expire(first + ms(60_020));
+    assert_eq!(router.deadline(), Some(first + ms(61_000)), "first deadline + k x interval");
+}
+
+#[test]
+fn an_overdue_master_steps_back_first() {
+    let shortest = params(100, secs(1)).shortest_master_down_interval();
+    let (mut router, start) = master(params(100, secs(1)));
+    let now = start + shortest;
+    let actions = router.expire(now);
+    assert_eq!(actions.advertise, None);
+    assert_eq!(actions.transition.map(|t| (t.to, t.cause)), Some((Role::Backup, Cause::Overdue)));
+    assert_eq!(router.deadline(), Some(now + ms(3000) + SKEW_100), "it listens for a whole Master_Down_Interval");
+}
+
+#[test]
+fn a_master_that_is_merely_late_stays() {
+    let (mut router, start) = master(params(100, secs(1)));
+    let now =
+        (start + params(100, secs(1)).shortest_master_down_interval()).checked_sub(Duration::from_nanos(1)).unwrap();
+    assert_eq!(router.expire(now).advertise, Some(Advertise::Claim));
+    assert_eq!(role(&router), Role::Master);
+}
+
+#[test]
+fn an_advert_counts_from_its_arrival_not_from_its_processing() {
+    let mut router = backup(params(100, secs(1)));
+    let actions = router.handle(ms(2000), advert(150, secs(1)));
+    assert!(actions.timer.is_some());
+    assert_eq!(router.deadline(), Some(ms(5000) + SKEW_100));
+    assert_eq!(router.expire(ms(5000)), Actions::NONE);
+}
+
+#[test]
+fn r36_a_release_makes_the_wait_short() {
+    let mut router = backup(params(100, secs(1)));
+    let _ = router.handle(ms(500), advert(0, secs(1)));
+    assert_eq!(router.deadline(), Some(ms(500) + SKEW_100));
+}
+
+#[test]
+fn r38_a_weaker_advert_does_not_move_the_deadline() {
+    let mut router = backup(params(100, secs(1)));
+    let before = router.deadline();
+    let _ = router.handle(ms(1000), advert(99, secs(1)));
+    assert_eq!(router.deadline(), before);
+}
+
+#[test]
+fn r113_an_answer_does_not_move_the_deadline() {
+    let (mut router, start) = master(params(100, secs(1)));
+    let before = router.deadline();
+    assert_eq!(router.handle(start + ms(300), advert(99, secs(1))).advertise, Some(Advertise::Claim));
+    assert_eq!(router.deadline(), before);
+}
+
+#[test]
+fn a_stop_cancels_and_a_stale_expiry_is_ignored() {
+    let mut router = backup(params(100, secs(1)));
+    let stale = router.deadline().unwrap();
+    let _ = router.handle(ms(1000), Event::Enabled(false));
+    assert_eq!(router.deadline(), None);
+    assert_eq!(router.expire(stale + ms(10_000)), Actions::NONE);
+    let _ = router.handle(ms(2000), Event::Enabled(true));
+    assert_eq!(router.expire(stale), Actions::NONE, "the new timer is not the old one's to fire");
+}
+
+/// A tracker that moves the priority every second must not keep a Backup from taking over.
+#[test]
+fn changes_of_priority_do_not_postpone_a_takeover() {
+    let mut router = backup(params(100, secs(1)));
+    for second in 1..=3u8 {
+        let priority = if second % 2 == 0 { 100 } else { 90 };
+        let _ = router.handle(ms(1000 * u64::from(second)), Event::Params(params(priority, secs(1))));
+    }
+    let deadline = router.deadline().unwrap();
+    assert!(deadline <= ms(4000), "{deadline:?}");
+    assert_eq!(router.expire(deadline).advertise, Some(Advertise::Claim));
+}
+
+#[test]
+fn a_change_of_priority_counts_from_where_the_timer_was_set() {
+    let mut router = backup(params(100, secs(1)));
+    let _ = router.handle(ms(2000), Event::Params(params(200, secs(1))));
+    assert_eq!(router.deadline(), Some(ms(3000) + 56 * Duration::from_nanos(3_906_250)));
+}
+
+/// The peers wait three of the *old* intervals: no reason to believe that they took over.
+#[test]
+fn a_master_whose_interval_shrinks_is_not_overdue() {
+    let (mut router, start) = master(params(100, centis(1000)));
+    let now = start + ms(8000);
+    let _ = router.handle(now, Event::Params(params(100, centis(100))));
+    assert_eq!(router.deadline(), Some(start + ms(1000)));
+    let actions = router.expire(now);
+    assert_eq!((actions.advertise, actions.transition), (Some(Advertise::Claim), None));
+    assert_eq!(router.deadline(), Some(start + ms(9000)));
+}
+
+/// The peers learnt the short interval and wait three of it.
+#[test]
+fn a_master_whose_interval_grows_speaks_once_more_in_the_old_one_and_is_held_to_it() {
+    let (mut router, start) = master(params(100, centis(100)));
+    let _ = router.handle(start + ms(500), Event::Params(params(100, centis(1000))));
+    assert_eq!(router.deadline(), Some(start + ms(1000)));
+    let mut stalled = router.clone();
+    assert_eq!(stalled.expire(start + ms(4000)).transition.map(|t| t.cause), Some(Cause::Overdue));
+    assert_eq!(router.expire(start + ms(1000)).advertise, Some(Advertise::Claim));
+    assert_eq!(router.deadline(), Some(start + ms(11_000)));
+}
+
+#[test]
+fn a_received_datagram_moves_the_deadline_and_a_refused_one_does_not() {
+    let mut router = backup(params(100, secs(1)));
+    let addresses = [[10, 0, 0, 100].into()];
+    let mut datagram = |interval| {
+        let repr = AdvertRepr {
+            vrid: Vrid::new(7).unwrap(),
+            priority: Priority::new(150),
+            interval,
+            password: None,
+            addresses: AddressList::new(&addresses[..]).unwrap(),
+            checksum: ChecksumForm::Message,
+        };
+        let mut octets: Vec<u8> = std::vec![0x45, 0, 0, 40, 0, 0, 0, 0, 255, 112, 0, 0];
+        octets.extend(PEER.octets().iter().chain(&GROUP.octets()));
+        octets.resize(HEADER_LEN + 20, 0);
+        let _ = repr.emit(PEER, GROUP, &mut octets[HEADER_LEN..]).unwrap();
+        let received = Received::check(&octets, GROUP).unwrap();
+        let outcome = router.receive(ms(1000), &received).map(|(actions, _)| actions.timer.is_some());
+        (outcome, router.deadline())
+    };
+    let (refused, deadline) = datagram(secs(2));
+    assert!(matches!(refused, Err(Discard::Interval { .. })));
+    assert_eq!(deadline, Some(ms(3000) + SKEW_100));
+    assert_eq!(datagram(secs(1)), (Ok(true), Some(ms(4000) + SKEW_100)));
+}

@@ -58,7 +58,7 @@ pub const MAX_LEN: usize = field::ADDRESSES + 255 * ADDRESS_LEN + SimplePassword
 ///
 /// ```
 /// use vrrp_core::wire::advert::Advert;
-/// let octets = [0x21, 50, 150, 1, 0, 1, 0x3a, 0xcb, 10, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0];
+/// let octets = [0x21, 50, 150, 1, 0, 1, 0x3e, 0xc8, 10, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0];
 /// let advert = Advert::parse(&octets)?;
 /// assert_eq!(advert.vrid_octet(), 50);
 /// assert_eq!(advert.priority().map(|p| p.get()), Some(150));
@@ -72,7 +72,7 @@ pub struct Advert<'a> {
 }
 
 impl<'a> Advert<'a> {
-    /// Checks, in this order: eight octets, version, type, exact length. The checksum is [`Advert::verify`]'s.
+    /// Checks, in this order: eight octets, version, type, a Count that is not 0 (VRRPv3), exact length. The checksum is [`Advert::verify`]'s.
     pub fn parse(octets: &'a [u8]) -> Result<Self, ParseError> {
         if octets.len() < field::ADDRESSES {
             return Err(ParseError::Length { expected: field::ADDRESSES, found: octets.len() });
@@ -86,7 +86,11 @@ impl<'a> Advert<'a> {
         if kind != TYPE_ADVERTISEMENT {
             return Err(ParseError::Type(kind));
         }
-        let expected = length(version, usize::from(octet(octets, field::COUNT)));
+        let count = usize::from(octet(octets, field::COUNT));
+        if count == 0 && version == Version::V3 {
+            return Err(ParseError::NoAddress);
+        }
+        let expected = length(version, count);
         if octets.len() != expected {
             return Err(ParseError::Length { expected, found: octets.len() });
         }
@@ -200,6 +204,8 @@ pub enum ParseError {
         /// Octets that arrived.
         found: usize,
     },
+    /// Count is 0, which VRRPv3 forbids (R94); VRRPv2 does not say, and there it is a list that differs from ours.
+    NoAddress,
     /// Neither version 2 nor 3.
     Version(u8),
     /// A type other than ADVERTISEMENT (1), the only one there is.
@@ -210,6 +216,7 @@ impl fmt::Display for ParseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Length { expected, found } => write!(f, "length is {found} octets, {expected} expected"),
+            Self::NoAddress => f.write_str("it lists no address, at least one is needed"),
             Self::Version(version) => write!(f, "VRRP version is {version}, 2 or 3 expected"),
             Self::Type(kind) => write!(f, "type is {kind}, 1 (ADVERTISEMENT) expected"),
         }

@@ -28,7 +28,7 @@ fn skew(params: Params, of: AdvertInterval) -> u128 {
         AdvertInterval::Seconds(_) => steps * 1_000_000_000 / 256,
         AdvertInterval::Centiseconds(_) => {
             let exact = steps * nanos_of(of);
-            exact / 256 + u128::from(exact % 256 != 0)
+            exact / 256 + u128::from(!exact.is_multiple_of(256))
         }
     }
 }

@@ -475,6 +475,7 @@ impl<I: Instant> Node<I> {
         }
         if let Some(transition) = transition {
             out.push(Output::Transition { router: id, transition });
+            self.drop_leftover(id, Role::Initialize, out);
         }
     }
 

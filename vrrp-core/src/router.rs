@@ -113,7 +113,7 @@ impl<A: AsRef<[Ipv4Addr]>> VirtualRouter<A> {
     /// The rungs of the ladder that need this router's configuration; changes nothing.
     pub fn accept(&self, received: &Received<'_>) -> Result<Accepted, Discard> {
         let advert = &received.advert;
-        let ours = self.config.params.version();
+        let ours = self.machine.params.version();
         let theirs = advert.version();
         if ours != theirs {
             return Err(Discard::Version { ours, theirs });

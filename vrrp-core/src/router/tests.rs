@@ -1,1 +1,418 @@
+//! The whole ladder of `rx`, rung by rung and pair by pair, and what a router counts, notices and emits.
 
+use std::vec::Vec;
+
+use super::*;
+use crate::fsm::{Link, Timer};
+use crate::rx::Rejected;
+use crate::types::{AdvertInterval, Priority};
+use crate::wire::advert::{Advert, ChecksumMismatch, ParseError};
+use crate::wire::ipv4::Ipv4Error;
+
+type Router = VirtualRouter<Vec<Ipv4Addr>>;
+
+const OWN: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 5);
+const PEER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 6);
+const GROUP: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 18);
+const VIPS: [Ipv4Addr; 2] = [Ipv4Addr::new(10, 0, 0, 100), Ipv4Addr::new(10, 0, 0, 101)];
+const VRID: u8 = 7;
+
+fn secs(seconds: u8) -> AdvertInterval {
+    AdvertInterval::from_secs(seconds).unwrap()
+}
+
+fn centis(centiseconds: u16) -> AdvertInterval {
+    AdvertInterval::from_centis(centiseconds).unwrap()
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "the type of a field of RouterConfig")]
+fn password(text: &str) -> Option<SimplePassword> {
+    Some(SimplePassword::new(text.as_bytes()).unwrap())
+}
+
+/// A Backup of priority `priority`.
+fn router(priority: u8, interval: AdvertInterval, password: Option<SimplePassword>) -> Router {
+    let mut router = VirtualRouter::new(RouterConfig {
+        vrid: Vrid::new(VRID).unwrap(),
+        params: Params { priority: Priority::new(priority).unwrap(), interval, preempt: true },
+        addresses: AddressList::new(VIPS.to_vec()).unwrap(),
+        password,
+        checksum: ChecksumForm::Message,
+    });
+    let _ = router.handle(Event::Link(Link::Up(OWN.into())));
+    let _ = router.handle(Event::Enabled(true));
+    router
+}
+
+/// What the peer sends; each field can be made wrong.
+#[derive(Clone)]
+struct Datagram {
+    version_ihl: u8,
+    protocol: u8,
+    destination: Ipv4Addr,
+    ttl: u8,
+    source: Ipv4Addr,
+    cut: usize,
+    version_type: u8,
+    vrid: u8,
+    priority: u8,
+    count: u8,
+    auth_type: u8,
+    interval: u8,
+    addresses: Vec<Ipv4Addr>,
+    auth_data: Vec<u8>,
+    damage: bool,
+}
+
+/// A right VRRPv2 advert of priority 150.
+fn right() -> Datagram {
+    Datagram {
+        version_ihl: 0x45,
+        protocol: 112,
+        destination: GROUP,
+        ttl: 255,
+        source: PEER,
+        cut: 0,
+        version_type: 0x21,
+        vrid: VRID,
+        priority: 150,
+        count: 2,
+        auth_type: 0,
+        interval: 1,
+        addresses: VIPS.to_vec(),
+        auth_data: std::vec![0; 8],
+        damage: false,
+    }
+}
+
+/// A right VRRPv3 advert of priority 150 and 100 cs.
+fn right_v3() -> Datagram {
+    Datagram { version_type: 0x31, interval: 100, auth_data: Vec::new(), ..right() }
+}
+
+impl Datagram {
+    fn octets(&self) -> Vec<u8> {
+        let head = [self.version_type, self.vrid, self.priority, self.count, self.auth_type, self.interval, 0, 0];
+        let mut message = head.to_vec();
+        message.extend(self.addresses.iter().flat_map(Ipv4Addr::octets));
+        message.extend(&self.auth_data);
+        let sum = crate::checksum::Checksum::default().with(&message).finish() ^ u16::from(self.damage);
+        message[6..8].copy_from_slice(&sum.to_be_bytes());
+        let total = u16::try_from(20 + message.len()).unwrap();
+        let mut octets = std::vec![self.version_ihl, 0xc0];
+        octets.extend(total.to_be_bytes());
+        octets.extend([0, 0, 0, 0, self.ttl, self.protocol, 0, 0]);
+        octets.extend(self.source.octets());
+        octets.extend(self.destination.octets());
+        octets.extend(message);
+        octets.truncate(octets.len() - self.cut);
+        octets
+    }
+}
+
+/// The whole ladder, as `Node` climbs it.
+fn climb(router: &Router, octets: &[u8]) -> Result<Accepted, Discard> {
+    let received = Received::check(octets, GROUP).map_err(|rejected| rejected.reason)?;
+    if received.advert.vrid() != Some(router.vrid()) {
+        return Err(Discard::UnknownVrid(received.advert.vrid_octet()));
+    }
+    router.accept(&received)
+}
+
+struct Rung {
+    break_it: fn(&mut Datagram),
+    is_reason: fn(Discard) -> bool,
+    counter: Counter,
+}
+
+/// The ladder top to bottom, for a VRRPv2 router that is the owner with a password where a rung needs it.
+fn ladder() -> Vec<Rung> {
+    macro_rules! rung {
+        ($break_it:expr, $reason:pat, $counter:ident) => {
+            Rung { break_it: $break_it, is_reason: |reason| matches!(reason, $reason), counter: Counter::$counter }
+        };
+    }
+    std::vec![
+        rung!(|d| d.version_ihl = 0x65, Discard::Ip(Ipv4Error::Version(6)), IpErrors),
+        rung!(|d| d.protocol = 51, Discard::Protocol(51), IpErrors),
+        rung!(|d| d.destination = OWN, Discard::Destination(OWN), IpErrors),
+        rung!(|d| d.ttl = 254, Discard::Ttl(254), TtlErrors),
+        rung!(|d| d.version_type = 0x41 | d.version_type & 0x0f, Discard::Parse(ParseError::Version(4)), VersionErrors),
+        rung!(|d| d.version_type = d.version_type & 0xf0 | 2, Discard::Parse(ParseError::Type(2)), InvalidTypeReceived),
+        rung!(|d| d.count = 1, Discard::Parse(ParseError::Length { .. }), LengthErrors),
+        rung!(|d| d.damage = true, Discard::Checksum(ChecksumMismatch { .. }), ChecksumErrors),
+        rung!(|d| d.vrid = 8, Discard::UnknownVrid(8), VridErrors),
+        rung!(
+            |d| {
+                d.version_type = 0x31;
+                d.count += 2;
+            },
+            Discard::Version { ours: Version::V2, theirs: Version::V3 },
+            VersionErrors
+        ),
+        rung!(|d| d.source = OWN, Discard::OwnSource, OwnSource),
+        rung!(|d| d.auth_type = 254, Discard::UnknownAuthType(254), InvalidAuthType),
+        rung!(|d| d.interval = 2, Discard::Interval { .. }, IntervalErrors),
+    ]
+}
+
+#[test]
+fn each_rung_gives_its_reason_and_each_reason_its_counter() {
+    let router = router(100, secs(1), None);
+    assert!(climb(&router, &right().octets()).is_ok());
+    for (i, rung) in ladder().iter().enumerate() {
+        let mut datagram = right();
+        (rung.break_it)(&mut datagram);
+        let reason = climb(&router, &datagram.octets()).unwrap_err();
+        assert!((rung.is_reason)(reason), "rung {i}: {reason:?}");
+        assert_eq!(reason.counter(), rung.counter, "rung {i}");
+    }
+}
+
+/// R47: wrong on two neighbouring rungs, the upper one is the reason.
+#[test]
+fn of_two_neighbouring_rungs_the_upper_one_speaks() {
+    let router = router(100, secs(1), None);
+    let ladder = ladder();
+    for (i, pair) in ladder.windows(2).enumerate() {
+        let mut datagram = right();
+        // The upper one last: versions 4 and 3 share a field with the rungs beside them.
+        (pair[1].break_it)(&mut datagram);
+        (pair[0].break_it)(&mut datagram);
+        let reason = climb(&router, &datagram.octets()).unwrap_err();
+        assert!((pair[0].is_reason)(reason), "rung {i}: {reason:?}");
+    }
+}
+
+/// R47: the lower rungs that exclude each other in one router.
+#[test]
+fn owner_stands_between_own_source_and_authentication() {
+    let owner = router(255, secs(1), password("secret"));
+    let mut datagram = Datagram { auth_type: 254, interval: 2, ..right() };
+    assert_eq!(climb(&owner, &datagram.octets()), Err(Discard::Owner));
+    datagram.source = OWN;
+    assert_eq!(climb(&owner, &datagram.octets()), Err(Discard::OwnSource));
+}
+
+#[test]
+fn r16_authentication_type_then_password_then_interval() {
+    let plain = router(100, secs(1), None);
+    let closed = router(100, secs(1), password("secret"));
+    let with = |auth_type, data: &[u8; 8], interval| {
+        Datagram { auth_type, auth_data: data.to_vec(), interval, ..right() }.octets()
+    };
+    let mismatch = |ours, theirs| Err(Discard::AuthType { ours, theirs });
+    assert_eq!(climb(&plain, &with(1, b"secret\0\0", 2)), mismatch(0, 1));
+    assert_eq!(climb(&plain, &with(2, &[0; 8], 2)), mismatch(0, 2), "IP Authentication Header");
+    assert_eq!(climb(&closed, &with(0, b"secret\0\0", 2)), mismatch(1, 0));
+    assert_eq!(climb(&closed, &with(2, b"secret\0\0", 2)), mismatch(1, 2));
+    assert_eq!(climb(&closed, &with(3, b"secret\0\0", 2)), Err(Discard::UnknownAuthType(3)));
+    assert_eq!(climb(&closed, &with(1, b"secreT\0\0", 2)), Err(Discard::Password));
+    assert_eq!(climb(&closed, &with(1, b"secret\0x", 2)), Err(Discard::Password), "all eight octets count");
+    assert!(matches!(climb(&closed, &with(1, b"secret\0\0", 2)), Err(Discard::Interval { .. })));
+    assert!(climb(&closed, &with(1, b"secret\0\0", 1)).is_ok());
+    for (reason, counter) in [
+        (Discard::AuthType { ours: 0, theirs: 1 }, Counter::AuthTypeMismatch),
+        (Discard::Password, Counter::AuthFailures),
+        (Discard::Owner, Counter::OwnerConflicts),
+    ] {
+        assert_eq!(reason.counter(), counter);
+    }
+}
+
+/// R18: without authentication the data are ignored.
+#[test]
+fn r18_authentication_data_without_a_type_is_ignored() {
+    let datagram = Datagram { auth_data: b"whatever".to_vec(), ..right() };
+    assert!(climb(&router(100, secs(1), None), &datagram.octets()).is_ok());
+}
+
+#[test]
+fn r49_r117_intervals() {
+    let v2 = router(100, secs(1), None);
+    for (interval, theirs) in [(2, Some(secs(2))), (0, None)] {
+        let reason = Discard::Interval { ours: secs(1), theirs };
+        assert_eq!(climb(&v2, &Datagram { interval, ..right() }.octets()), Err(reason));
+    }
+    let v3 = router(100, centis(100), None);
+    let reason = Discard::Interval { ours: centis(100), theirs: None };
+    assert_eq!(climb(&v3, &Datagram { interval: 0, ..right_v3() }.octets()), Err(reason));
+}
+
+#[test]
+fn r104_version_3_accepts_another_interval_and_tells() {
+    let v3 = router(100, centis(100), None);
+    let accepted = climb(&v3, &Datagram { interval: 50, ..right_v3() }.octets()).unwrap();
+    assert_eq!(accepted.notices, Notices::INTERVAL);
+    let event = Event::Advert { from: PEER.into(), priority: Priority::new(150), interval: centis(50) };
+    assert_eq!(accepted.event, event);
+}
+
+#[test]
+fn r94_version_3_without_addresses_is_dropped() {
+    let v3 = router(100, centis(100), None);
+    let empty = Datagram { count: 0, addresses: Vec::new(), ..right_v3() };
+    let reason = climb(&v3, &empty.octets()).unwrap_err();
+    assert_eq!(reason, Discard::Parse(ParseError::NoAddress));
+    assert_eq!(reason.counter(), Counter::AddressListErrors);
+}
+
+#[test]
+fn r48_r85_another_list_of_addresses_is_told_but_accepted() {
+    let ours = router(100, secs(1), None);
+    let notices = |addresses: &[Ipv4Addr]| {
+        let count = u8::try_from(addresses.len()).unwrap();
+        let datagram = Datagram { count, addresses: addresses.to_vec(), ..right() };
+        climb(&ours, &datagram.octets()).unwrap().notices
+    };
+    let [a, b] = VIPS;
+    assert_eq!(notices(&[a, b]), Notices::empty());
+    assert_eq!(notices(&[b, a]), Notices::empty(), "R72: the order does not matter");
+    for other in [&[a][..], &[a, a], &[a, PEER], &[a, b, PEER], &[]] {
+        assert_eq!(notices(other), Notices::ADDRESS_LIST, "{other:?}");
+    }
+}
+
+#[test]
+fn r105_the_other_form_of_checksum_is_told_but_accepted() {
+    let mut octets = right_v3().octets();
+    octets[26..28].fill(0);
+    let sum = crate::checksum::pseudo_header_v4(PEER, GROUP, 16).with(&octets[20..]).finish();
+    octets[26..28].copy_from_slice(&sum.to_be_bytes());
+    assert_eq!(climb(&router(100, centis(100), None), &octets).unwrap().notices, Notices::CHECKSUM_FORM);
+}
+
+#[test]
+fn r116_a_second_owner_is_told_and_resolved_by_address_in_version_3() {
+    let mut owner = router(255, centis(100), None);
+    assert_eq!(owner.machine().state.role(), Role::Master);
+    let octets = Datagram { priority: 255, ..right_v3() }.octets();
+    let (actions, notices) = owner.receive(&Received::check(&octets, GROUP).unwrap()).unwrap();
+    assert_eq!(notices, Notices::SECOND_OWNER);
+    assert!(actions.transition.is_some(), "its address is higher");
+    assert_eq!(owner.counters().get(Counter::OwnerConflicts), 1);
+}
+
+/// Which counters moved, by how much.
+fn moved(before: Counters, after: &Counters) -> Vec<(Counter, u64)> {
+    let difference = |counter| (counter, after.get(counter) - before.get(counter));
+    Counter::ALL.into_iter().map(difference).filter(|(_, by)| *by > 0).collect()
+}
+
+#[test]
+fn every_drop_moves_exactly_one_counter_and_changes_nothing_else() {
+    for rung in ladder().into_iter().skip(9) {
+        let mut router = router(100, secs(1), None);
+        let (machine, before) = (*router.machine(), *router.counters());
+        let mut datagram = right();
+        (rung.break_it)(&mut datagram);
+        let octets = datagram.octets();
+        let reason = router.receive(&Received::check(&octets, GROUP).unwrap()).unwrap_err();
+        assert!(reason.is_routers());
+        assert_eq!(moved(before, router.counters()), [(rung.counter, 1)]);
+        assert_eq!(*router.machine(), machine);
+    }
+}
+
+#[test]
+fn an_accepted_advert_moves_its_counters() {
+    let mut router = router(100, secs(1), None);
+    let mut receive = |datagram: &Datagram| {
+        let before = *router.counters();
+        let (_, notices) = router.receive(&Received::check(&datagram.octets(), GROUP).unwrap()).unwrap();
+        (moved(before, router.counters()), notices)
+    };
+    let received = (Counter::AdvertsReceived, 1);
+    assert_eq!(receive(&right()).0, [received]);
+    let zero = Datagram { priority: 0, ..right() };
+    assert_eq!(receive(&zero).0, [received, (Counter::PriorityZeroReceived, 1)]);
+    let list = Datagram { count: 1, addresses: VIPS[..1].to_vec(), ..right() };
+    assert_eq!(receive(&list), (std::vec![received, (Counter::AddressListErrors, 1)], Notices::ADDRESS_LIST));
+}
+
+#[test]
+fn a_master_counts_what_it_sends_and_who_loses() {
+    let mut router = router(100, secs(1), None);
+    let before = *router.counters();
+    let _ = router.handle(Event::Expired(Timer::MasterDown));
+    assert_eq!(moved(before, router.counters()), [(Counter::MasterTransitions, 1), (Counter::AdvertsSent, 1)]);
+    let losing = Datagram { priority: 50, ..right() }.octets();
+    let before = *router.counters();
+    let (actions, notices) = router.receive(&Received::check(&losing, GROUP).unwrap()).unwrap();
+    assert_eq!((actions.advertise, notices), (Some(Advertise::Claim), Notices::LOSING));
+    let expected = [(Counter::AdvertsReceived, 1), (Counter::AdvertsSent, 1), (Counter::LosingAdverts, 1)];
+    assert_eq!(moved(before, router.counters()), expected);
+    let before = *router.counters();
+    let _ = router.handle(Event::Enabled(false));
+    assert_eq!(moved(before, router.counters()), [(Counter::AdvertsSent, 1), (Counter::PriorityZeroSent, 1)]);
+}
+
+#[test]
+fn the_ladder_follows_a_change_of_version() {
+    let mut router = router(100, secs(1), None);
+    let params = Params { interval: centis(100), ..router.machine().params };
+    let _ = router.handle(Event::Params(params));
+    assert!(climb(&router, &right_v3().octets()).is_ok());
+    let reason = Discard::Version { ours: Version::V3, theirs: Version::V2 };
+    assert_eq!(climb(&router, &right().octets()), Err(reason));
+}
+
+#[test]
+fn what_was_rejected_names_its_sender_as_far_as_it_can_be_read() {
+    let rejected = |datagram: &Datagram| Received::check(&datagram.octets(), GROUP).unwrap_err();
+    let short = Datagram { cut: 1, ..right() };
+    let reason = Discard::Ip(Ipv4Error::Truncated { need: 44, have: 43 });
+    assert_eq!(rejected(&short), Rejected { source: None, vrid: None, reason });
+    let far = Datagram { ttl: 1, ..right() };
+    let expected = Rejected { source: Some(PEER), vrid: Some(VRID), reason: Discard::Ttl(1) };
+    assert_eq!(rejected(&far), expected);
+}
+
+#[test]
+fn r51_claim_and_release_are_emitted_from_the_configuration() {
+    let router = router(100, secs(1), password("secret"));
+    let mut buffer = [0; 64];
+    let claim = Advert::parse(router.emit(Advertise::Claim, GROUP, &mut buffer).unwrap()).unwrap();
+    assert_eq!((claim.vrid(), claim.priority()), (Some(router.vrid()), Priority::new(100)));
+    assert_eq!((claim.interval(), claim.auth_data()), (Some(secs(1)), &b"secret\0\0"[..]));
+    assert!(claim.addresses().eq(VIPS));
+    let mut buffer = [0; 64];
+    let release = Advert::parse(router.emit(Advertise::Release, GROUP, &mut buffer).unwrap()).unwrap();
+    assert_eq!(release.priority(), None);
+}
+
+#[test]
+fn nothing_is_emitted_without_a_source_or_a_buffer() {
+    let mut router = router(100, secs(1), None);
+    let error = router.emit(Advertise::Claim, GROUP, &mut [0; 23]).unwrap_err();
+    assert_eq!(error, EmitError::Buffer(BufferTooSmall { need: 24, have: 23 }));
+    assert_eq!(std::format!("{error}"), "the buffer has 23 octets and 24 are needed");
+    for link in [Link::Down, Link::NoAddress, Link::Up([0u16; 8].into())] {
+        let _ = router.handle(Event::Link(link));
+        assert_eq!(router.emit(Advertise::Claim, GROUP, &mut [0; 64]), Err(EmitError::NoSource));
+    }
+}
+
+#[test]
+fn every_reason_reads_on_its_own() {
+    let reasons = [
+        (Discard::Ip(Ipv4Error::Fragment), "IPv4 fragment"),
+        (Discard::Protocol(17), "IP protocol is 17, 112 expected"),
+        (Discard::Destination(OWN), "sent to 10.0.0.5, not to the multicast group"),
+        (Discard::Ttl(64), "TTL is 64, 255 expected: it crossed a router or is forged"),
+        (Discard::Parse(ParseError::Type(3)), "type is 3, 1 (ADVERTISEMENT) expected"),
+        (Discard::Checksum(ChecksumMismatch { found: 1, computed: 0xabc }), "checksum is 0x0001, 0x0abc expected"),
+        (Discard::UnknownVrid(9), "virtual_router_id 9 is not configured on this interface"),
+        (Discard::Version { ours: Version::V2, theirs: Version::V3 }, "VRRP version is 3, ours is 2"),
+        (Discard::OwnSource, "it comes from our own address: a loop in the network, or a cloned host"),
+        (Discard::Owner, "this host owns the addresses (priority 255), nobody else may advertise them"),
+        (Discard::UnknownAuthType(254), "authentication type 254 is unknown"),
+        (Discard::AuthType { ours: 1, theirs: 2 }, "authentication is AH, ours is PASS"),
+        (Discard::Password, "auth_pass differs from ours"),
+        (Discard::Interval { ours: secs(1), theirs: Some(secs(2)) }, "advert_int is 2s, ours is 1s"),
+        (Discard::Interval { ours: centis(10), theirs: None }, "advert_int is 0, ours is 100ms"),
+    ];
+    for (reason, text) in reasons {
+        assert_eq!(std::format!("{reason}"), text);
+    }
+}

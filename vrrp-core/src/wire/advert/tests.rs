@@ -17,7 +17,7 @@ const V2_PASSWORD: [u8; 28] = [
     0x03, 0x61, 0x62, 0x63, 0x64, 0x65, 0x66, 0x67, 0x68,
 ];
 
-fn repr<'a>(interval: AdvertInterval, addresses: &'a [Ipv4Addr]) -> AdvertRepr<'a> {
+fn repr(interval: AdvertInterval, addresses: &[Ipv4Addr]) -> AdvertRepr<'_> {
     AdvertRepr {
         vrid: Vrid::new(50).unwrap(),
         priority: Priority::new(150),

@@ -1,0 +1,294 @@
+//! Several nodes on one simulated wire, exchanging the octets that they would send.
+
+use super::*;
+
+/// One host: a node with one router, its interface address, and whether the virtual address is on it.
+struct Host {
+    node: Node<Duration>,
+    id: RouterId,
+    address: Ipv4Addr,
+    connected: bool,
+    alive: bool,
+    serving: bool,
+    rejected: Vec<Discard>,
+    notices: Notices,
+    changes: Vec<Role>,
+}
+
+struct Lan {
+    hosts: Vec<Host>,
+    now: Duration,
+}
+
+impl Lan {
+    /// Hosts 10.0.0.1, 10.0.0.2, ... started at the time 0 with these setups.
+    fn new(setups: impl IntoIterator<Item = RouterSetup>) -> Self {
+        let host = |(i, setup)| {
+            let mut node = Node::new(GROUP);
+            let id = node.add(setup).unwrap();
+            Host {
+                node,
+                id,
+                address: Ipv4Addr::new(10, 0, 0, u8::try_from(i).unwrap() + 1),
+                connected: true,
+                alive: true,
+                serving: false,
+                rejected: Vec::new(),
+                notices: Notices::empty(),
+                changes: Vec::new(),
+            }
+        };
+        let mut lan = Self { hosts: setups.into_iter().enumerate().map(host).collect(), now: ms(0) };
+        for i in 0..lan.hosts.len() {
+            let link = Link::Up(lan.hosts[i].address.into());
+            lan.input(i, Input::Link { interface: ETH0, link });
+            lan.input(i, Input::Enabled { which: Which::All, enabled: true });
+        }
+        lan
+    }
+
+    fn pair(priorities: [u8; 2]) -> Self {
+        Self::new(priorities.map(|priority| setup(ETH0, 7, params(priority))))
+    }
+
+    fn input(&mut self, host: usize, input: Input<'_>) {
+        let mut out = Vec::new();
+        self.hosts[host].node.handle(self.now, input, &mut out);
+        self.perform(host, out);
+    }
+
+    fn perform(&mut self, host: usize, outputs: Vec<Output>) {
+        for output in outputs {
+            match output {
+                Output::Advertise { router, advertise } => {
+                    let mut buffer = [0; 64];
+                    let message = self.hosts[host].node.message(router, advertise, &mut buffer).unwrap();
+                    let octets = datagram(message.source, message.octets);
+                    for other in 0..self.hosts.len() {
+                        let reaches = |host: &Host| host.connected && host.alive;
+                        if other != host && reaches(&self.hosts[host]) && reaches(&self.hosts[other]) {
+                            self.input(other, Input::Datagram { interface: ETH0, octets: &octets });
+                        }
+                    }
+                }
+                Output::Addresses { router, wanted, epoch } => {
+                    self.hosts[host].serving = wanted == Addresses::Install;
+                    if wanted == Addresses::Install {
+                        self.input(host, Input::Installed { router, epoch });
+                    }
+                }
+                Output::Announce { .. } => {}
+                Output::Transition { transition, .. } => self.hosts[host].changes.push(transition.to),
+                Output::Rejected { rejected, .. } => self.hosts[host].rejected.push(rejected.reason),
+                Output::Noticed { notices, .. } => self.hosts[host].notices |= notices,
+            }
+        }
+    }
+
+    /// Lets time pass, firing every deadline when it is due.
+    fn run(&mut self, span: Duration) {
+        let end = self.now + span;
+        loop {
+            let due = |(i, host): (usize, &Host)| {
+                host.node.next_deadline().filter(|_| host.alive).map(|deadline| (deadline, i))
+            };
+            let Some((at, i)) = self.hosts.iter().enumerate().filter_map(due).min().filter(|(at, _)| *at <= end) else {
+                break;
+            };
+            self.now = at;
+            let mut out = Vec::new();
+            self.hosts[i].node.expire(at, &mut out);
+            self.perform(i, out);
+        }
+        self.now = end;
+    }
+
+    fn serving(&self) -> Vec<bool> {
+        self.hosts.iter().map(|host| host.serving && host.alive).collect()
+    }
+}
+
+#[test]
+fn the_higher_priority_is_elected() {
+    let mut lan = Lan::pair([100, 150]);
+    lan.run(ms(10_000));
+    assert_eq!(lan.serving(), [false, true]);
+    assert_eq!(lan.hosts[0].changes, [Role::Backup]);
+}
+
+#[test]
+fn a_silent_death_is_noticed_within_master_down_interval() {
+    let mut lan = Lan::pair([100, 150]);
+    lan.run(ms(10_000));
+    lan.hosts[1].alive = false;
+    lan.run(ms(2600));
+    assert_eq!(lan.serving(), [false, false], "not before three intervals and Skew_Time");
+    lan.run(ms(1010));
+    assert_eq!(lan.serving(), [true, false]);
+}
+
+#[test]
+fn r42_r36_a_planned_stop_takes_skew_time() {
+    let mut lan = Lan::pair([100, 150]);
+    lan.run(ms(10_000));
+    lan.input(1, Input::Enabled { which: Which::All, enabled: false });
+    assert_eq!(lan.serving(), [false, false]);
+    lan.run(ms(609));
+    assert_eq!(lan.serving(), [false, false]);
+    lan.run(ms(1));
+    assert_eq!(lan.serving(), [true, false]);
+}
+
+#[test]
+fn r38_a_stronger_router_preempts_when_it_comes_back() {
+    let mut lan = Lan::pair([100, 150]);
+    lan.hosts[1].alive = false;
+    lan.run(ms(10_000));
+    assert_eq!(lan.serving(), [true, false]);
+    lan.hosts[1].alive = true;
+    lan.hosts[1].changes.clear();
+    lan.run(ms(4000));
+    assert_eq!(lan.serving(), [false, true]);
+}
+
+#[test]
+fn r37_without_preemption_it_stays_in_backup() {
+    let setups = [100, 150].map(|priority| setup(ETH0, 7, Params { preempt: false, ..params(priority) }));
+    let mut lan = Lan::new(setups);
+    lan.input(1, Input::Link { interface: ETH0, link: Link::Down });
+    lan.run(ms(10_000));
+    assert_eq!(lan.serving(), [true, false]);
+    lan.input(1, Input::Link { interface: ETH0, link: Link::Up(Ipv4Addr::new(10, 0, 0, 2).into()) });
+    lan.run(ms(20_000));
+    assert_eq!(lan.serving(), [true, false]);
+    lan.hosts[0].alive = false;
+    lan.run(ms(5000));
+    assert_eq!(lan.serving(), [false, true]);
+}
+
+#[test]
+fn r45_of_equal_priorities_the_higher_address_wins() {
+    let mut lan = Lan::pair([100, 100]);
+    lan.hosts[0].connected = false;
+    lan.run(ms(10_000));
+    assert_eq!(lan.serving(), [true, true]);
+    lan.hosts[0].connected = true;
+    lan.run(ms(1000));
+    assert_eq!(lan.serving(), [false, true]);
+}
+
+#[test]
+fn r45_two_masters_become_one_when_they_hear_each_other() {
+    let mut lan = Lan::pair([100, 150]);
+    lan.hosts[0].connected = false;
+    lan.run(ms(10_000));
+    assert_eq!(lan.serving(), [true, true], "neither hears the other");
+    lan.hosts[0].connected = true;
+    lan.run(ms(1000));
+    assert_eq!(lan.serving(), [false, true]);
+}
+
+#[test]
+fn r113_the_stronger_master_counts_and_answers_the_weaker() {
+    let mut lan = Lan::pair([150, 100]);
+    lan.hosts[0].connected = false;
+    lan.run(ms(4000));
+    assert_eq!(lan.serving(), [true, true]);
+    // The weaker one's next advert is earlier or later than the stronger one's; either way it yields.
+    lan.hosts[0].connected = true;
+    lan.run(ms(1000));
+    assert_eq!(lan.serving(), [true, false]);
+}
+
+#[test]
+fn r16_r62_different_passwords_make_two_masters_and_say_why() {
+    let mut setups = [100, 150].map(|priority| setup(ETH0, 7, params(priority)));
+    setups[0].config.password = SimplePassword::new(b"one");
+    setups[1].config.password = SimplePassword::new(b"two");
+    let mut lan = Lan::new(setups);
+    lan.run(ms(10_000));
+    assert_eq!(lan.serving(), [true, true]);
+    for host in &lan.hosts {
+        assert!(!host.rejected.is_empty() && host.rejected.iter().all(|reason| *reason == Discard::Password));
+        let counters = host.node.router(host.id).unwrap().counters();
+        assert_eq!(counters.get(Counter::AuthFailures), host.rejected.len() as u64);
+    }
+}
+
+#[test]
+fn r49_different_intervals_of_version_2_make_two_masters_and_say_why() {
+    let mut setups = [100, 150].map(|priority| setup(ETH0, 7, params(priority)));
+    setups[0].config.params.interval = AdvertInterval::from_secs(2).unwrap();
+    let mut lan = Lan::new(setups);
+    lan.run(ms(10_000));
+    assert_eq!(lan.serving(), [true, true]);
+    assert!(lan.hosts.iter().all(|host| matches!(host.rejected[..], [Discard::Interval { .. }, ..])));
+}
+
+#[test]
+fn r81_different_intervals_of_version_3_elect_one() {
+    let mut setups = [100, 150].map(|priority| setup(ETH0, 7, params(priority)));
+    setups[0].config.params.interval = AdvertInterval::from_centis(10).unwrap();
+    setups[1].config.params.interval = AdvertInterval::from_centis(100).unwrap();
+    let mut lan = Lan::new(setups);
+    lan.run(ms(10_000));
+    assert_eq!(lan.serving(), [false, true]);
+    lan.hosts[0].changes.clear();
+    lan.run(ms(60_000));
+    assert_eq!(lan.hosts[0].changes, [], "the learnt interval keeps it quiet");
+    assert!(lan.hosts[0].notices.contains(Notices::INTERVAL));
+}
+
+/// Reload on one host after the other: no second Master on the way.
+#[test]
+fn version_3_intervals_change_host_by_host_without_a_flap() {
+    for (before, after) in [(100, 10), (10, 100), (100, 1000)] {
+        for order in [[0, 1], [1, 0]] {
+            let with = |priority, cs| {
+                let interval = AdvertInterval::from_centis(cs).unwrap();
+                Params { interval, ..params(priority) }
+            };
+            let mut lan = Lan::new([100, 150].map(|priority| setup(ETH0, 7, with(priority, before))));
+            lan.run(ms(10_050));
+            for host in &mut lan.hosts {
+                host.changes.clear();
+            }
+            for host in order {
+                let router = lan.hosts[host].id;
+                let priority = [100, 150][host];
+                lan.input(host, Input::Params { router, params: with(priority, after) });
+                lan.run(ms(70_000));
+            }
+            assert_eq!(lan.serving(), [false, true]);
+            assert!(lan.hosts.iter().all(|host| host.changes.is_empty()), "{before} to {after}, {order:?}");
+        }
+    }
+}
+
+#[test]
+fn the_owner_serves_at_once() {
+    let mut lan = Lan::pair([100, 255]);
+    assert_eq!(lan.serving(), [false, true]);
+    lan.run(ms(10_000));
+    assert_eq!(lan.serving(), [false, true]);
+}
+
+#[test]
+fn r116_two_owners_of_version_3_resolve_by_address() {
+    let interval = AdvertInterval::from_centis(100).unwrap();
+    let owner = Params { interval, ..params(255) };
+    let mut lan = Lan::new([owner, owner].map(|params| setup(ETH0, 7, params)));
+    lan.run(ms(10_000));
+    assert_eq!(lan.serving(), [false, true]);
+    assert!(lan.hosts[0].notices.contains(Notices::SECOND_OWNER));
+}
+
+#[test]
+fn three_routers_fail_over_in_order_of_priority() {
+    let mut lan = Lan::new([100, 120, 140].map(|priority| setup(ETH0, 7, params(priority))));
+    for last in (0..3).rev() {
+        lan.run(ms(8000));
+        assert_eq!(lan.serving(), [0, 1, 2].map(|host| host == last));
+        lan.hosts[last].alive = false;
+    }
+}

@@ -1,0 +1,195 @@
+//! The daemon: wires the configuration, the node and the kernel together with threads.
+//!
+//! ```text
+//! VRRP sockets ═══ polled by ══╗          ┌─> adverts: sent by the election thread itself, never blocking
+//! link and address monitor ─┐  ║          │
+//! signals ──────────────────┼─> election ─┴─> kernel thread: addresses, gratuitous ARP (may block)
+//!                           │   (Node)            │
+//!         acknowledgements ─┴─────────────────────┴─> notify thread: scripts
+//! ```
+//!
+//! Contains no protocol rule: what is decided is decided in [`vrrp_core::node::Node`].
+
+mod election;
+mod kernel;
+mod log;
+mod monitor;
+mod notify;
+mod orders;
+mod report;
+mod setup;
+mod throttle;
+
+use std::io::IsTerminal;
+use std::panic::{self, AssertUnwindSafe};
+use std::path::Path;
+use std::process::ExitCode;
+use std::thread;
+
+use crossbeam_channel::Sender;
+use vrrp_core::node::InterfaceId;
+use vrrp_netlink::process::Wakeup;
+use vrrp_netlink::socket::VrrpSocket;
+
+use crate::config;
+
+pub use setup::StartError;
+
+/// Exit status when the configuration or the host does not allow a start.
+pub const EXIT_REFUSED: u8 = 2;
+
+/// Runs the configuration file until SIGTERM or SIGINT, then releases the addresses.
+///
+/// Exit status: 0 after an orderly stop, 1 when the daemon had to give up, [`EXIT_REFUSED`] when it did not start; then
+/// nothing on the host was changed.
+pub fn run(path: &Path) -> ExitCode {
+    let loaded = config::load(path);
+    let color = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    for diagnostic in &loaded.diagnostics {
+        eprint_block(&loaded.sources.render(diagnostic, color));
+    }
+    let Some(config) = loaded.config else {
+        eprint_block("nothing was started: correct the errors above first");
+        return ExitCode::from(EXIT_REFUSED);
+    };
+    let plan = match setup::Plan::new(&config) {
+        Ok(plan) => plan,
+        Err(errors) => {
+            for error in &errors {
+                eprint_block(&error.render(&loaded.sources, color));
+            }
+            return ExitCode::from(EXIT_REFUSED);
+        }
+    };
+    let _flush = log::start();
+    match serve(plan) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// What the election thread hears from the others.
+enum Feedback {
+    /// An interface's state, as the election sees it.
+    Link { interface: InterfaceId, link: vrrp_core::fsm::Link },
+    /// A socket for an interface that was made anew.
+    Socket { interface: InterfaceId, socket: VrrpSocket },
+    /// The addresses are installed.
+    Installed { router: vrrp_core::node::RouterId, epoch: u64 },
+    /// The addresses could not be installed, or can be tried again.
+    InstallFault { router: vrrp_core::node::RouterId, present: bool },
+    /// The operator asks to stop; a second time, at once.
+    Stop(&'static str),
+    /// A thread is gone.
+    Died(&'static str),
+}
+
+/// A way to the election thread that never blocks and wakes it.
+#[derive(Clone)]
+struct ToElection {
+    sender: Sender<Feedback>,
+    wakeup: Wakeup,
+}
+
+impl ToElection {
+    fn send(&self, feedback: Feedback) {
+        // It fails only when the election thread is gone, and then nobody needs the message.
+        let _ = self.sender.send(feedback);
+        self.wakeup.wake();
+    }
+}
+
+fn serve(plan: setup::Plan) -> Result<(), ServeError> {
+    let setup::Plan { node, interfaces, group, names, tables, scripts, leftovers, monitor, rtnl } = plan;
+    let wakeup = Wakeup::new()?;
+    let (sender, feedback) = crossbeam_channel::unbounded();
+    let election = ToElection { sender, wakeup: wakeup.clone() };
+    let (orders, jobs) = orders::orders(tables.len());
+    let (notify, events) = crossbeam_channel::unbounded();
+
+    let signals = watch_signals(election.clone())?;
+    let watch = monitor::Watch::new(monitor, rtnl, &interfaces, group);
+    let levels = watch.levels();
+    let stop_monitor = Wakeup::new()?;
+    let monitor_thread = spawn("monitor", &election, {
+        let (election, orders, stop) = (election.clone(), orders.clone(), stop_monitor.clone());
+        move || watch.run(&election, &orders, &stop)
+    })?;
+    let notify_thread = spawn("notify", &election, move || notify::run(&events, &scripts))?;
+    let devices = interfaces.iter().map(|interface| interface.device.clone()).collect();
+    let kernel = kernel::Kernel::new(tables, devices, &leftovers, orders.clone(), election.clone(), notify)?;
+    let kernel_thread = spawn("kernel", &election, move || kernel.run(&jobs))?;
+
+    let core = election::Election::new(node, interfaces, names, orders.clone(), feedback, wakeup);
+    let outcome = thread::Builder::new()
+        .name("election".into())
+        .spawn(move || core.run(&levels, &leftovers))
+        .map_err(ServeError::Thread)?
+        .join()
+        .unwrap_or(Err(ServeError::Died("election")));
+
+    // The release went out; now the addresses go, then the scripts hear of it.
+    orders.remove_all();
+    orders.stop();
+    let kernel_joined = kernel_thread.join().is_ok();
+    stop_monitor.wake();
+    let _ = monitor_thread.join();
+    signals.close();
+    let _ = notify_thread.join();
+    outcome?;
+    if kernel_joined { Ok(()) } else { Err(ServeError::Died("kernel")) }
+}
+
+/// Starts a thread whose panic ends the daemon through the release path.
+fn spawn(
+    name: &'static str,
+    election: &ToElection,
+    work: impl FnOnce() + Send + 'static,
+) -> Result<thread::JoinHandle<()>, ServeError> {
+    let election = election.clone();
+    let guarded = move || {
+        if panic::catch_unwind(AssertUnwindSafe(work)).is_err() {
+            election.send(Feedback::Died(name));
+        }
+    };
+    thread::Builder::new().name(name.into()).spawn(guarded).map_err(ServeError::Thread)
+}
+
+fn watch_signals(election: ToElection) -> Result<signal_hook::iterator::Handle, ServeError> {
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    let mut signals = signal_hook::iterator::Signals::new([SIGTERM, SIGINT, SIGHUP]).map_err(ServeError::Signals)?;
+    let handle = signals.handle();
+    let watch = move || {
+        for signal in signals.forever() {
+            match signal {
+                SIGTERM => election.send(Feedback::Stop("SIGTERM")),
+                SIGINT => election.send(Feedback::Stop("SIGINT")),
+                _ => tracing::warn!("SIGHUP ignored: a reload is not supported yet; restart to apply a new file"),
+            }
+        }
+    };
+    thread::Builder::new().name("signals".into()).spawn(watch).map_err(ServeError::Thread)?;
+    Ok(handle)
+}
+
+/// Why a running daemon gave up.
+#[derive(Debug, thiserror::Error)]
+enum ServeError {
+    #[error("{0}")]
+    Kernel(#[from] vrrp_netlink::Error),
+    #[error("cannot start a thread: {0}")]
+    Thread(#[source] std::io::Error),
+    #[error("cannot listen to signals: {0}")]
+    Signals(#[source] std::io::Error),
+    #[error("the {0} thread failed; the addresses were released. This is a fault of vrrpctl: please report it")]
+    Died(&'static str),
+}
+
+fn eprint_block(text: &str) {
+    use std::io::Write;
+    // Nobody is left to be told when standard error is closed.
+    let _ = writeln!(std::io::stderr().lock(), "{}", text.trim_end());
+}

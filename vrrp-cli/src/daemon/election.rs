@@ -1,0 +1,234 @@
+//! The election thread: polls the VRRP sockets itself, feeds the [`Node`], and does nothing that can block.
+//!
+//! Order of one turn: wait; note the time; hear everything that is queued; only then let deadlines up to that time fire.
+//! A process that was held up thus hears its master before it believes in its silence.
+
+use std::panic::{self, AssertUnwindSafe};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::Receiver;
+use vrrp_core::fsm::{Advertise, Link};
+use vrrp_core::node::{Input, InterfaceId, Node, Output, RouterId, Which};
+use vrrp_core::rx::TTL;
+use vrrp_core::wire::advert::MAX_LEN;
+use vrrp_core::wire::ipv4::PROTOCOL_VRRP;
+use vrrp_netlink::process::{self, Poller, Token, Wakeup};
+use vrrp_netlink::socket::{Batch, Ipv4Send, VrrpSocket};
+
+use super::orders::Orders;
+use super::report::Reporter;
+use super::setup::Interface;
+use super::{Feedback, ServeError};
+
+/// Datagrams in one system call.
+const BATCH: usize = 64;
+/// System calls for one socket in one turn: a bound for floods, far above what adverts need.
+const BATCHES: usize = 64;
+/// The longest advertisement with the longest IPv4 header.
+const DATAGRAM: usize = MAX_LEN + 60;
+
+/// The election thread's state.
+pub(super) struct Election {
+    node: Node<Instant>,
+    ports: Vec<Port>,
+    orders: Orders,
+    feedback: Receiver<Feedback>,
+    wakeup: Wakeup,
+    reporter: Reporter,
+    poller: Poller,
+    batch: Batch,
+    out: Vec<Output>,
+    message: Box<[u8]>,
+}
+
+/// An interface that is listened to.
+struct Port {
+    socket: Option<VrrpSocket>,
+    token: Option<Token>,
+    /// What is queued now arrived after this.
+    drained: Instant,
+}
+
+impl Election {
+    pub(super) fn new(
+        node: Node<Instant>,
+        interfaces: Vec<Interface>,
+        names: Vec<String>,
+        orders: Orders,
+        feedback: Receiver<Feedback>,
+        wakeup: Wakeup,
+    ) -> Self {
+        let reporter = Reporter::new(&node, names, interfaces.iter().map(|i| i.device.name.clone()).collect());
+        let drained = Instant::now();
+        let port = |interface: Interface| Port { socket: interface.socket, token: None, drained };
+        Self {
+            node,
+            ports: interfaces.into_iter().map(port).collect(),
+            orders,
+            feedback,
+            wakeup,
+            reporter,
+            poller: Poller::new(),
+            batch: Batch::new(BATCH, DATAGRAM),
+            out: Vec::new(),
+            message: vec![0; MAX_LEN].into(),
+        }
+    }
+
+    /// Runs until the operator stops it or a thread dies; then every Master has sent its release.
+    pub(super) fn run(mut self, levels: &[(InterfaceId, Link)], leftovers: &[RouterId]) -> Result<(), ServeError> {
+        if let Err(error) = process::set_timer_slack(Duration::from_nanos(1)) {
+            tracing::warn!("{error}: timers may be 50 µs late");
+        }
+        let ended = panic::catch_unwind(AssertUnwindSafe(|| self.turns(levels, leftovers)));
+        let stopped = panic::catch_unwind(AssertUnwindSafe(|| self.stop()));
+        match (ended, stopped) {
+            (Ok(outcome), Ok(())) => outcome,
+            (Err(_), _) | (_, Err(_)) => Err(ServeError::Died("election")),
+        }
+    }
+
+    fn turns(&mut self, levels: &[(InterfaceId, Link)], leftovers: &[RouterId]) -> Result<(), ServeError> {
+        self.listen();
+        let now = Instant::now();
+        for (interface, link) in levels {
+            self.feed(now, Input::Link { interface: *interface, link: *link });
+        }
+        for router in leftovers {
+            self.feed(now, Input::Leftover { router: *router });
+        }
+        self.feed(now, Input::Enabled { which: Which::All, enabled: true });
+        self.reporter.sweep(&self.node, &self.orders);
+        loop {
+            let timeout = self.node.next_deadline().map(|at| at.saturating_duration_since(Instant::now()));
+            self.poller.wait(timeout)?;
+            let now = Instant::now();
+            self.wakeup.clear();
+            while let Ok(feedback) = self.feedback.try_recv() {
+                if let Some(outcome) = self.hear(feedback) {
+                    return outcome;
+                }
+            }
+            let due = self.node.next_deadline().is_some_and(|deadline| deadline <= now);
+            for index in 0..self.ports.len() {
+                if due || self.ports[index].token.is_some_and(|token| self.poller.ready(token)) {
+                    self.drain(index);
+                }
+            }
+            self.node.expire(now, &mut self.out);
+            self.perform();
+        }
+    }
+
+    /// Releases what is held, and says so.
+    fn stop(&mut self) {
+        self.feed(Instant::now(), Input::Enabled { which: Which::All, enabled: false });
+        self.reporter.sweep(&self.node, &self.orders);
+    }
+
+    /// Takes in what another thread says; the outcome ends the election.
+    fn hear(&mut self, feedback: Feedback) -> Option<Result<(), ServeError>> {
+        let now = Instant::now();
+        match feedback {
+            Feedback::Link { interface, link } => self.feed(now, Input::Link { interface, link }),
+            Feedback::Socket { interface, socket } => {
+                if let Some(port) = self.ports.get_mut(index_of(interface)) {
+                    port.socket = Some(socket);
+                    port.drained = now;
+                }
+                self.listen();
+            }
+            Feedback::Installed { router, epoch } => self.feed(now, Input::Installed { router, epoch }),
+            Feedback::InstallFault { router, present } => {
+                let fault = vrrp_core::node::Faults::INSTALL;
+                self.feed(now, Input::Fault { router, fault, present });
+            }
+            Feedback::Stop(signal) => {
+                tracing::info!("stopping on {signal}");
+                return Some(Ok(()));
+            }
+            Feedback::Died(thread) => return Some(Err(ServeError::Died(thread))),
+        }
+        None
+    }
+
+    /// Hears everything that is queued at one port, in bounded portions.
+    fn drain(&mut self, index: usize) {
+        let interface = InterfaceId(u32::try_from(index).unwrap_or(u32::MAX));
+        for _ in 0..BATCHES {
+            let Some(Port { socket: Some(socket), drained, .. }) = self.ports.get(index) else { return };
+            let (before, drained) = (Instant::now(), *drained);
+            match socket.receive(&mut self.batch) {
+                Ok(received) => {
+                    let now = Instant::now();
+                    for datagram in self.batch.iter() {
+                        // The kernel's stamps are of the wall clock: a clock that was set must not move an arrival.
+                        let age = datagram.age.min(now.saturating_duration_since(drained));
+                        let at = now.checked_sub(age).unwrap_or(now);
+                        self.node.handle(at, Input::Datagram { interface, octets: datagram.bytes }, &mut self.out);
+                    }
+                    if received < BATCH {
+                        self.ports[index].drained = before;
+                        break;
+                    }
+                    self.node.expire_adverts(now, &mut self.out);
+                    self.perform();
+                }
+                Err(error) => {
+                    self.reporter.socket_error(&error);
+                    break;
+                }
+            }
+        }
+        self.perform();
+    }
+
+    fn feed(&mut self, at: Instant, input: Input<'_>) {
+        self.node.handle(at, input, &mut self.out);
+        self.perform();
+    }
+
+    fn perform(&mut self) {
+        let mut out = std::mem::take(&mut self.out);
+        for output in out.drain(..) {
+            match output {
+                Output::Advertise { router, advertise } => self.advertise(router, advertise),
+                Output::Addresses { router, wanted, epoch } => self.orders.set(router, wanted, epoch),
+                Output::Announce { router } => self.orders.announce(router),
+                Output::Transition { router, transition } => {
+                    self.reporter.transition(&self.node, router, transition, &self.orders);
+                }
+                Output::Rejected { interface, router, rejected } => {
+                    self.reporter.rejected(interface, router, &rejected);
+                }
+                Output::Noticed { router, source, notices } => self.reporter.noticed(router, source, notices),
+            }
+        }
+        // Its room is used again: the path of an advertisement does not allocate.
+        self.out = out;
+    }
+
+    fn advertise(&mut self, router: RouterId, advertise: Advertise) {
+        let Ok(message) = self.node.message(router, advertise, &mut self.message) else { return };
+        let header =
+            Ipv4Send { source: message.source, destination: message.destination, protocol: PROTOCOL_VRRP, ttl: TTL };
+        let port = self.ports.get(index_of(message.interface));
+        if let Some(socket) = port.and_then(|port| port.socket.as_ref())
+            && let Err(error) = socket.send(&header, message.octets)
+        {
+            self.reporter.socket_error(&error);
+        }
+    }
+
+    fn listen(&mut self) {
+        self.poller.clear();
+        self.poller.add(&self.wakeup);
+        for port in &mut self.ports {
+            port.token = port.socket.as_ref().map(|socket| self.poller.add(socket));
+        }
+    }
+}
+
+fn index_of(interface: InterfaceId) -> usize {
+    usize::try_from(interface.0).unwrap_or(usize::MAX)
+}

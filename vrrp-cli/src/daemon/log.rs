@@ -1,0 +1,63 @@
+//! Log lines on standard error, one an event, that never hold up the thread which writes them.
+//!
+//! Lines go through a bounded queue to a thread of their own; when standard error is stuck, lines are dropped and counted.
+//! Under systemd each line carries its priority for the journal, which adds the time itself.
+
+use std::fmt;
+
+use tracing::{Event, Level, Subscriber};
+use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::format::{FormatEvent, FormatFields, Writer};
+use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
+use tracing_subscriber::fmt::{FmtContext, Layer};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt;
+
+/// Lines that wait for standard error at the most.
+const QUEUE: usize = 16_384;
+
+/// Starts logging; what is queued is written when the guard is dropped. The level is `info`, or what `VRRPCTL_LOG` says.
+pub(super) fn start() -> WorkerGuard {
+    let (writer, guard) =
+        NonBlockingBuilder::default().lossy(true).buffered_lines_limit(QUEUE).finish(std::io::stderr());
+    let filter = EnvFilter::try_from_env("VRRPCTL_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let lines = Lines { journal: std::env::var_os("JOURNAL_STREAM").is_some() };
+    let layer = Layer::default().with_ansi(false).event_format(lines).with_writer(writer);
+    // A subscriber that is set already belongs to a program that embeds this library, and stays.
+    let _ = tracing_subscriber::registry().with(filter).with(layer).try_init();
+    guard
+}
+
+struct Lines {
+    journal: bool,
+}
+
+impl<S, N> FormatEvent<S, N> for Lines
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(&self, context: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+        let level = *event.metadata().level();
+        if self.journal {
+            write!(writer, "<{}>", journal_priority(level))?;
+        } else {
+            SystemTime.format_time(&mut writer)?;
+            write!(writer, " {level:>5} ")?;
+        }
+        context.field_format().format_fields(writer.by_ref(), event)?;
+        writeln!(writer)
+    }
+}
+
+/// The priorities of syslog.
+fn journal_priority(level: Level) -> u8 {
+    match level {
+        Level::ERROR => 3,
+        Level::WARN => 4,
+        Level::INFO => 6,
+        Level::DEBUG | Level::TRACE => 7,
+    }
+}

@@ -1,0 +1,222 @@
+//! The notify thread: runs the operator's scripts, for each instance one after the other in the order of events.
+//!
+//! Scripts run without a shell, in their own process group, with a time limit. Knows nothing of the election.
+
+use std::collections::VecDeque;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, Sender};
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::{Gid, Pid, Uid};
+use vrrp_core::node::Condition;
+
+/// How long a script may take before it is told to end.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How long it may take to obey.
+const GRACE: Duration = Duration::from_secs(2);
+/// How long scripts may take altogether when the daemon stops.
+const FAREWELL: Duration = Duration::from_secs(5);
+
+/// A router changed its condition.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Event {
+    /// Place of the instance in the configuration.
+    pub(super) instance: usize,
+    /// Its condition now.
+    pub(super) condition: Condition,
+    /// Its priority.
+    pub(super) priority: u8,
+}
+
+/// The scripts of one instance.
+#[derive(Clone, Default, Debug)]
+pub(super) struct Scripts {
+    pub(super) instance: String,
+    pub(super) master: Option<Script>,
+    pub(super) backup: Option<Script>,
+    pub(super) fault: Option<Script>,
+    pub(super) stop: Option<Script>,
+    pub(super) generic: Option<Script>,
+}
+
+/// A command and whom to run it as.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Script {
+    pub(super) program: String,
+    pub(super) arguments: Vec<String>,
+    /// `None`: as the daemon itself.
+    pub(super) identity: Option<(Uid, Gid)>,
+}
+
+/// Runs scripts until every sender is gone and every script has ended, or the patience of a stop is over.
+pub(super) fn run(events: &Receiver<Event>, scripts: &[Scripts]) {
+    let (done, ended) = crossbeam_channel::unbounded();
+    let mut notifier = Notifier { scripts, queues: scripts.iter().map(|_| Queue::default()).collect(), done };
+    let mut closing: Option<Instant> = None;
+    let mut killed = false;
+    loop {
+        let now = Instant::now();
+        notifier.enforce(now);
+        if closing.is_some_and(|until| until <= now) {
+            if killed {
+                return;
+            }
+            notifier.kill();
+            killed = true;
+            closing = Some(now + GRACE);
+        }
+        if closing.is_some() && notifier.idle() {
+            return;
+        }
+        let until = notifier.next_deadline().into_iter().chain(closing).min();
+        let wait = until.map_or(Duration::from_secs(3600), |at| at.saturating_duration_since(Instant::now()));
+        crossbeam_channel::select! {
+            recv(ended) -> message => if let Ok(Ended { instance, status }) = message {
+                notifier.ended(instance, status);
+            },
+            recv(if closing.is_none() { events.clone() } else { crossbeam_channel::never() }) -> message => match message {
+                Ok(event) => notifier.event(event),
+                Err(_) => closing = Some(Instant::now() + FAREWELL),
+            },
+            default(wait) => {}
+        }
+    }
+}
+
+struct Notifier<'s> {
+    scripts: &'s [Scripts],
+    queues: Vec<Queue>,
+    done: Sender<Ended>,
+}
+
+#[derive(Default)]
+struct Queue {
+    waiting: VecDeque<(Script, Vec<String>)>,
+    running: Option<Running>,
+}
+
+struct Running {
+    group: Pid,
+    program: String,
+    started: Instant,
+    /// When it is told to end, and how.
+    deadline: Instant,
+    signal: Signal,
+}
+
+struct Ended {
+    instance: usize,
+    status: std::io::Result<ExitStatus>,
+}
+
+impl Notifier<'_> {
+    fn event(&mut self, event: Event) {
+        let (Some(scripts), Some(queue)) = (self.scripts.get(event.instance), self.queues.get_mut(event.instance))
+        else {
+            return;
+        };
+        let specific = match event.condition {
+            Condition::Master => &scripts.master,
+            Condition::Backup => &scripts.backup,
+            Condition::Fault => &scripts.fault,
+            Condition::Stopped => &scripts.stop,
+        };
+        if let Some(script) = specific {
+            queue.waiting.push_back((script.clone(), Vec::new()));
+        }
+        if let Some(script) = &scripts.generic {
+            let facts = ["INSTANCE", &scripts.instance, &event.condition.to_string(), &event.priority.to_string()];
+            queue.waiting.push_back((script.clone(), facts.map(str::to_owned).to_vec()));
+        }
+        self.start_next(event.instance);
+    }
+
+    fn ended(&mut self, instance: usize, status: std::io::Result<ExitStatus>) {
+        let Some(running) = self.queues.get_mut(instance).and_then(|queue| queue.running.take()) else { return };
+        let (name, program) = (&self.scripts[instance].instance, &running.program);
+        let took = running.started.elapsed();
+        match status {
+            Ok(status) if status.success() => tracing::debug!("({name}) {program} ended well after {took:.1?}"),
+            Ok(status) => tracing::warn!("({name}) {program} failed after {took:.1?}: {status}"),
+            Err(error) => tracing::warn!("({name}) {program}: cannot learn how it ended: {error}"),
+        }
+        self.start_next(instance);
+    }
+
+    fn start_next(&mut self, instance: usize) {
+        while let Some(queue) = self.queues.get_mut(instance) {
+            if queue.running.is_some() {
+                return;
+            }
+            let Some((script, facts)) = queue.waiting.pop_front() else { return };
+            match start(&script, &facts, instance, self.done.clone()) {
+                Ok(running) => queue.running = Some(running),
+                Err(error) => {
+                    let name = &self.scripts[instance].instance;
+                    tracing::error!("({name}) cannot run {}: {error}", script.program);
+                }
+            }
+        }
+    }
+
+    /// Ends scripts whose time is up.
+    fn enforce(&mut self, now: Instant) {
+        for (queue, scripts) in self.queues.iter_mut().zip(self.scripts) {
+            let Some(running) = queue.running.as_mut().filter(|running| running.deadline <= now) else { continue };
+            let (name, program) = (&scripts.instance, &running.program);
+            tracing::warn!("({name}) {program} takes too long: sent {}", running.signal);
+            // It fails when the group has just ended, which is what was wanted.
+            let _ = killpg(running.group, running.signal);
+            running.signal = Signal::SIGKILL;
+            running.deadline = now + GRACE;
+        }
+    }
+
+    /// Ends all scripts at once, and says which were not run.
+    fn kill(&mut self) {
+        for (queue, scripts) in self.queues.iter_mut().zip(self.scripts) {
+            let name = &scripts.instance;
+            for (script, _) in queue.waiting.drain(..) {
+                tracing::warn!("({name}) {} was not run before the stop", script.program);
+            }
+            if let Some(running) = &queue.running {
+                tracing::warn!("({name}) {} takes too long for a stop: killed", running.program);
+                // It fails when the group has just ended, which is what was wanted.
+                let _ = killpg(running.group, Signal::SIGKILL);
+            }
+        }
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
+        self.queues.iter().filter_map(|queue| queue.running.as_ref().map(|running| running.deadline)).min()
+    }
+
+    fn idle(&self) -> bool {
+        self.queues.iter().all(|queue| queue.running.is_none() && queue.waiting.is_empty())
+    }
+}
+
+/// Starts a script, and a thread that waits for its end.
+fn start(script: &Script, facts: &[String], instance: usize, done: Sender<Ended>) -> std::io::Result<Running> {
+    let mut command = Command::new(&script.program);
+    command.args(&script.arguments).args(facts).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.process_group(0);
+    if let Some((user, group)) = script.identity {
+        command.uid(user.as_raw()).gid(group.as_raw());
+    }
+    let mut child = command.spawn()?;
+    let started = Instant::now();
+    let group = i32::try_from(child.id()).map(Pid::from_raw).map_err(std::io::Error::other)?;
+    std::thread::Builder::new().name("script".into()).spawn(move || {
+        let status = child.wait();
+        // It fails when the daemon no longer waits.
+        let _ = done.send(Ended { instance, status });
+    })?;
+    let program = script.program.clone();
+    Ok(Running { group, program, started, deadline: started + PATIENCE, signal: Signal::SIGTERM })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,128 @@
+//! What the election thread wants of the kernel thread: a level for each router, newest wins, not a queue that can fill.
+//!
+//! Writing an order never blocks and never allocates in proportion to how far the kernel thread lags behind.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+
+use crossbeam_channel::{Receiver, Sender};
+use vrrp_core::fsm::Addresses;
+use vrrp_core::node::RouterId;
+
+use super::monitor::Device;
+use super::notify;
+
+/// Work for the kernel thread, besides the levels.
+pub(super) enum Job {
+    /// Look at the levels.
+    Look,
+    /// An interface changed its index or MAC address.
+    Device(Device),
+    /// Hand this to the notify thread once the addresses are as wanted now.
+    Notify(notify::Event),
+    /// Carry out what is wanted, then end.
+    Stop,
+}
+
+/// The orders' two ends share this.
+#[derive(Clone)]
+pub(super) struct Orders {
+    shared: Arc<Shared>,
+    jobs: Sender<Job>,
+}
+
+struct Shared {
+    slots: Box<[Slot]>,
+    /// A [`Job::Look`] is on its way.
+    looking: AtomicBool,
+}
+
+#[derive(Default)]
+struct Slot {
+    /// Epoch in the upper bits, whether to install in the lowest.
+    wanted: AtomicU64,
+    /// Rounds of announcements asked for so far.
+    rounds: AtomicU32,
+}
+
+/// A level as the kernel thread reads it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Wanted {
+    /// Grows with every change.
+    pub(super) epoch: u64,
+    /// What is wanted.
+    pub(super) addresses: Addresses,
+}
+
+/// Orders for `routers` routers, nothing installed, and the kernel thread's end.
+pub(super) fn orders(routers: usize) -> (Orders, Receiver<Job>) {
+    let (jobs, receiver) = crossbeam_channel::unbounded();
+    let slots = (0..routers).map(|_| Slot::default()).collect();
+    (Orders { shared: Arc::new(Shared { slots, looking: AtomicBool::new(false) }), jobs }, receiver)
+}
+
+impl Orders {
+    /// Wants a router's addresses installed or removed from now on.
+    pub(super) fn set(&self, router: RouterId, addresses: Addresses, epoch: u64) {
+        self.store(router.index(), addresses, epoch);
+        self.look();
+    }
+
+    /// Wants one more round of announcements for a router.
+    pub(super) fn announce(&self, router: RouterId) {
+        if let Some(slot) = self.shared.slots.get(router.index()) {
+            slot.rounds.fetch_add(1, Ordering::AcqRel);
+            self.look();
+        }
+    }
+
+    /// Wants nothing installed any more.
+    pub(super) fn remove_all(&self) {
+        for index in 0..self.shared.slots.len() {
+            if self.wanted(index).addresses == Addresses::Install {
+                self.store(index, Addresses::Remove, self.wanted(index).epoch.saturating_add(1));
+            }
+        }
+        self.look();
+    }
+
+    /// Queues a job behind the orders given so far.
+    pub(super) fn job(&self, job: Job) {
+        // It fails only when the kernel thread is gone; its end is reported by itself.
+        let _ = self.jobs.send(job);
+    }
+
+    /// Lets the kernel thread finish.
+    pub(super) fn stop(&self) {
+        self.job(Job::Stop);
+    }
+
+    /// The kernel thread's side: from now on a new order sends a new [`Job::Look`].
+    pub(super) fn looked(&self) {
+        self.shared.looking.store(false, Ordering::Release);
+    }
+
+    /// What is wanted of the router at `index` now.
+    pub(super) fn wanted(&self, index: usize) -> Wanted {
+        let raw = self.shared.slots.get(index).map_or(0, |slot| slot.wanted.load(Ordering::Acquire));
+        let addresses = if raw & 1 == 1 { Addresses::Install } else { Addresses::Remove };
+        Wanted { epoch: raw >> 1, addresses }
+    }
+
+    /// How many rounds of announcements the router at `index` was asked for so far; wraps.
+    pub(super) fn rounds(&self, index: usize) -> u32 {
+        self.shared.slots.get(index).map_or(0, |slot| slot.rounds.load(Ordering::Acquire))
+    }
+
+    fn store(&self, index: usize, addresses: Addresses, epoch: u64) {
+        if let Some(slot) = self.shared.slots.get(index) {
+            slot.wanted.store(epoch << 1 | u64::from(addresses == Addresses::Install), Ordering::Release);
+        }
+    }
+
+    fn look(&self) {
+        if !self.shared.looking.swap(true, Ordering::AcqRel) {
+            self.job(Job::Look);
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! What the operator is told: log lines and notifications about states, adverts that were dropped, peers that differ.
+//!
+//! Words only; every decision was made by the node.
+
+use std::mem::Discriminant;
+use std::net::Ipv4Addr;
+use std::time::Instant;
+
+use vrrp_core::fsm::{Cause, Link, Role, Transition};
+use vrrp_core::node::{Condition, Faults, InterfaceId, Node, RouterId};
+use vrrp_core::rx::{Discard, Notices, Rejected};
+
+use super::notify;
+use super::orders::{Job, Orders};
+use super::throttle::Throttle;
+
+/// Log and notifications of one daemon.
+pub(super) struct Reporter {
+    names: Vec<String>,
+    interfaces: Vec<String>,
+    reported: Vec<Condition>,
+    rejected: Throttle<(InterfaceId, Option<Ipv4Addr>, Discriminant<Discard>)>,
+    noticed: Throttle<(RouterId, Ipv4Addr, Notices)>,
+    errors: Throttle<(Option<String>, Option<i32>)>,
+}
+
+impl Reporter {
+    pub(super) fn new(node: &Node<Instant>, names: Vec<String>, interfaces: Vec<String>) -> Self {
+        let reported = node.routers().map(|_| Condition::Stopped).collect();
+        Self {
+            names,
+            interfaces,
+            reported,
+            rejected: Throttle::new(),
+            noticed: Throttle::new(),
+            errors: Throttle::new(),
+        }
+    }
+
+    /// A router changed its state.
+    pub(super) fn transition(&mut self, node: &Node<Instant>, id: RouterId, transition: Transition, orders: &Orders) {
+        self.report(node, id, Some(transition.cause), orders);
+    }
+
+    /// Looks at all routers after a start or a stop: one that never left Initialize has no transition, and yet it is in
+    /// FAULT now, or stopped.
+    pub(super) fn sweep(&mut self, node: &Node<Instant>, orders: &Orders) {
+        for id in node.routers() {
+            self.report(node, id, None, orders);
+        }
+    }
+
+    /// An advertisement was dropped.
+    pub(super) fn rejected(&mut self, interface: InterfaceId, router: Option<RouterId>, rejected: &Rejected) {
+        let Rejected { source, reason, .. } = *rejected;
+        let key = (interface, source, std::mem::discriminant(&reason));
+        let Some(held_back) = self.rejected.tell(key, Instant::now()) else { return };
+        let interface = self.interfaces.get(usize::try_from(interface.0).unwrap_or(usize::MAX));
+        let place = router.map_or_else(|| interface.map_or("?", String::as_str), |id| self.name(id));
+        let from = source.map(|source| format!(" from {source}")).unwrap_or_default();
+        let again = Again(held_back);
+        if matches!(reason, Discard::UnknownVrid(_)) {
+            // Other routers' groups share the LAN as a rule.
+            tracing::debug!("({place}) advertisement{from} dropped: {reason}{again}");
+        } else {
+            tracing::warn!("({place}) advertisement{from} dropped: {reason}{again}");
+        }
+    }
+
+    /// A peer is configured differently, or claims the same addresses.
+    pub(super) fn noticed(&mut self, id: RouterId, source: Ipv4Addr, notices: Notices) {
+        let Some(held_back) = self.noticed.tell((id, source, notices), Instant::now()) else { return };
+        let (name, again) = (self.name(id), Again(held_back));
+        for notice in notices.iter() {
+            match notice {
+                Notices::ADDRESS_LIST => {
+                    tracing::warn!(
+                        "({name}) {source} advertises other addresses than ours: make both files list the same{again}"
+                    );
+                }
+                Notices::INTERVAL => tracing::warn!("({name}) {source} has another advert_int than ours{again}"),
+                Notices::CHECKSUM_FORM => {
+                    tracing::info!("({name}) {source} sends the other form of VRRPv3's checksum; accepted{again}");
+                }
+                Notices::LOSING => {
+                    tracing::warn!(
+                        "({name}) {source} is master as well, with a weaker claim: answered, so that it yields{again}"
+                    );
+                }
+                _ => tracing::warn!(
+                    "({name}) {source} claims priority 255 as we do: only one may own the addresses{again}"
+                ),
+            }
+        }
+    }
+
+    /// Sending or receiving failed.
+    pub(super) fn socket_error(&mut self, error: &vrrp_netlink::Error) {
+        let key = (error.interface().map(str::to_owned), error.errno());
+        if let Some(held_back) = self.errors.tell(key, Instant::now()) {
+            tracing::warn!("{error}{}", Again(held_back));
+        }
+    }
+
+    fn report(&mut self, node: &Node<Instant>, id: RouterId, cause: Option<Cause>, orders: &Orders) {
+        let Some(router) = node.router(id) else { return };
+        let condition = Condition::of(router);
+        let Some(reported) = self.reported.get_mut(id.index()) else { return };
+        if *reported == condition {
+            return;
+        }
+        *reported = condition;
+        let machine = router.machine();
+        let (name, ours) = (self.name(id), machine.params.priority);
+        match (condition, cause) {
+            (Condition::Stopped, _) => tracing::info!("({name}) stopped"),
+            (Condition::Fault, _) => {
+                tracing::warn!("({name}) entering FAULT state: {}", unmet(machine.link, node.faults(id)));
+            }
+            (_, Some(Cause::HigherPriority { from, priority })) if priority > ours => {
+                tracing::info!(
+                    "({name}) entering {condition} state: {from} advertises priority {priority}, ours is {ours}"
+                );
+            }
+            (_, Some(Cause::HigherPriority { from, priority })) => {
+                tracing::info!(
+                    "({name}) entering {condition} state: {from} advertises priority {priority} as we do, and has the higher address"
+                );
+            }
+            (_, Some(cause)) => tracing::info!("({name}) entering {condition} state: {cause}"),
+            (_, None) => tracing::info!("({name}) entering {condition} state"),
+        }
+        debug_assert_eq!(condition == Condition::Master, machine.state.role() == Role::Master);
+        orders.job(Job::Notify(notify::Event { instance: id.index(), condition, priority: ours.get() }));
+    }
+
+    fn name(&self, id: RouterId) -> &str {
+        self.names.get(id.index()).map_or("?", String::as_str)
+    }
+}
+
+/// The conditions that keep a router in FAULT.
+fn unmet(link: Link, faults: Faults) -> String {
+    let mut reasons = Vec::new();
+    match link {
+        Link::Down => reasons.push("its interface is down"),
+        Link::NoAddress => reasons.push("its interface has no IPv4 address to send from"),
+        Link::Up(_) => {}
+    }
+    if faults.contains(Faults::INSTALL) {
+        reasons.push("the kernel refused its addresses");
+    }
+    reasons.join("; ")
+}
+
+/// "(12 more since)" for a line that was held back.
+struct Again(u64);
+
+impl std::fmt::Display for Again {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.0 == 0 { Ok(()) } else { write!(f, " ({} more in the last minutes)", self.0) }
+    }
+}

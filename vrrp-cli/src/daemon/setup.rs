@@ -1,0 +1,295 @@
+//! From a checked configuration to everything the threads need, on this host. Changes nothing on it: whatever cannot be
+//! had is reported, all of it at once, before the first thread starts.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use nix::unistd::{Gid, Group, Uid, User};
+use vrrp_core::fsm::Params;
+use vrrp_core::node::{InterfaceId, Node, RouterId, RouterSetup};
+use vrrp_core::router::RouterConfig;
+use vrrp_core::wire::advert::ChecksumForm;
+use vrrp_core::{AddressError, AddressList};
+use vrrp_netlink::addresses::Scope;
+use vrrp_netlink::capabilities::{self, Capability};
+use vrrp_netlink::monitor::Monitor;
+use vrrp_netlink::rtnl::Rtnl;
+use vrrp_netlink::socket::VrrpSocket;
+
+use super::kernel::{Installation, Table};
+use super::monitor::{self, Device, Links};
+use super::notify::{self, Scripts};
+use crate::config::{Code, Config, Diagnostic, Instance, Script, SourceMap, Spanned, VirtualAddress};
+
+/// The user that runs scripts when the configuration names none and the host has it, as keepalived does.
+const SCRIPT_USER: &str = "keepalived_script";
+
+/// Why the daemon does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The process lacks privileges.
+    #[error("missing {}: vrrpctl opens raw sockets and changes addresses; run it as root, or with these capabilities", names(.0))]
+    Capabilities(Vec<Capability>),
+    /// The host does not have what the configuration names.
+    #[error("{}", .0.message)]
+    Host(Box<Diagnostic>),
+    /// The kernel refused something that every start needs.
+    #[error(transparent)]
+    Kernel(#[from] vrrp_netlink::Error),
+    /// An instance that the configuration reader should have refused.
+    #[error("{0}: {1}")]
+    Instance(String, String),
+}
+
+impl StartError {
+    /// For the terminal, with the place in the configuration where there is one.
+    pub fn render(&self, sources: &SourceMap, color: bool) -> String {
+        match self {
+            Self::Host(diagnostic) => sources.render(diagnostic, color),
+            other => format!("error: {other}"),
+        }
+    }
+}
+
+/// An interface of the configuration on this host.
+pub(super) struct Interface {
+    pub(super) device: Device,
+    /// Adverts are sent and heard here; otherwise it only carries addresses.
+    pub(super) listens: bool,
+    pub(super) socket: Option<VrrpSocket>,
+}
+
+/// Everything that the threads need.
+pub(super) struct Plan {
+    pub(super) node: Node<Instant>,
+    pub(super) interfaces: Vec<Interface>,
+    pub(super) group: Ipv4Addr,
+    /// Instance names, by router.
+    pub(super) names: Vec<String>,
+    pub(super) tables: Vec<Table>,
+    pub(super) scripts: Vec<Scripts>,
+    /// Routers of which an address is on the host already.
+    pub(super) leftovers: Vec<RouterId>,
+    pub(super) monitor: Monitor,
+    pub(super) rtnl: (Rtnl, Links),
+}
+
+impl Plan {
+    pub(super) fn new(config: &Config) -> Result<Self, Vec<StartError>> {
+        let lacking = capabilities::missing(&[Capability::NetAdmin, Capability::NetRaw]).map_err(one)?;
+        if !lacking.is_empty() {
+            return Err(vec![StartError::Capabilities(lacking)]);
+        }
+        let monitor = Monitor::open().map_err(one)?;
+        let mut rtnl = Rtnl::open().map_err(one)?;
+        let mut links = Links::default();
+        links.read(&mut rtnl).map_err(one)?;
+
+        let group = config.global.mcast_group4;
+        let mut builder = Builder {
+            links,
+            node: Node::new(group),
+            interfaces: Vec::new(),
+            by_name: HashMap::new(),
+            errors: Vec::new(),
+            tables: Vec::new(),
+            leftovers: Vec::new(),
+        };
+        let mut scripts = Vec::with_capacity(config.instances.len());
+        for instance in &config.instances {
+            builder.add(instance);
+            scripts.push(builder.scripts(instance));
+        }
+        let Builder { mut links, node, mut interfaces, mut errors, tables, leftovers, .. } = builder;
+        if errors.is_empty() {
+            for interface in interfaces.iter_mut().filter(|interface| interface.listens) {
+                match monitor::open(&interface.device, group) {
+                    Ok(socket) => interface.socket = Some(socket),
+                    Err(error) => errors.push(StartError::Kernel(error)),
+                }
+            }
+        }
+        if !errors.is_empty() {
+            return Err(errors);
+        }
+        let installed = tables.iter().flat_map(|table| &table.addresses).filter(|installation| !installation.owned);
+        links.virtual_addresses = installed.map(|i| (i.address, i.prefix_len)).collect();
+        let names = config.instances.iter().map(|instance| instance.name.clone()).collect();
+        Ok(Self { node, interfaces, group, names, tables, scripts, leftovers, monitor, rtnl: (rtnl, links) })
+    }
+}
+
+struct Builder {
+    links: Links,
+    node: Node<Instant>,
+    interfaces: Vec<Interface>,
+    by_name: HashMap<String, usize>,
+    errors: Vec<StartError>,
+    tables: Vec<Table>,
+    leftovers: Vec<RouterId>,
+}
+
+impl Builder {
+    fn add(&mut self, instance: &Instance) {
+        let own = self.interface(&instance.interface);
+        self.interfaces[own].listens = true;
+        match self.router(instance, own) {
+            Ok(id) => {
+                let addresses: Vec<_> =
+                    instance.addresses.iter().map(|address| self.installation(instance, address, own)).collect();
+                let found = |i: &Installation| {
+                    let index = self.interfaces.get(i.device).and_then(|interface| interface.device.index);
+                    !i.owned && index.is_some_and(|index| self.links.has(index, i.address, i.prefix_len))
+                };
+                if addresses.iter().any(found) {
+                    self.leftovers.push(id);
+                }
+                self.tables.push(Table { id, name: instance.name.clone(), addresses });
+            }
+            Err(reason) => self.errors.push(StartError::Instance(instance.name.clone(), reason)),
+        }
+    }
+
+    fn router(&mut self, instance: &Instance, own: usize) -> Result<RouterId, String> {
+        let addresses: Vec<Ipv4Addr> = instance
+            .addresses
+            .iter()
+            .filter_map(|address| match address.address {
+                IpAddr::V4(address) => Some(address),
+                IpAddr::V6(_) => None,
+            })
+            .collect();
+        let addresses =
+            AddressList::new(addresses.into_boxed_slice()).map_err(|error: AddressError| error.to_string())?;
+        let setup = RouterSetup {
+            interface: InterfaceId(u32::try_from(own).unwrap_or(u32::MAX)),
+            source: instance.mcast_source,
+            config: RouterConfig {
+                vrid: instance.vrid,
+                params: Params { priority: instance.priority, interval: instance.interval, preempt: instance.preempt },
+                addresses,
+                password: instance.password,
+                checksum: ChecksumForm::PseudoHeader,
+            },
+        };
+        self.node.add(setup).map_err(|error| error.to_string())
+    }
+
+    fn installation(&mut self, instance: &Instance, address: &VirtualAddress, own: usize) -> Installation {
+        let device = address.device.as_ref().map_or(own, |device| self.interface(device));
+        let index = self.interfaces[device].device.index;
+        // The owner's addresses are its real ones (RFC 3768 section 5.3.4): what was there before us is not ours to remove.
+        let owned = instance.priority.is_owner()
+            && index.is_some_and(|index| self.links.has(index, address.address, address.prefix_len));
+        Installation {
+            device,
+            address: address.address,
+            prefix_len: address.prefix_len,
+            broadcast: address.broadcast,
+            scope: Scope(address.scope.unwrap_or(Scope::UNIVERSE.0)),
+            label: address.label.clone(),
+            owned,
+        }
+    }
+
+    /// The place of an interface among the others, which it joins when it is new.
+    fn interface(&mut self, name: &Spanned<String>) -> usize {
+        if let Some(known) = self.by_name.get(&name.value) {
+            return *known;
+        }
+        let device = Device::find(&name.value, &self.links);
+        if device.index.is_none() {
+            let here = self.links.names().join(", ");
+            let message = format!("interface `{}` does not exist on this host", name.value);
+            let diagnostic = Diagnostic::new(Code::NoSuchInterface, name.span, message).label("no such interface");
+            let help =
+                if here.is_empty() { "this host has no interface but lo".into() } else { format!("it has: {here}") };
+            self.refuse(diagnostic.help(help));
+        }
+        self.interfaces.push(Interface { device, listens: false, socket: None });
+        self.by_name.insert(name.value.clone(), self.interfaces.len() - 1);
+        self.interfaces.len() - 1
+    }
+
+    fn scripts(&mut self, instance: &Instance) -> Scripts {
+        let notify = &instance.notify;
+        let mut resolve = |script: &Option<Script>| script.as_ref().and_then(|script| self.script(script));
+        Scripts {
+            instance: instance.name.clone(),
+            master: resolve(&notify.master),
+            backup: resolve(&notify.backup),
+            fault: resolve(&notify.fault),
+            stop: resolve(&notify.stop),
+            generic: resolve(&notify.generic),
+        }
+    }
+
+    fn script(&mut self, script: &Script) -> Option<notify::Script> {
+        let (program, arguments) = script.words.split_first()?;
+        let path = find_program(program);
+        if path.is_none() {
+            let message = format!("`{program}` does not exist or is not executable");
+            let help = "write its whole path, and make it executable: chmod 755";
+            self.refuse(Diagnostic::new(Code::ScriptNotRunnable, script.span, message).help(help));
+        }
+        match identity(script) {
+            Ok(identity) => Some(notify::Script {
+                program: path?.to_string_lossy().into_owned(),
+                arguments: arguments.to_vec(),
+                identity,
+            }),
+            Err(message) => {
+                self.refuse(Diagnostic::new(Code::NoSuchUser, script.span, message));
+                None
+            }
+        }
+    }
+
+    fn refuse(&mut self, diagnostic: Diagnostic) {
+        self.errors.push(StartError::Host(Box::new(diagnostic)));
+    }
+}
+
+/// An executable file: as written when it has a slash, otherwise on the PATH.
+fn find_program(program: &str) -> Option<PathBuf> {
+    let executable =
+        |path: &Path| path.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0);
+    if program.contains('/') {
+        return Some(PathBuf::from(program)).filter(|path| executable(path));
+    }
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|folder| folder.join(program)).find(|path| executable(path))
+}
+
+/// Whom to run a script as; `None` is the daemon's own user.
+fn identity(script: &Script) -> Result<Option<(Uid, Gid)>, String> {
+    let user = match &script.user {
+        Some(name) => {
+            User::from_name(name).ok().flatten().ok_or_else(|| format!("user `{name}` does not exist on this host"))?
+        }
+        None => match User::from_name(SCRIPT_USER) {
+            Ok(Some(user)) => user,
+            Ok(None) | Err(_) => return Ok(None),
+        },
+    };
+    let group = match &script.group {
+        Some(name) => {
+            let group = Group::from_name(name).ok().flatten();
+            group.ok_or_else(|| format!("group `{name}` does not exist on this host"))?.gid
+        }
+        None => user.gid,
+    };
+    Ok(Some((user.uid, group)))
+}
+
+fn one(error: vrrp_netlink::Error) -> Vec<StartError> {
+    vec![StartError::Kernel(error)]
+}
+
+fn names(capabilities: &[Capability]) -> String {
+    let names: Vec<_> = capabilities.iter().map(|capability| capability.name()).collect();
+    names.join(" and ")
+}

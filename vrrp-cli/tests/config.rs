@@ -44,6 +44,8 @@ fn every_code_is_shown_by_a_case() {
         cases().iter().flat_map(|case| load(case).diagnostics).map(|diagnostic| diagnostic.code).collect();
     // Those about the file itself and its size have their own tests.
     shown.extend([Code::CannotRead, Code::NotAFile, Code::TooLarge, Code::TooManyErrors]);
-    let missing: Vec<&Code> = Code::ALL.iter().filter(|code| !shown.contains(code)).collect();
+    // E06x are what only the running host can find.
+    let missing: Vec<&Code> =
+        Code::ALL.iter().filter(|code| !shown.contains(code) && !code.as_str().starts_with("E06")).collect();
     assert!(missing.is_empty(), "no case shows {missing:?}");
 }

@@ -86,6 +86,9 @@ codes! {
     E054 DuplicateAddress "a virtual address is given twice.",
     E055 TooManyAddresses "an instance has more than 255 virtual addresses.",
     E056 PasswordMissing "authentication by password without a password.",
+    E060 NoSuchInterface "an interface does not exist on this host.",
+    E061 NoSuchUser "a user or group of a script does not exist on this host.",
+    E062 ScriptNotRunnable "a script does not exist or cannot be executed.",
     W001 PasswordCut "a password is longer than eight octets; the rest is ignored.",
     W002 IntervalRounded "an interval is rounded to whole seconds.",
     W003 NopreemptIgnored "`nopreempt` has no effect on a router that starts as master.",
@@ -191,6 +194,11 @@ impl Sink {
             let help = "repair the first ones and try again";
             self.list.push(Diagnostic::without_place(Code::TooManyErrors, message).help(help));
         }
+    }
+
+    /// Whether all that follows would be left out.
+    pub(crate) fn is_full(&self) -> bool {
+        self.list.len() > Self::MAX
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Diagnostic> {

@@ -9,6 +9,8 @@ use std::collections::HashMap;
 use std::sync::LazyLock;
 
 mod later;
+#[cfg(test)]
+mod tests;
 
 /// A kind of block, by what may stand in it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]

@@ -8,6 +8,9 @@
 use super::diagnostic::{Code, Diagnostic, Sink};
 use super::source::{FileId, Span};
 
+#[cfg(test)]
+mod tests;
+
 /// What a token is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum TokenKind {
@@ -175,6 +178,9 @@ impl Lexer<'_> {
     fn word(&mut self, end: usize) {
         let start = self.at;
         let (mut odd, mut control) = (None, false);
+        // Most words are nothing but these.
+        let plain = |octet: &u8| octet.is_ascii_alphanumeric() || matches!(octet, b'_' | b'.' | b'/' | b':' | b'-');
+        self.at += self.text.as_bytes()[start..end].iter().take_while(|octet| plain(octet)).count();
         while let Some(c) = self.peek(end) {
             let reference = c == '$' && self.text[self.at..end].starts_with("${");
             match c {
@@ -252,6 +258,9 @@ fn is_blank(c: char) -> bool {
 
 /// `first`: whether `c` would begin a word. Inside of words some of these are ordinary writing (`bob’s`, `北京！`).
 fn lookalike(c: char, first: bool) -> Option<Lookalike> {
+    if c.is_ascii() {
+        return None;
+    }
     match c {
         '“' | '”' | '„' | '‟' | '＂' | '″' => Some(Lookalike::Quote),
         '‘' | '’' | '‚' if first => Some(Lookalike::Quote),
@@ -260,7 +269,7 @@ fn lookalike(c: char, first: bool) -> Option<Lookalike> {
         '｝' => Some(Lookalike::Brace(TokenKind::Close, '}')),
         '＃' if first => Some(Lookalike::Comment('#')),
         '！' if first => Some(Lookalike::Comment('!')),
-        c if !c.is_ascii() && c.is_whitespace() => Some(Lookalike::Blank),
+        c if c.is_whitespace() => Some(Lookalike::Blank),
         _ => None,
     }
 }

@@ -109,6 +109,9 @@ impl<'t, 's, 'd> Lowerer<'t, 's, 'd> {
         apply: &mut Apply<'_, 't, 's, 'd>,
     ) {
         for statement in statements {
+            if self.sink.is_full() {
+                return;
+            }
             let mut words = statement.words.as_slice();
             while let Some((name, values)) = words.split_first() {
                 let Some(keyword) = self.known(context, name, values, statement) else {

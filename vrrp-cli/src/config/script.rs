@@ -3,6 +3,9 @@
 //! Such values have richer quoting than the rest of the language: `'...'` groups too, and backslashes escape. The
 //! command is split a second time into program and arguments, by the same rules; no shell is involved.
 
+#[cfg(test)]
+mod tests;
+
 /// Why a text cannot be split.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum SplitError {

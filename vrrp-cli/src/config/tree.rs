@@ -11,6 +11,9 @@ use super::keywords::{self, Context, Meaning};
 use super::lex::{Token, TokenKind};
 use super::source::{FileId, Source, Span};
 
+#[cfg(test)]
+mod tests;
+
 /// A word, without its quotes and escapes.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Word<'s> {
@@ -53,6 +56,7 @@ pub(crate) fn build<'s>(file: FileId, source: &'s Source, tokens: &[Token], sink
         missing: count(TokenKind::Open).saturating_sub(count(TokenKind::Close)),
         extra: count(TokenKind::Close).saturating_sub(count(TokenKind::Open)),
         suspect: None,
+        guesses: MAX_GUESSES,
     };
     builder.run()
 }
@@ -60,6 +64,9 @@ pub(crate) fn build<'s>(file: FileId, source: &'s Source, tokens: &[Token], sink
 /// Blocks nested deeper than this are refused: nothing in the language needs more than six, and the recursion of
 /// later stages stays bounded.
 const MAX_DEPTH: usize = 32;
+
+/// Finding out what a misspelt keyword was meant to be is slow, and garbage has many of them.
+const MAX_GUESSES: usize = 1000;
 
 struct Frame<'s> {
     /// The statement the block belongs to; `None` for the file itself and for a block without keyword, whose content
@@ -84,6 +91,8 @@ struct Builder<'t, 's> {
     extra: usize,
     /// A closed block whose `}` is indented like that of an outer one: `{` and `}`.
     suspect: Option<(Span, Span)>,
+    /// How often a misspelt block may still be looked up.
+    guesses: usize,
 }
 
 impl<'s> Builder<'_, 's> {
@@ -119,12 +128,19 @@ impl<'s> Builder<'_, 's> {
             Cow::Borrowed(text)
         };
         self.broken |= token.kind == TokenKind::Broken;
+        // Nearly all lines have two words; the usual growth would double the memory of a large file's tree.
+        if self.words.is_empty() {
+            self.words.reserve_exact(2);
+        }
         self.words.push(Word { text, span: token.span, quoted });
     }
 
     /// When the file lacks a `}` and a keyword has no meaning here but has one in a block around this one, then this is
     /// where the brace is missing.
     fn close_before(&mut self, name: &str, span: Span) {
+        if self.missing == 0 {
+            return;
+        }
         let fits = |frame: &Frame<'_>| keywords::find(frame.context, name).is_some();
         let Some(levels) = self.frames.iter().rev().position(fits) else { return };
         if levels > 0 && levels <= self.missing {
@@ -235,7 +251,11 @@ impl<'s> Builder<'_, 's> {
         let inner = match (&owner, keyword) {
             (None, _) => context,
             (Some(_), Some(keyword)) => keyword.opens.unwrap_or(if takes_none { context } else { Context::Opaque }),
-            (Some(_), None) => likely_block(context, name.map_or("", |name| &name.text)),
+            (Some(_), None) if self.missing + self.extra > 0 && self.guesses > 0 => {
+                self.guesses -= 1;
+                likely_block(context, name.map_or("", |name| &name.text))
+            }
+            (Some(_), None) => Context::Opaque,
         };
         self.frames.push(Frame { owner, context: inner, open: span, statements: Vec::new() });
     }
@@ -263,12 +283,18 @@ impl<'s> Builder<'_, 's> {
             self.sink.push(Diagnostic::new(Code::ExtraClose, span, message).label(what).help("remove it"));
             return;
         }
+        if self.missing > 0 {
+            self.note_indent(span);
+        }
+        self.pop();
+    }
+
+    fn note_indent(&mut self, span: Span) {
         let open = self.frames.last().map_or(span, |frame| frame.open);
         let (opened, closed) = (self.source.line_of(open.start), self.source.line_of(span.start));
         if opened != closed && self.source.indent_of(span.start) < self.source.indent_of(open.start) {
             self.suspect = Some((open, span));
         }
-        self.pop();
     }
 
     /// When the file has a `}` too many and what follows this one belongs inside the block it would close, it is this

@@ -270,6 +270,9 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
 
     fn addresses(&mut self, block: &'t Block<'s>, (read, refused): &mut (Vec<VirtualAddress>, usize)) {
         for statement in &block.statements {
+            if self.sink.is_full() {
+                return;
+            }
             match self.virtual_address(statement) {
                 Some(address) => read.push(address),
                 None => *refused += 1,

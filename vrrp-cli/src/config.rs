@@ -1,7 +1,7 @@
 //! The configuration reader: keepalived's language to checked values, with errors that teach.
 //!
-//! Text becomes tokens with spans ([`lex`]), tokens a tree of statements ([`tree`]), the tree checked values
-//! ([`lower`]). Every stage reports all it finds and carries on, so that one run shows every fault of a file. Nothing
+//! Text becomes tokens with spans (`lex`), tokens a tree of statements (`tree`), the tree checked values
+//! (`lower`). Every stage reports all it finds and carries on, so that one run shows every fault of a file. Nothing
 //! here looks at the host: a configuration can be checked without its interfaces, and without privileges.
 //!
 //! ```

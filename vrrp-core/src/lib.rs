@@ -1,4 +1,5 @@
-//! VRRP as values.
+//! VRRP as values. Knows octets, parameters and spans of time; not sockets, clocks, threads, logs, files or Linux.
+#![doc = include_str!("../README.md")]
 #![no_std]
 #![forbid(unsafe_code)]
 #![warn(clippy::wildcard_enum_match_arm)]

@@ -1,0 +1,57 @@
+//! A freestanding executable over vrrp-core: no std, no allocator, no C library. That it links is the proof; it is not run.
+#![no_std]
+#![no_main]
+
+use core::hint::black_box;
+use core::panic::PanicInfo;
+use core::time::Duration;
+
+use vrrp_core::fsm::{Advertise, Event, Link, Params};
+use vrrp_core::router::{RouterConfig, VirtualRouter};
+use vrrp_core::rx::Received;
+use vrrp_core::timed::Timed;
+use vrrp_core::wire::advert::ChecksumForm;
+use vrrp_core::{AddressList, AdvertInterval, Priority, Vrid};
+
+/// Parses, steps and emits, by way of everything in between.
+fn proof(datagram: &[u8], buffer: &mut [u8]) -> Option<usize> {
+    let group = [224, 0, 0, 18].into();
+    let config = RouterConfig {
+        vrid: Vrid::new(50)?,
+        params: Params { priority: Priority::new(150)?, interval: AdvertInterval::from_secs(1)?, preempt: true },
+        addresses: AddressList::new([[10, 0, 0, 3].into()]).ok()?,
+        password: None,
+        checksum: ChecksumForm::Message,
+    };
+    let mut router = Timed::new(VirtualRouter::new(config));
+    let start = Duration::ZERO;
+    let _ = router.handle(start, Event::Link(Link::Up([10, 0, 0, 1].into())));
+    let _ = router.handle(start, Event::Enabled(true));
+    let received = Received::check(datagram, group).ok()?;
+    let _ = router.receive(start, &received).ok()?;
+    let _ = router.expire(router.deadline()?);
+    router.router().emit(Advertise::Claim, group, buffer).ok().map(|message| message.len())
+}
+
+// SAFETY: the only definition of the entry point; nothing calls it but the loader.
+#[unsafe(no_mangle)]
+extern "C" fn _start() -> ! {
+    black_box(proof(black_box(&[0; 60]), &mut [0; 64]));
+    halt()
+}
+
+/// The precompiled core names it; with `panic = "abort"` nobody calls it.
+// SAFETY: std, which would define it too, is not linked.
+#[unsafe(no_mangle)]
+extern "C" fn rust_eh_personality() {}
+
+#[panic_handler]
+fn panic(_: &PanicInfo<'_>) -> ! {
+    halt()
+}
+
+fn halt() -> ! {
+    loop {
+        core::hint::spin_loop();
+    }
+}

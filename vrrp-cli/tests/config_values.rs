@@ -303,3 +303,20 @@ fn a_large_file_is_read_in_linear_time() {
     assert!(taken.as_secs() < 30, "{taken:?}");
     println!("{taken:?}");
 }
+
+/// The version decides the unit of the interval, wherever it stands.
+#[test]
+fn version_three_counts_in_hundredths_of_a_second() {
+    let instance = |text: &str| {
+        let text = format!(
+            "vrrp_instance VI_1 {{\n interface eth0\n virtual_router_id 51\n {text}\n virtual_ipaddress {{ 192.0.2.1 }}\n}}"
+        );
+        let loaded = parse_str("test.conf", &text);
+        assert!(loaded.diagnostics.is_empty(), "{}", loaded.render(false));
+        loaded.config.expect("no errors").instances.remove(0)
+    };
+    assert_eq!(instance("advert_int 0.02\n version 3").interval, AdvertInterval::from_centis(2).unwrap());
+    assert_eq!(instance("version 3\n advert_int 40.95").interval, AdvertInterval::from_centis(4095).unwrap());
+    assert_eq!(instance("version 3").interval, AdvertInterval::from_centis(100).unwrap());
+    assert_eq!(instance("advert_int 2").interval, AdvertInterval::from_secs(2).unwrap());
+}

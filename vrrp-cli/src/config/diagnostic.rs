@@ -75,7 +75,6 @@ codes! {
     E037 NotMulticast "a group address that is not multicast.",
     E038 BadInterfaceName "a name that no network interface can have, or the loopback interface.",
     E039 BadLabel "an address label longer than 15 octets.",
-    E040 VersionNotYet "VRRP version 3 is not supported yet.",
     E041 SubSecond "an interval below one second, which needs VRRP version 3.",
     E042 AuthNotYet "authentication AH is not supported yet.",
     E043 BadCommand "a command that is empty or cannot be split into words.",
@@ -90,13 +89,14 @@ codes! {
     E061 NoSuchUser "a user or group of a script does not exist on this host.",
     E062 ScriptNotRunnable "a script does not exist or cannot be executed.",
     W001 PasswordCut "a password is longer than eight octets; the rest is ignored.",
-    W002 IntervalRounded "an interval is rounded to whole seconds.",
+    W002 IntervalRounded "an interval is rounded to what the protocol version can say.",
     W003 NopreemptIgnored "`nopreempt` has no effect on a router that starts as master.",
     W004 SettingRepeated "a setting is given twice; the last one counts.",
     W005 CommentGlued "a comment sign directly behind a word.",
     W006 AuthIncomplete "a password without `auth_type PASS` is not used.",
     W007 OwnerByDefault "`state MASTER` without `priority` means priority 255.",
     W008 NoInstance "the file defines no instance.",
+    W009 PasswordUnused "a password where VRRP version 3 has no authentication.",
 }
 
 impl Code {

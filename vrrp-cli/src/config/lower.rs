@@ -38,7 +38,7 @@ pub(crate) fn lower<'s>(statements: &[Statement<'s>], sources: &'s SourceMap, si
     while !blocks.is_empty() {
         for setting in blocks.iter().filter(|setting| setting.is(RootBlock::VrrpInstance)) {
             any = true;
-            instances.extend(lowerer.instance(setting, &mut claims));
+            instances.extend(lowerer.instance(setting, &global, &mut claims));
         }
         blocks = std::mem::take(&mut lowerer.hoisted);
         for setting in blocks.iter().filter(|setting| setting.is(RootBlock::GlobalDefs)) {

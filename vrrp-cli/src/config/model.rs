@@ -5,7 +5,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use vrrp_core::{AdvertInterval, Priority, SimplePassword, Vrid};
+use vrrp_core::{AdvertInterval, Priority, SimplePassword, Version, Vrid};
 
 use super::source::{Span, Spanned};
 
@@ -23,13 +23,15 @@ pub struct Config {
 pub struct Global {
     /// Name of this host in messages; its hostname when `None`.
     pub router_id: Option<String>,
+    /// `vrrp_version`: that of the instances which choose none, 2 unless set.
+    pub version: Version,
     /// Multicast group of the adverts, 224.0.0.18 unless set.
     pub mcast_group4: Ipv4Addr,
 }
 
 impl Default for Global {
     fn default() -> Self {
-        Self { router_id: None, mcast_group4: Ipv4Addr::new(224, 0, 0, 18) }
+        Self { router_id: None, version: Version::V2, mcast_group4: Ipv4Addr::new(224, 0, 0, 18) }
     }
 }
 
@@ -48,13 +50,13 @@ pub struct Instance {
     pub vrid: Vrid,
     /// `priority`: 100 unless set, or 255 for `state MASTER`.
     pub priority: Priority,
-    /// `advert_int`: 1 s unless set.
+    /// `advert_int`: 1 s unless set. Its unit is the protocol version's.
     pub interval: AdvertInterval,
     /// Whether to take over from a master of lower priority; true unless `nopreempt` is set and has an effect.
     pub preempt: bool,
     /// `mcast_src_ip`: source of the adverts; the interface's primary address when `None`.
     pub mcast_source: Option<Ipv4Addr>,
-    /// `auth_pass`, where `auth_type PASS` is set.
+    /// `auth_pass`, where `auth_type PASS` is set and the version is 2.
     pub password: Option<SimplePassword>,
     /// `virtual_ipaddress`: 1 to 255, each only once in the whole configuration.
     pub addresses: Vec<VirtualAddress>,

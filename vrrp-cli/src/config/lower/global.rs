@@ -14,7 +14,7 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
             let Some(word) = setting.value() else { return };
             match meaning {
                 GlobalSetting::RouterId => global.router_id = Some(word.text.clone().into_owned()),
-                GlobalSetting::VrrpVersion => lowerer.version(word),
+                GlobalSetting::VrrpVersion => global.version = lowerer.version(word).unwrap_or(global.version),
                 GlobalSetting::McastGroup4 => {
                     let Some(group) = lowerer.ipv4(word, "a multicast group") else { return };
                     if group.is_multicast() {

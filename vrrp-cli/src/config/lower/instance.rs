@@ -3,13 +3,12 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
 
-use vrrp_core::{AdvertInterval, Priority, SimplePassword, Vrid};
+use vrrp_core::{AdvertInterval, Priority, SimplePassword, Version, Vrid};
 
-use super::value::{millionths, with_typing_help};
 use super::{Context, Diagnostic, Lowerer, Setting};
 use crate::config::diagnostic::Code;
 use crate::config::keywords::{AuthSetting, InstanceSetting, Meaning};
-use crate::config::model::{Initial, Instance, Notify, Script, VirtualAddress};
+use crate::config::model::{Global, Initial, Instance, Notify, Script, VirtualAddress};
 use crate::config::script::{self, SplitError};
 use crate::config::source::{Span, Spanned};
 use crate::config::tree::{Block, Word};
@@ -17,7 +16,6 @@ use crate::config::tree::{Block, Word};
 const VRID_HELP: &str = "the VRID is one octet, and every router of the group has the same one";
 const PRIORITY_HELP: &str =
     "the default is 100, the owner of the addresses has 255, and 0 means \"I stop\" on the wire";
-const INTERVAL_HELP: &str = "write whole seconds; the usual interval is 1";
 
 /// What is taken already, and where.
 #[derive(Default)]
@@ -50,15 +48,17 @@ impl<T> Field<T> {
 }
 
 #[derive(Default)]
-struct Draft {
+struct Draft<'t, 's> {
     initial: Field<Initial>,
     interface: Field<Spanned<String>>,
     vrid: Field<Spanned<Vrid>>,
     priority: Field<Priority>,
-    interval: Field<AdvertInterval>,
+    version: Field<Version>,
+    /// Its unit is that of the version, which may come later.
+    interval: Option<&'t Word<'s>>,
     nopreempt: Option<Span>,
     mcast_source: Option<Ipv4Addr>,
-    password: Option<SimplePassword>,
+    password: Option<Spanned<SimplePassword>>,
     /// `None`: no block. A line that was refused counts in the second number.
     addresses: Option<(Vec<VirtualAddress>, usize)>,
     notify: Notify,
@@ -66,7 +66,12 @@ struct Draft {
 
 impl<'t, 's> Lowerer<'t, 's, '_> {
     /// `None` when the instance lacks something it cannot do without, all of which is reported.
-    pub(super) fn instance(&mut self, setting: &Setting<'t, 's>, claims: &mut Claims) -> Option<Instance> {
+    pub(super) fn instance(
+        &mut self,
+        setting: &Setting<'t, 's>,
+        global: &Global,
+        claims: &mut Claims,
+    ) -> Option<Instance> {
         let name = setting.value().map(|word| word.text.as_ref().to_owned());
         let span = setting.span();
         if let Some(name) = &name
@@ -89,6 +94,7 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
         self.settle_preempt(&mut draft, span);
         self.claim_vrid(&draft, claims);
         self.claim_addresses(&draft, claims, span);
+        let interval = self.settle_version(&mut draft, global);
         let priority = match (draft.priority, &draft.initial) {
             (Field::Given(priority), _) => priority,
             (_, Field::Given(Initial::Master)) => Priority::OWNER,
@@ -103,16 +109,16 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
             interface: draft.interface.given()?,
             vrid: draft.vrid.given()?.value,
             priority,
-            interval: draft.interval.given().or(AdvertInterval::from_secs(1))?,
+            interval: interval?,
             preempt: draft.nopreempt.is_none(),
             mcast_source: draft.mcast_source,
-            password: draft.password,
+            password: draft.password.map(|password| password.value),
             addresses: draft.addresses?.0,
             notify: draft.notify,
         })
     }
 
-    fn instance_setting(&mut self, meaning: InstanceSetting, setting: &Setting<'t, 's>, draft: &mut Draft) {
+    fn instance_setting(&mut self, meaning: InstanceSetting, setting: &Setting<'t, 's>, draft: &mut Draft<'t, 's>) {
         use InstanceSetting as I;
         let value = setting.value();
         match meaning {
@@ -126,12 +132,8 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
                 let number = value.and_then(|word| self.number(word, "a priority", 1..=255, PRIORITY_HELP));
                 draft.priority = Field::new(number.and_then(Priority::new));
             }
-            I::AdvertInt => draft.interval = Field::new(value.and_then(|word| self.interval(word))),
-            I::Version => {
-                if let Some(word) = value {
-                    self.version(word);
-                }
-            }
+            I::AdvertInt => draft.interval = value,
+            I::Version => draft.version = Field::new(value.and_then(|word| self.version(word))),
             I::Nopreempt => draft.nopreempt = Some(setting.name.span),
             I::Preempt => draft.nopreempt = None,
             I::McastSrcIp => {
@@ -177,38 +179,7 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
         }
     }
 
-    fn interval(&mut self, word: &Word<'s>) -> Option<AdvertInterval> {
-        const SECOND: u64 = 1_000_000;
-        let text = word.text.as_ref();
-        let Some(interval) = millionths(text) else {
-            let message = format!("expected an interval from 1 to 255 seconds, found `{text}`");
-            let valid = |text: &str| millionths(text).is_some();
-            let diagnostic = Diagnostic::new(Code::NotANumber, word.span, message).help(INTERVAL_HELP);
-            self.report(with_typing_help(diagnostic, word, valid));
-            return None;
-        };
-        if interval > 0 && interval < SECOND {
-            let message = format!("an interval of {text} s is below one second");
-            let help = "VRRP version 2 counts in whole seconds; shorter intervals need version 3, \
-                        which is not supported yet";
-            self.report(Diagnostic::new(Code::SubSecond, word.span, message).help(help));
-            return None;
-        }
-        let rounded = (interval + SECOND / 2) / SECOND;
-        let result =
-            u8::try_from(rounded).ok().filter(|_| interval <= 255 * SECOND).and_then(AdvertInterval::from_secs);
-        if result.is_none() {
-            let message = format!("expected an interval from 1 to 255 seconds, found `{text}`");
-            self.report(Diagnostic::new(Code::OutOfRange, word.span, message).help(INTERVAL_HELP));
-        } else if interval % SECOND != 0 {
-            let message = format!("the interval of {text} s is rounded to {rounded} s");
-            let help = "VRRP version 2 counts in whole seconds; every router of the group needs the same value";
-            self.report(Diagnostic::new(Code::IntervalRounded, word.span, message).help(help));
-        }
-        result
-    }
-
-    fn authentication(&mut self, block: &'t Block<'s>, at: Span) -> Option<SimplePassword> {
+    fn authentication(&mut self, block: &'t Block<'s>, at: Span) -> Option<Spanned<SimplePassword>> {
         let (mut kind, mut password) = (Field::Missing, Field::Missing);
         self.read(&block.statements, Context::Authentication, &mut |lowerer, setting| {
             let Meaning::Authentication(meaning) = setting.keyword.meaning else { return };
@@ -222,7 +193,7 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
             }
         });
         match (kind, password) {
-            (Field::Given(()), Field::Given((password, _))) => Some(password),
+            (Field::Given(()), Field::Given((password, span))) => Some(Spanned::new(password, span)),
             (Field::Given(()), Field::Missing) => {
                 let message = "`auth_type PASS` needs an `auth_pass`";
                 let help = "add `auth_pass PASSWORD` on a line of its own";
@@ -319,7 +290,7 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
         Some(Script { words, user, group, span })
     }
 
-    fn require(&mut self, draft: &Draft, span: Span) {
+    fn require(&mut self, draft: &Draft<'_, '_>, span: Span) {
         let mut missing = |what: &str, example: &str| {
             let message = format!("this instance lacks `{what}`");
             let help = format!("add a line like `{example}`");
@@ -340,7 +311,7 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
     }
 
     /// A router that is meant to be master from the start, or owns the addresses, always preempts.
-    fn settle_preempt(&mut self, draft: &mut Draft, span: Span) {
+    fn settle_preempt(&mut self, draft: &mut Draft<'_, '_>, span: Span) {
         let master = matches!(draft.initial, Field::Given(Initial::Master));
         let owner = match &draft.priority {
             Field::Given(priority) => priority.is_owner(),
@@ -360,7 +331,24 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
         }
     }
 
-    fn claim_vrid(&mut self, draft: &Draft, claims: &mut Claims) {
+    /// The interval in the version's unit; `None` when it was refused. VRRPv3 has no authentication.
+    fn settle_version(&mut self, draft: &mut Draft<'_, 's>, global: &Global) -> Option<AdvertInterval> {
+        let version = std::mem::take(&mut draft.version).given().unwrap_or(global.version);
+        if version == Version::V3
+            && let Some(password) = draft.password.take()
+        {
+            let message = "the password is not used: VRRP version 3 has no authentication";
+            let help = "remove the `authentication` block, or use `version 2`";
+            self.report(Diagnostic::new(Code::PasswordUnused, password.span, message).help(help));
+        }
+        match (draft.interval, version) {
+            (Some(word), version) => self.interval(word, version),
+            (None, Version::V2) => AdvertInterval::from_secs(1),
+            (None, Version::V3) => AdvertInterval::from_centis(100),
+        }
+    }
+
+    fn claim_vrid(&mut self, draft: &Draft<'_, '_>, claims: &mut Claims) {
         let (Field::Given(interface), Field::Given(vrid)) = (&draft.interface, &draft.vrid) else { return };
         let key = (interface.value.clone(), vrid.value);
         if let Some(first) = claims.vrids.insert(key, vrid.span) {
@@ -372,7 +360,7 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
         }
     }
 
-    fn claim_addresses(&mut self, draft: &Draft, claims: &mut Claims, span: Span) {
+    fn claim_addresses(&mut self, draft: &Draft<'_, '_>, claims: &mut Claims, span: Span) {
         const MOST: usize = 255;
         let Some((addresses, _)) = &draft.addresses else { return };
         for address in addresses {

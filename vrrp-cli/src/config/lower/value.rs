@@ -4,6 +4,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::ops::RangeInclusive;
 
 use super::{Diagnostic, Lowerer};
+use vrrp_core::{AdvertInterval, Version};
+
 use crate::config::diagnostic::Code;
 use crate::config::source::Spanned;
 use crate::config::tree::Word;
@@ -40,7 +42,7 @@ impl<'s> Lowerer<'_, 's, '_> {
             Ok(IpAddr::V4(address)) => return Some(address),
             Ok(IpAddr::V6(address)) => {
                 let message = format!("expected {what} of IPv4, found the IPv6 address {address}");
-                let help = "VRRP version 2 is for IPv4 only; version 3 is not supported yet";
+                let help = "IPv6 is not supported yet";
                 self.report(Diagnostic::new(Code::WrongFamily, word.span, message).help(help));
             }
             Err(_) => {
@@ -104,14 +106,70 @@ impl<'s> Lowerer<'_, 's, '_> {
         None
     }
 
-    /// `version` and `vrrp_version`: so far there is nothing to choose.
-    pub(super) fn version(&mut self, word: &Word<'s>) {
-        let diagnostic = match word.text.as_ref() {
-            "2" => return,
-            "3" => Diagnostic::new(Code::VersionNotYet, word.span, "VRRP version 3 is not supported yet"),
-            text => Diagnostic::new(Code::UnknownChoice, word.span, format!("expected version `2`, found `{text}`")),
+    /// `version` and `vrrp_version`.
+    pub(super) fn version(&mut self, word: &Word<'s>) -> Option<Version> {
+        match word.text.as_ref() {
+            "2" => Some(Version::V2),
+            "3" => Some(Version::V3),
+            text => {
+                let message = format!("expected version `2` or `3`, found `{text}`");
+                let help = "version 2 is the default; version 3 has intervals below one second";
+                self.report(Diagnostic::new(Code::UnknownChoice, word.span, message).help(help));
+                None
+            }
+        }
+    }
+
+    /// An advertisement interval in the unit of `version`.
+    pub(super) fn interval(&mut self, word: &Word<'s>, version: Version) -> Option<AdvertInterval> {
+        const SECOND: u64 = 1_000_000;
+        let text = word.text.as_ref();
+        // Millionths of a second: the unit, and the shortest and longest interval in it.
+        let (unit, longest, range, help) = match version {
+            Version::V2 => (SECOND, 255, "1 to 255", "write whole seconds; the usual interval is 1"),
+            Version::V3 => (SECOND / 100, 4095, "0.01 to 40.95", "write seconds with at most two decimals, like 0.1"),
         };
-        self.report(diagnostic.help("use version 2, the default"));
+        let Some(interval) = millionths(text) else {
+            let message = format!("expected an interval from {range} seconds, found `{text}`");
+            let valid = |text: &str| millionths(text).is_some();
+            self.report(with_typing_help(
+                Diagnostic::new(Code::NotANumber, word.span, message).help(help),
+                word,
+                valid,
+            ));
+            return None;
+        };
+        if version == Version::V2 && interval > 0 && interval < SECOND {
+            let message = format!("an interval of {text} s is below one second");
+            let help = "VRRP version 2 counts in whole seconds; write `version 3` for shorter intervals, \
+                        on every router of the group";
+            self.report(Diagnostic::new(Code::SubSecond, word.span, message).help(help));
+            return None;
+        }
+        let rounded = (interval + unit / 2) / unit;
+        let result =
+            u16::try_from(rounded).ok().filter(|_| interval <= longest * unit).and_then(|rounded| match version {
+                Version::V2 => AdvertInterval::from_secs(u8::try_from(rounded).ok()?),
+                Version::V3 => AdvertInterval::from_centis(rounded),
+            });
+        match result {
+            None => {
+                let message = format!("expected an interval from {range} seconds, found `{text}`");
+                self.report(Diagnostic::new(Code::OutOfRange, word.span, message).help(help));
+            }
+            Some(result) if interval % unit != 0 => {
+                let message = format!("the interval of {text} s is rounded to {} s", result.duration().as_secs_f64());
+                let help = match version {
+                    Version::V2 => {
+                        "VRRP version 2 counts in whole seconds; every router of the group needs the same value"
+                    }
+                    Version::V3 => "VRRP version 3 counts in hundredths of a second",
+                };
+                self.report(Diagnostic::new(Code::IntervalRounded, word.span, message).help(help));
+            }
+            Some(_) => {}
+        }
+        result
     }
 }
 

@@ -18,6 +18,7 @@ use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
+use vrrp_netlink::namespace;
 
 use crate::lab;
 use screen::Screen;
@@ -79,7 +80,12 @@ pub fn run(options: &DemoOptions) -> ExitCode {
         command.arg("run").arg("-f").arg(file);
         command
     };
-    match story::tell(&mut screen, &launch, &interrupted) {
+    // Files there go with the last process that sees them, and the routers do not meet those of the host there.
+    let directory = match namespace::private_run_directory() {
+        Ok(()) => PathBuf::from("/run"),
+        Err(_) => std::env::temp_dir(),
+    };
+    match story::tell(&mut screen, &directory, &launch, &interrupted) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(stop) => {

@@ -4,6 +4,7 @@
 //! them and every process that was started in them. Knows hosts, cables and a switch; nothing of VRRP or of any daemon.
 //!
 //! ```no_run
+//! use std::net::Ipv4Addr;
 //! use std::process::Command;
 //! use std::time::Duration;
 //! use vrrp_cli::lab::{self, Lan, Prober};
@@ -11,11 +12,11 @@
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let lan = Lan::new(&["client", "lb01", "lb02"])?;
 //! let mut router = lan.host("lb01").spawn(Command::new("vrrpctl").args(["run", "-f", "lb01.conf"]))?;
-//! let address = "10.9.0.100".parse()?;
-//! assert!(lab::wait_until(Duration::from_secs(10), || lan.holds("lb01", address)));
+//! let address = Ipv4Addr::new(10, 9, 0, 100);
+//! assert!(lab::wait_until(Duration::from_secs(10), || lan.holds("lb01", address.into())));
 //! let prober = Prober::start(lan.host("client"), address, Duration::from_millis(1))?;
 //! lan.mute("lb01", 0)?;
-//! # router.terminate();
+//! router.terminate()?;
 //! # Ok(())
 //! # }
 //! ```

@@ -80,13 +80,14 @@ impl<'s> Stage<'s> {
     /// Builds the network for a client and `routers`, each a name and the text of its configuration file.
     pub(super) fn build(
         routers: &[(&'static str, String)],
+        directory: &Path,
         screen: &'s mut Screen,
         launch: &'s dyn Fn(&Path) -> Command,
         interrupted: &Arc<AtomicUsize>,
     ) -> Result<Self, Stop> {
         let directory = tempfile::Builder::new()
             .prefix("vrrpctl-demo-")
-            .tempdir()
+            .tempdir_in(directory)
             .map_err(|error| Stop::Failed(format!("cannot create a directory for the configurations: {error}")))?;
         for (name, text) in routers {
             let path = directory.path().join(format!("{name}.conf"));
@@ -114,7 +115,7 @@ impl<'s> Stage<'s> {
     }
 
     /// The configuration file of a router.
-    pub(super) fn configuration(&self, name: &str) -> PathBuf {
+    fn configuration(&self, name: &str) -> PathBuf {
         self.directory.path().join(format!("{name}.conf"))
     }
 

@@ -36,9 +36,11 @@ struct Measured {
     allowed: String,
 }
 
-/// Tells the whole story; whether the client was served as the protocol promises.
+/// Tells the whole story; whether the client was served as the protocol promises. Its files are below `directory` until
+/// it ends.
 pub(super) fn tell(
     screen: &mut Screen,
+    directory: &Path,
     launch: &dyn Fn(&Path) -> Command,
     interrupted: &Arc<AtomicUsize>,
 ) -> Result<bool, Stop> {
@@ -47,7 +49,7 @@ pub(super) fn tell(
         (SECOND, configuration(SECOND, "BACKUP", SECOND_PRIORITY)),
     ];
     let (skew_time, master_down_interval, interval) = times()?;
-    let mut stage = Stage::build(&texts, screen, launch, interrupted)?;
+    let mut stage = Stage::build(&texts, directory, screen, launch, interrupted)?;
     let title = stage.heading("vrrpctl demo: an address that survives its host");
     introduce(&mut stage, &title, &texts[0].1)?;
 
@@ -95,7 +97,6 @@ pub(super) fn tell(
 }
 
 fn introduce(stage: &mut Stage<'_>, title: &str, configuration: &str) -> Result<(), Stop> {
-    let path = stage.configuration(FIRST);
     let indented: Vec<String> = configuration.lines().map(|line| format!("    {line}")).collect();
     stage.text(&format!(
         "{title}\n\n\
@@ -107,9 +108,8 @@ fn introduce(stage: &mut Stage<'_>, title: &str, configuration: &str) -> Result<
              {FIRST}   10.9.0.2 ---+--- switch\n    \
              {SECOND}   10.9.0.3 ---+\n\n\
          Each router is a process \"vrrpctl run -f FILE\". The files are ordinary ones of\n\
-         keepalived; this is {}:\n\n{}\n\n\
-         {SECOND}.conf beside it says router_id {SECOND}, state BACKUP and priority {SECOND_PRIORITY}.",
-        path.display(),
+         keepalived; this is {FIRST}.conf:\n\n{}\n\n\
+         {SECOND}.conf says router_id {SECOND}, state BACKUP and priority {SECOND_PRIORITY}.",
         indented.join("\n"),
     ))
 }

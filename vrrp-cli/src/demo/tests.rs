@@ -39,11 +39,9 @@ fn keepalived(file: &Path) -> Command {
     command
 }
 
-/// The directory that a story has named in its introduction.
-fn directory(story: &str) -> &Path {
-    let line = story.lines().find(|line| line.contains("/vrrpctl-demo-")).unwrap();
-    let word = line.split_whitespace().find(|word| word.contains("/vrrpctl-demo-")).unwrap();
-    Path::new(word.trim_end_matches(':')).parent().unwrap()
+/// Whether a story has left something where its files were.
+fn is_empty(directory: &tempfile::TempDir) -> bool {
+    std::fs::read_dir(directory.path()).unwrap().next().is_none()
 }
 
 #[test]
@@ -57,7 +55,8 @@ fn tells_its_story_with_any_daemon_that_reads_the_files() {
         return;
     }
     let (mut screen, output) = tap(false, false);
-    let told = story::tell(&mut screen, &keepalived, &Arc::default());
+    let files = tempfile::tempdir().unwrap();
+    let told = story::tell(&mut screen, files.path(), &keepalived, &Arc::default());
     let text = text(&output);
     assert!(matches!(told, Ok(true)), "{told:?}\n{text}");
     assert!(!text.contains(['\r', '\x1b']), "plain lines only:\n{text}");
@@ -82,7 +81,7 @@ fn tells_its_story_with_any_daemon_that_reads_the_files() {
         rest = &rest[at + line.len()..];
     }
     assert_eq!(text.matches("lb02 has let go of 10.9.0.100").count(), 2, "{text}");
-    assert!(!directory(&text).exists(), "its files are gone");
+    assert!(is_empty(&files));
 }
 
 #[test]
@@ -95,8 +94,9 @@ fn a_router_that_ends_is_reported_with_its_last_words() {
         command.args(["-c", "printf 'no \\033luck\\n' >&2; exit 3"]);
         command
     };
-    let (mut screen, output) = tap(false, false);
-    match story::tell(&mut screen, &launch, &Arc::default()) {
+    let (mut screen, _output) = tap(false, false);
+    let files = tempfile::tempdir().unwrap();
+    match story::tell(&mut screen, files.path(), &launch, &Arc::default()) {
         Err(Stop::Failed(report)) => {
             assert!(report.starts_with("the router on lb0"), "{report}");
             assert!(report.contains("has ended by itself (exit status: 3)"), "{report}");
@@ -104,11 +104,11 @@ fn a_router_that_ends_is_reported_with_its_last_words() {
         }
         other => panic!("{other:?}"),
     }
-    assert!(!directory(&text(&output)).exists());
+    assert!(is_empty(&files));
 
     let (mut screen, _output) = tap(false, false);
     let nothing = |_: &Path| Command::new("/no/such/program");
-    match story::tell(&mut screen, &nothing, &Arc::default()) {
+    match story::tell(&mut screen, files.path(), &nothing, &Arc::default()) {
         Err(Stop::Failed(report)) => assert!(report.starts_with("cannot start /no/such/program: "), "{report}"),
         other => panic!("{other:?}"),
     }
@@ -121,27 +121,27 @@ fn an_interruption_ends_it_at_once_and_leaves_nothing() {
     }
     let interrupted = Arc::new(AtomicUsize::new(0));
     let (mut screen, output) = tap(false, false);
+    let files = tempfile::tempdir().unwrap();
     let sleep = |_: &Path| {
         let mut command = Command::new("sleep");
         command.arg("600");
         command
     };
-    let (ended, named) = thread::scope(|scope| {
-        let story = scope.spawn(|| story::tell(&mut screen, &sleep, &interrupted));
+    let ended = thread::scope(|scope| {
+        let story = scope.spawn(|| story::tell(&mut screen, files.path(), &sleep, &interrupted));
         let mut said = String::new();
         while !said.contains("Start: ") {
             said += &String::from_utf8(output.recv().unwrap()).unwrap();
         }
-        let named = directory(&said).to_owned();
-        assert!(named.exists());
+        assert!(!is_empty(&files));
         let asked = Instant::now();
         interrupted.store(2, Ordering::Relaxed);
         let ended = story.join().unwrap();
         assert!(asked.elapsed() < Duration::from_secs(5));
-        (ended, named)
+        ended
     });
     assert!(matches!(ended, Err(Stop::Signal(2))), "{ended:?}");
-    assert!(!named.exists());
+    assert!(is_empty(&files));
 }
 
 #[test]
@@ -150,8 +150,9 @@ fn a_reader_that_goes_away_ends_it() {
         return;
     }
     let (mut screen, output) = tap(false, false);
+    let files = tempfile::tempdir().unwrap();
     drop(output);
-    let told = story::tell(&mut screen, &|_: &Path| Command::new("true"), &Arc::default());
+    let told = story::tell(&mut screen, files.path(), &|_: &Path| Command::new("true"), &Arc::default());
     assert!(matches!(told, Err(Stop::Output(ref error)) if error.kind() == io::ErrorKind::BrokenPipe), "{told:?}");
 }
 

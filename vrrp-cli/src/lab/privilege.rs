@@ -14,7 +14,7 @@ use vrrp_netlink::namespace::{self, UserNamespaceError};
 const INSIDE: &str = "VRRP_LAB_INSIDE";
 
 /// Makes this process able to build a [`Lan`](super::Lan): nothing to do for root; anyone else becomes root of a new
-/// user namespace with a private `/run`, which changes nothing outside.
+/// user namespace, which changes nothing outside.
 ///
 /// Call it first thing in `main`: the kernel lets only a process with one thread do that. After a failure, end the
 /// process.
@@ -22,8 +22,7 @@ pub fn become_root_in_user_namespace() -> Result<(), UserNamespaceError> {
     if sufficient()? {
         return Ok(());
     }
-    namespace::enter_user_namespace()?;
-    Ok(namespace::private_run_directory()?)
+    namespace::enter_user_namespace()
 }
 
 /// Whether the calling test can go on and build a [`Lan`](super::Lan); it must return at once when not.

@@ -25,6 +25,7 @@ use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 use std::process::ExitCode;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::Sender;
 use vrrp_core::node::InterfaceId;
@@ -37,6 +38,9 @@ pub use setup::StartError;
 
 /// Exit status when the configuration or the host does not allow a start.
 pub const EXIT_REFUSED: u8 = 2;
+
+/// One request to stop may arrive twice within this time: from the terminal and from a wrapper such as sudo.
+const ECHO: Duration = Duration::from_millis(500);
 
 /// Runs the configuration file until SIGTERM or SIGINT, then releases the addresses.
 ///
@@ -81,7 +85,7 @@ enum Feedback {
     Installed { router: vrrp_core::node::RouterId, epoch: u64 },
     /// The addresses could not be installed, or can be tried again.
     InstallFault { router: vrrp_core::node::RouterId, present: bool },
-    /// The operator asks to stop; a second time, at once.
+    /// The operator asks to stop.
     Stop(&'static str),
     /// A thread is gone.
     Died(&'static str),
@@ -110,7 +114,8 @@ fn serve(plan: setup::Plan) -> Result<(), ServeError> {
     let (orders, jobs) = orders::orders(tables.len());
     let (notify, events) = crossbeam_channel::unbounded();
 
-    let signals = watch_signals(election.clone())?;
+    let (hurry, hurried) = crossbeam_channel::bounded(1);
+    let signals = watch_signals(election.clone(), hurry)?;
     let watch = monitor::Watch::new(monitor, rtnl, &interfaces, group);
     let levels = watch.levels();
     let stop_monitor = Wakeup::new()?;
@@ -118,7 +123,7 @@ fn serve(plan: setup::Plan) -> Result<(), ServeError> {
         let (election, orders, stop) = (election.clone(), orders.clone(), stop_monitor.clone());
         move || watch.run(&election, &orders, &stop)
     })?;
-    let notify_thread = spawn("notify", &election, move || notify::run(&events, &scripts))?;
+    let notify_thread = spawn("notify", &election, move || notify::run(&events, &hurried, &scripts))?;
     let devices = interfaces.iter().map(|interface| interface.device.clone()).collect();
     let kernel = kernel::Kernel::new(tables, devices, &leftovers, orders.clone(), election.clone(), notify)?;
     let kernel_thread = spawn("kernel", &election, move || kernel.run(&jobs))?;
@@ -137,8 +142,9 @@ fn serve(plan: setup::Plan) -> Result<(), ServeError> {
     let kernel_joined = kernel_thread.join().is_ok();
     stop_monitor.wake();
     let _ = monitor_thread.join();
-    signals.close();
+    // A second signal is heard until the scripts have ended.
     let _ = notify_thread.join();
+    signals.close();
     outcome?;
     if kernel_joined { Ok(()) } else { Err(ServeError::Died("kernel")) }
 }
@@ -158,15 +164,26 @@ fn spawn(
     thread::Builder::new().name(name.into()).spawn(guarded).map_err(ServeError::Thread)
 }
 
-fn watch_signals(election: ToElection) -> Result<signal_hook::iterator::Handle, ServeError> {
+/// A second request to stop goes to `hurry`: whoever repeats it does not want to wait for scripts.
+fn watch_signals(election: ToElection, hurry: Sender<()>) -> Result<signal_hook::iterator::Handle, ServeError> {
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
     let mut signals = signal_hook::iterator::Signals::new([SIGTERM, SIGINT, SIGHUP]).map_err(ServeError::Signals)?;
     let handle = signals.handle();
     let watch = move || {
+        let mut asked: Option<Instant> = None;
         for signal in signals.forever() {
             match signal {
-                SIGTERM => election.send(Feedback::Stop("SIGTERM")),
-                SIGINT => election.send(Feedback::Stop("SIGINT")),
+                SIGTERM | SIGINT => match asked {
+                    None => {
+                        asked = Some(Instant::now());
+                        election.send(Feedback::Stop(if signal == SIGTERM { "SIGTERM" } else { "SIGINT" }));
+                    }
+                    Some(asked) if asked.elapsed() < ECHO => {}
+                    Some(_) => {
+                        // It fails when it was said before, or when nobody waits any more.
+                        let _ = hurry.try_send(());
+                    }
+                },
                 _ => tracing::warn!("SIGHUP ignored: a reload is not supported yet; restart to apply a new file"),
             }
         }

@@ -50,12 +50,13 @@ pub(super) struct Script {
     pub(super) identity: Option<(Uid, Gid)>,
 }
 
-/// Runs scripts until every sender is gone and every script has ended, or the patience of a stop is over.
-pub(super) fn run(events: &Receiver<Event>, scripts: &[Scripts]) {
+/// Runs scripts until every sender is gone and every script has ended, or the patience of a stop is over: at once, when
+/// `hurry` says something.
+pub(super) fn run(events: &Receiver<Event>, hurry: &Receiver<()>, scripts: &[Scripts]) {
     let (done, ended) = crossbeam_channel::unbounded();
     let mut notifier = Notifier { scripts, queues: scripts.iter().map(|_| Queue::default()).collect(), done };
     let mut closing: Option<Instant> = None;
-    let mut killed = false;
+    let (mut hurried, mut killed) = (false, false);
     loop {
         let now = Instant::now();
         notifier.enforce(now);
@@ -79,6 +80,13 @@ pub(super) fn run(events: &Receiver<Event>, scripts: &[Scripts]) {
             recv(if closing.is_none() { events.clone() } else { crossbeam_channel::never() }) -> message => match message {
                 Ok(event) => notifier.event(event),
                 Err(_) => closing = Some(Instant::now() + FAREWELL),
+            },
+            recv(if killed || hurried { crossbeam_channel::never() } else { hurry.clone() }) -> message => {
+                hurried = true;
+                // Its sender may well go first.
+                if message.is_ok() {
+                    closing = Some(Instant::now());
+                }
             },
             default(wait) => {}
         }

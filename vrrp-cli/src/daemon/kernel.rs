@@ -174,7 +174,7 @@ impl Kernel {
             match result {
                 Ok(Change::Done | Change::AlreadySo) => {}
                 // An interface that is gone took its addresses with it.
-                Err(error) if error.errno() == Some(nix::errno::Errno::ENODEV as i32) => {}
+                Err(error) if is_gone(&error) => {}
                 Err(error) => {
                     tracing::error!("({}) {} is still on this host: {error}", router.table.name, address.address);
                     router.installed.push(address);
@@ -320,6 +320,8 @@ impl Kernel {
                     back = true;
                 }
                 Ok(Change::AlreadySo) => {}
+                // News about the interface itself follows.
+                Err(error) if is_gone(&error) => {}
                 Err(error) => {
                     let name = &router.table.name;
                     tracing::error!("({name}) {} was removed and cannot be put back: {error}", address.address);
@@ -370,6 +372,11 @@ impl Kernel {
 pub(super) fn remove_all(tables: &[Table], devices: &[Device]) -> vrrp_netlink::Result<()> {
     let addresses: Vec<_> = tables.iter().flat_map(|table| removable(table, devices)).collect();
     Rtnl::open()?.remove_addresses(&addresses).into_iter().try_for_each(|result| result.map(|_| ()))
+}
+
+/// Whether the interface is.
+fn is_gone(error: &vrrp_netlink::Error) -> bool {
+    error.errno() == Some(nix::errno::Errno::ENODEV as i32)
 }
 
 fn exists(device: &Device) -> bool {

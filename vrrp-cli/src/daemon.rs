@@ -50,8 +50,8 @@ const ECHO: Duration = Duration::from_millis(500);
 pub fn run(path: &Path) -> ExitCode {
     let loaded = config::load(path);
     let color = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    for diagnostic in &loaded.diagnostics {
-        eprint_block(&loaded.sources.render(diagnostic, color));
+    if !loaded.diagnostics.is_empty() {
+        eprint_block(&format!("{}\n", loaded.render(color).trim_end()));
     }
     let Some(config) = loaded.config else {
         eprint_block("nothing was started: correct the errors above first");
@@ -65,8 +65,9 @@ pub fn run(path: &Path) -> ExitCode {
         Ok(plan) => plan,
         Err(errors) => {
             for error in &errors {
-                eprint_block(&error.render(&loaded.sources, color));
+                eprint_block(&format!("{}\n", error.render(&loaded.sources, color).trim_end()));
             }
+            eprint_block("nothing was started");
             return ExitCode::from(EXIT_REFUSED);
         }
     };
@@ -232,5 +233,5 @@ enum ServeError {
 fn eprint_block(text: &str) {
     use std::io::Write;
     // Nobody is left to be told when standard error is closed.
-    let _ = writeln!(std::io::stderr().lock(), "{}", text.trim_end());
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
 }

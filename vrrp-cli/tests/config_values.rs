@@ -320,3 +320,15 @@ fn version_three_counts_in_hundredths_of_a_second() {
     assert_eq!(instance("version 3").interval, AdvertInterval::from_centis(100).unwrap());
     assert_eq!(instance("advert_int 2").interval, AdvertInterval::from_secs(2).unwrap());
 }
+
+/// What README shows is what lies in the files.
+#[test]
+fn the_readme_shows_the_example_files() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    // The published crate has no README of the workspace beside it.
+    let Ok(readme) = fs::read_to_string(folder.join("../README.md")) else { return };
+    for pair in ["active-standby", "dual-master"] {
+        let example = fs::read_to_string(folder.join("docs/examples").join(pair).join("lb01.conf")).unwrap();
+        assert!(readme.contains(example.trim_end()), "README.md does not show {pair}/lb01.conf");
+    }
+}

@@ -130,8 +130,11 @@ impl Powerless {
     fn new() -> Self {
         let directory = TempDir::new().unwrap();
         fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
-        // The build directory may be closed to others.
-        fs::copy(env!("CARGO_BIN_EXE_vrrpctl"), directory.path().join("vrrpctl")).unwrap();
+        // The build directory may be closed to others. Copied by another process: a file that this one has open for writing
+        // could be inherited by a child of another test, and would then be "busy".
+        let mut copy = Command::new("cp");
+        copy.arg(env!("CARGO_BIN_EXE_vrrpctl")).arg(directory.path());
+        assert!(copy.status().unwrap().success());
         Self { directory }
     }
 

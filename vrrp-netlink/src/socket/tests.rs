@@ -92,10 +92,11 @@ fn unicast_arrives_too() {
 /// Authentication headers (RFC 4302) are a protocol of their own, and the kernel has its own use for it.
 #[test]
 fn another_protocol_number_has_its_own_socket() {
+    const AUTHENTICATION_HEADER: u8 = 51;
+
     if !have_root() {
         return;
     }
-    const AUTHENTICATION_HEADER: u8 = 51;
     let cable = Cable::new();
     let open = |host: &Host| {
         host.namespace.run(|| VrrpSocket::open("eth0", host.index, AUTHENTICATION_HEADER)).unwrap().unwrap()

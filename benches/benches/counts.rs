@@ -2,7 +2,7 @@
 #![allow(missing_docs, reason = "gungraun's macros make public functions")]
 
 use std::hint::black_box;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 use gungraun::prelude::*;
 use gungraun::{Callgrind, EventKind};
@@ -17,7 +17,7 @@ fn limit(instructions: u64) -> LibraryBenchmarkConfig {
 
 #[library_benchmark]
 #[bench::datagram(args = (router(), datagram(7)), config = limit(460))]
-fn checks(router: VirtualRouter<[Ipv4Addr; 1]>, octets: [u8; 40]) -> Option<Accepted> {
+fn checks(router: VirtualRouter<[IpAddr; 1]>, octets: [u8; 40]) -> Option<Accepted> {
     black_box(check(black_box(&router), black_box(&octets)))
 }
 
@@ -29,7 +29,7 @@ fn parses(octets: [u8; 40]) -> bool {
 
 #[library_benchmark]
 #[bench::claim(args = (router()), config = limit(230))]
-fn emits(router: VirtualRouter<[Ipv4Addr; 1]>) -> usize {
+fn emits(router: VirtualRouter<[IpAddr; 1]>) -> usize {
     black_box(emit(black_box(&router), black_box(&mut [0; 64])))
 }
 

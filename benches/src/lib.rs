@@ -3,15 +3,15 @@
 //! Knows vrrp-core; knows no bench framework.
 #![allow(clippy::missing_panics_doc, reason = "fixed values, tested below")]
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use vrrp_core::fsm::{Actions, Advertise, Event, Link, Machine, Params, Timer};
-use vrrp_core::node::{Input, InterfaceId, Node, Output, RouterSetup, Which};
-use vrrp_core::router::{Accepted, RouterConfig, VirtualRouter};
+use vrrp_core::node::{Groups, Input, InterfaceId, Node, Output, RouterSetup, Which};
+use vrrp_core::router::{Accepted, ChecksumPolicy, RouterConfig, VirtualRouter};
 use vrrp_core::rx::Received;
 use vrrp_core::wire::advert::{Advert, AdvertRepr, ChecksumForm, MAX_LEN};
-use vrrp_core::{AddressList, AdvertInterval, Priority, Vrid};
+use vrrp_core::{AddressList, AdvertInterval, Auth, Family, Priority, Vrid};
 
 /// The multicast group.
 pub const GROUP: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 18);
@@ -31,21 +31,21 @@ fn second() -> AdvertInterval {
     AdvertInterval::from_secs(1).expect("not 0")
 }
 
-fn vip(last: u8) -> Ipv4Addr {
-    Ipv4Addr::new(10, 0, 1, last)
+fn vip(last: u8) -> IpAddr {
+    [10, 0, 1, last].into()
 }
 
 fn params() -> Params {
-    Params { priority: Priority::default(), interval: second(), preempt: true }
+    Params { priority: Priority::default(), interval: second(), preempt: true, accept: false }
 }
 
-fn config<A: AsRef<[Ipv4Addr]>>(id: u8, addresses: A) -> RouterConfig<A> {
+fn config<A: AsRef<[IpAddr]>>(id: u8, addresses: A) -> RouterConfig<A> {
     RouterConfig {
         vrid: vrid(id),
         params: params(),
         addresses: AddressList::new(addresses).expect("one address"),
-        password: None,
-        checksum: ChecksumForm::Message,
+        auth: Auth::None,
+        checksum: ChecksumPolicy::default(),
     }
 }
 
@@ -65,13 +65,13 @@ pub fn datagram(id: u8) -> [u8; 40] {
         addresses: AddressList::new(&addresses[..]).expect("one address"),
         checksum: ChecksumForm::Message,
     };
-    let written = repr.emit(PEER, GROUP, &mut octets[20..]).expect("20 octets").len();
+    let written = repr.emit(PEER.into(), GROUP.into(), &mut octets[20..]).expect("20 octets").len();
     assert_eq!(written, 20, "one address and no more");
     octets
 }
 
 /// A Backup with the identifier 7.
-pub fn router() -> VirtualRouter<[Ipv4Addr; 1]> {
+pub fn router() -> VirtualRouter<[IpAddr; 1]> {
     let mut router = VirtualRouter::new(config(7, [vip(7)]));
     let _ = router.handle(Event::Link(Link::Up(OWN.into())));
     let _ = router.handle(Event::Enabled(true));
@@ -79,21 +79,21 @@ pub fn router() -> VirtualRouter<[Ipv4Addr; 1]> {
 }
 
 /// From a datagram to an event, through every check.
-pub fn check(router: &VirtualRouter<[Ipv4Addr; 1]>, octets: &[u8]) -> Option<Accepted> {
-    let received = Received::check(octets, GROUP).ok()?;
+pub fn check(router: &VirtualRouter<[IpAddr; 1]>, octets: &[u8]) -> Option<Accepted> {
+    let received = Received::check_datagram(octets, GROUP).ok()?;
     router.accept(&received).ok()
 }
 
 /// The message alone: form and checksum.
 pub fn parse(message: &[u8]) -> Option<Advert<'_>> {
-    let advert = Advert::parse(message).ok()?;
-    advert.verify(PEER, GROUP).ok()?;
+    let advert = Advert::parse(message, Family::V4).ok()?;
+    advert.verify(PEER.into(), GROUP.into()).ok()?;
     Some(advert)
 }
 
 /// Writes an advert of 20 octets.
-pub fn emit(router: &VirtualRouter<[Ipv4Addr; 1]>, buffer: &mut [u8; 64]) -> usize {
-    router.emit(Advertise::Claim, GROUP, buffer).map_or(0, |message| message.len())
+pub fn emit(router: &VirtualRouter<[IpAddr; 1]>, buffer: &mut [u8; 64]) -> usize {
+    router.emit(Advertise::Claim, GROUP.into(), buffer).map_or(0, |message| message.len())
 }
 
 /// A Backup's machine, the event it meets most, and the one with the most effects.
@@ -120,14 +120,14 @@ pub struct Host {
 impl Host {
     /// All routers Backup; `masters` lets them all take over.
     pub fn new(masters: bool) -> Self {
-        let mut node = Node::new(GROUP);
+        let mut node = Node::new(Groups::default());
         for id in 1..=ROUTERS {
             let setup = RouterSetup { interface: ETH0, source: None, config: config(id, Box::from([vip(id)])) };
             node.add(setup).expect("all identifiers differ");
         }
         let mut out = Vec::with_capacity(4 * usize::from(ROUTERS));
         let now = Duration::ZERO;
-        node.handle(now, Input::Link { interface: ETH0, link: Link::Up(OWN.into()) }, &mut out);
+        node.handle(now, Input::Link { interface: ETH0, family: Family::V4, link: Link::Up(OWN.into()) }, &mut out);
         node.handle(now, Input::Enabled { which: Which::All, enabled: true }, &mut out);
         let datagrams = (1..=ROUTERS).map(datagram).collect();
         let mut host = Self { node, now, out, buffer: [0; MAX_LEN], datagrams };

@@ -1,16 +1,15 @@
 //! Two nodes on a simulated wire elect a Master, fail over, and preempt. No socket, no clock: a transcript.
 #![allow(clippy::print_stdout, reason = "the transcript is what the example is for")]
 
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use vrrp_core::fsm::{Link, Params};
-use vrrp_core::node::{Input, InterfaceId, Node, Output, RouterSetup, Which};
-use vrrp_core::router::RouterConfig;
-use vrrp_core::wire::advert::ChecksumForm;
-use vrrp_core::{AddressList, AdvertInterval, Priority, Vrid};
+use vrrp_core::node::{Groups, Input, InterfaceId, Node, Output, RouterSetup, Which};
+use vrrp_core::router::{ChecksumPolicy, RouterConfig};
+use vrrp_core::rx::{Meta, TTL};
+use vrrp_core::{AddressList, AdvertInterval, Auth, Family, Priority, Vrid};
 
-const GROUP: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 18);
 const ETH0: InterfaceId = InterfaceId(0);
 
 struct Host {
@@ -20,20 +19,21 @@ struct Host {
 }
 
 fn host(name: &'static str, address: [u8; 4], priority: u8) -> Result<Host, Box<dyn std::error::Error>> {
-    let mut node = Node::new(GROUP);
+    let mut node = Node::new(Groups::default());
     let vrid = Vrid::new(50).ok_or("0 is not an identifier")?;
     let priority = Priority::new(priority).ok_or("0 is not a priority")?;
     let interval = AdvertInterval::from_centis(100).ok_or("1..=4095")?;
     let config = RouterConfig {
         vrid,
-        params: Params { priority, interval, preempt: true },
-        addresses: AddressList::new(Box::from([Ipv4Addr::new(10, 0, 0, 100)]))?,
-        password: None,
-        checksum: ChecksumForm::Message,
+        params: Params { priority, interval, preempt: true, accept: true },
+        addresses: AddressList::new(Box::from([IpAddr::from([10, 0, 0, 100])]))?,
+        auth: Auth::None,
+        checksum: ChecksumPolicy::default(),
     };
     node.add(RouterSetup { interface: ETH0, source: None, config })?;
     let mut out = Vec::new();
-    node.handle(Duration::ZERO, Input::Link { interface: ETH0, link: Link::Up(address.into()) }, &mut out);
+    let link = Link::Up(address.into());
+    node.handle(Duration::ZERO, Input::Link { interface: ETH0, family: Family::V4, link }, &mut out);
     node.handle(Duration::ZERO, Input::Enabled { which: Which::All, enabled: true }, &mut out);
     Ok(Host { name, node, alive: true })
 }
@@ -46,18 +46,19 @@ fn perform(hosts: &mut [Host; 2], from: usize, now: Duration, outputs: Vec<Outpu
             Output::Advertise { router, advertise } => {
                 let mut buffer = [0; 64];
                 let Ok(message) = hosts[from].node.message(router, advertise, &mut buffer) else { continue };
-                let mut datagram = vec![0x45, 0, 0, 20, 0, 0, 0, 0, 255, 112, 0, 0];
-                datagram[3] += u8::try_from(message.octets.len()).unwrap_or(u8::MAX);
-                datagram.extend(message.source.octets().iter().chain(&message.destination.octets()));
-                datagram.extend_from_slice(message.octets);
+                let meta = Meta { source: message.source, destination: message.destination, ttl: TTL };
                 let to = 1 - from;
                 if hosts[to].alive {
                     let mut out = Vec::new();
-                    hosts[to].node.handle(now, Input::Datagram { interface: ETH0, octets: &datagram }, &mut out);
+                    hosts[to].node.handle(
+                        now,
+                        Input::Message { interface: ETH0, meta, octets: message.octets },
+                        &mut out,
+                    );
                     perform(hosts, to, now, out);
                 }
             }
-            Output::Addresses { router, wanted, epoch } => {
+            Output::Addresses { router, wanted, epoch, accept: _ } => {
                 println!("{now:>10.3?} {name}: {wanted:?} 10.0.0.100");
                 let mut out = Vec::new();
                 hosts[from].node.handle(now, Input::Installed { router, epoch }, &mut out);

@@ -1,5 +1,7 @@
 //! The Internet checksum (RFC 1071), over one piece or several. Knows nothing of what it sums.
 
+use core::net::IpAddr;
+
 /// A one's-complement sum in progress.
 ///
 /// Pieces other than the last must have an even length, as the fields of a header have.
@@ -24,6 +26,18 @@ impl Checksum {
         Self(odd.iter().fold(sum, |sum, octet| sum + (u64::from(*octet) << 8)))
     }
 
+    /// The sum of both.
+    pub fn and(self, other: Self) -> Self {
+        Self(self.0 + other.0)
+    }
+
+    fn address(self, address: IpAddr) -> Self {
+        match address {
+            IpAddr::V4(address) => self.with(&address.octets()),
+            IpAddr::V6(address) => self.with(&address.octets()),
+        }
+    }
+
     /// The value for a checksum field that was summed as zero.
     #[must_use]
     pub fn finish(self) -> u16 {
@@ -35,10 +49,18 @@ impl Checksum {
     }
 }
 
-/// The pseudo-header that VRRPv3 sums over IPv4 in RFC 5798's reading: addresses, protocol and length.
-pub fn pseudo_header_v4(source: core::net::Ipv4Addr, destination: core::net::Ipv4Addr, length: u16) -> Checksum {
-    let length = length.to_be_bytes();
-    Checksum::default().with(&source.octets()).with(&destination.octets()).with(&[0, 112, length[0], length[1]])
+/// The pseudo-header of RFC 8200 section 8.1: addresses, length and next header 112. VRRPv3 sums it over IPv6 always, and
+/// over IPv4 in RFC 5798's reading.
+///
+/// The sum does not depend on the width of the length and protocol fields, so one layout serves both families.
+pub fn pseudo_header(source: IpAddr, destination: IpAddr, length: u32) -> Checksum {
+    pseudo_header_of(112, source, destination, length)
+}
+
+/// The same for another protocol.
+pub(crate) fn pseudo_header_of(next_header: u8, source: IpAddr, destination: IpAddr, length: u32) -> Checksum {
+    let [a, b, c, d] = length.to_be_bytes();
+    Checksum::default().address(source).address(destination).with(&[a, b, c, d, 0, 0, 0, next_header])
 }
 
 #[cfg(test)]

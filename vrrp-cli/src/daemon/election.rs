@@ -3,14 +3,16 @@
 //! Order of one turn: wait; note the time; hear everything that is queued; only then let deadlines up to that time fire.
 //! A process that was held up thus hears its master before it believes in its silence.
 
+use std::net::IpAddr;
 use std::panic::{self, AssertUnwindSafe};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
+use vrrp_core::Family;
 use vrrp_core::fsm::{Advertise, Link};
 use vrrp_core::node::{Input, InterfaceId, Node, Output, RouterId, Which};
 use vrrp_core::rx::TTL;
-use vrrp_core::wire::advert::MAX_LEN;
+use vrrp_core::wire::advert::MAX_LEN_V4;
 use vrrp_core::wire::ipv4::PROTOCOL_VRRP;
 use vrrp_netlink::process::{self, Poller, Token, Wakeup};
 use vrrp_netlink::socket::{Batch, Ipv4Send, VrrpSocket};
@@ -25,7 +27,7 @@ const BATCH: usize = 64;
 /// System calls for one socket in one turn: a bound for floods, far above what adverts need.
 const BATCHES: usize = 64;
 /// The longest advertisement with the longest IPv4 header.
-const DATAGRAM: usize = MAX_LEN + 60;
+const DATAGRAM: usize = MAX_LEN_V4 + 60;
 
 /// The election thread's state.
 pub(super) struct Election {
@@ -71,7 +73,7 @@ impl Election {
             poller: Poller::new(),
             batch: Batch::new(BATCH, DATAGRAM),
             out: Vec::new(),
-            message: vec![0; MAX_LEN].into(),
+            message: vec![0; MAX_LEN_V4].into(),
         }
     }
 
@@ -92,7 +94,7 @@ impl Election {
         self.listen();
         let now = Instant::now();
         for (interface, link) in levels {
-            self.feed(now, Input::Link { interface: *interface, link: *link });
+            self.feed(now, Input::Link { interface: *interface, family: Family::V4, link: *link });
         }
         for router in leftovers {
             self.feed(now, Input::Leftover { router: *router });
@@ -130,7 +132,9 @@ impl Election {
     fn hear(&mut self, feedback: Feedback) -> Option<Result<(), ServeError>> {
         let now = Instant::now();
         match feedback {
-            Feedback::Link { interface, link } => self.feed(now, Input::Link { interface, link }),
+            Feedback::Link { interface, link } => {
+                self.feed(now, Input::Link { interface, family: Family::V4, link });
+            }
             Feedback::Socket { interface, socket } => {
                 if let Some(port) = self.ports.get_mut(index_of(interface)) {
                     port.socket = Some(socket);
@@ -193,7 +197,7 @@ impl Election {
         for output in out.drain(..) {
             match output {
                 Output::Advertise { router, advertise } => self.advertise(router, advertise),
-                Output::Addresses { router, wanted, epoch } => self.orders.set(router, wanted, epoch),
+                Output::Addresses { router, wanted, epoch, accept: _ } => self.orders.set(router, wanted, epoch),
                 Output::Announce { router } => self.orders.announce(router),
                 Output::Transition { router, transition } => {
                     self.reporter.transition(&self.node, router, transition, &self.orders);
@@ -210,8 +214,8 @@ impl Election {
 
     fn advertise(&mut self, router: RouterId, advertise: Advertise) {
         let Ok(message) = self.node.message(router, advertise, &mut self.message) else { return };
-        let header =
-            Ipv4Send { source: message.source, destination: message.destination, protocol: PROTOCOL_VRRP, ttl: TTL };
+        let (IpAddr::V4(source), IpAddr::V4(destination)) = (message.source, message.destination) else { return };
+        let header = Ipv4Send { source, destination, protocol: PROTOCOL_VRRP, ttl: TTL };
         let port = self.ports.get(index_of(message.interface));
         if let Some(socket) = port.and_then(|port| port.socket.as_ref())
             && let Err(error) = socket.send(&header, message.octets)

@@ -3,7 +3,7 @@
 //! Words only; every decision was made by the node.
 
 use std::mem::Discriminant;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::time::Instant;
 
 use vrrp_core::fsm::{Cause, Link, Role, Transition};
@@ -19,8 +19,8 @@ pub(super) struct Reporter {
     names: Vec<String>,
     interfaces: Vec<String>,
     reported: Vec<Condition>,
-    rejected: Throttle<(InterfaceId, Option<Ipv4Addr>, Discriminant<Discard>)>,
-    noticed: Throttle<(RouterId, Ipv4Addr, Notices)>,
+    rejected: Throttle<(InterfaceId, Option<IpAddr>, Discriminant<Discard>)>,
+    noticed: Throttle<(RouterId, IpAddr, Notices)>,
     errors: Throttle<(Option<String>, Option<i32>)>,
 }
 
@@ -68,7 +68,7 @@ impl Reporter {
     }
 
     /// A peer is configured differently, or claims the same addresses.
-    pub(super) fn noticed(&mut self, id: RouterId, source: Ipv4Addr, notices: Notices) {
+    pub(super) fn noticed(&mut self, id: RouterId, source: IpAddr, notices: Notices) {
         let Some(held_back) = self.noticed.tell((id, source, notices), Instant::now()) else { return };
         let (name, again) = (self.name(id), Again(held_back));
         for notice in notices.iter() {

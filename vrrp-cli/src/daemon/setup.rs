@@ -9,10 +9,10 @@ use std::time::Instant;
 
 use nix::unistd::{Gid, Group, Uid, User};
 use vrrp_core::fsm::Params;
-use vrrp_core::node::{InterfaceId, Node, RouterId, RouterSetup};
-use vrrp_core::router::RouterConfig;
+use vrrp_core::node::{Groups, InterfaceId, Node, RouterId, RouterSetup};
+use vrrp_core::router::{AcceptChecksum, ChecksumPolicy, RouterConfig};
 use vrrp_core::wire::advert::ChecksumForm;
-use vrrp_core::{AddressError, AddressList};
+use vrrp_core::{AddressError, AddressList, Auth};
 use vrrp_netlink::addresses::Scope;
 use vrrp_netlink::capabilities::{self, Capability};
 use vrrp_netlink::monitor::Monitor;
@@ -91,7 +91,7 @@ impl Plan {
         let group = config.global.mcast_group4;
         let mut builder = Builder {
             links,
-            node: Node::new(group),
+            node: Node::new(Groups { v4: group, ..Groups::default() }),
             interfaces: Vec::new(),
             by_name: HashMap::new(),
             errors: Vec::new(),
@@ -154,25 +154,23 @@ impl Builder {
     }
 
     fn router(&mut self, instance: &Instance, own: usize) -> Result<RouterId, String> {
-        let addresses: Vec<Ipv4Addr> = instance
-            .addresses
-            .iter()
-            .filter_map(|address| match address.address {
-                IpAddr::V4(address) => Some(address),
-                IpAddr::V6(_) => None,
-            })
-            .collect();
+        let addresses: Vec<IpAddr> = instance.addresses.iter().map(|address| address.address).collect();
         let addresses =
             AddressList::new(addresses.into_boxed_slice()).map_err(|error: AddressError| error.to_string())?;
         let setup = RouterSetup {
             interface: InterfaceId(u32::try_from(own).unwrap_or(u32::MAX)),
-            source: instance.mcast_source,
+            source: instance.mcast_source.map(IpAddr::V4),
             config: RouterConfig {
                 vrid: instance.vrid,
-                params: Params { priority: instance.priority, interval: instance.interval, preempt: instance.preempt },
+                params: Params {
+                    priority: instance.priority,
+                    interval: instance.interval,
+                    preempt: instance.preempt,
+                    accept: true,
+                },
                 addresses,
-                password: instance.password,
-                checksum: ChecksumForm::PseudoHeader,
+                auth: instance.password.map_or(Auth::None, Auth::SimpleText),
+                checksum: ChecksumPolicy { send: ChecksumForm::PseudoHeader, accept: AcceptChecksum::Both },
             },
         };
         self.node.add(setup).map_err(|error| error.to_string())

@@ -157,7 +157,7 @@ fn address_lines_carry_options() {
         }",
     );
     let instance = &config.instances[0];
-    assert_eq!(instance.mcast_source, Some(Ipv4Addr::new(10, 0, 0, 1)));
+    assert_eq!(instance.mcast_source, Some(IpAddr::from([10, 0, 0, 1])));
     let read: Vec<_> = instance.addresses.iter().map(|a| (a.prefix_len, a.broadcast, a.scope)).collect();
     let ip = |last| Some(Ipv4Addr::new(10, 0, 0, last));
     let expected =

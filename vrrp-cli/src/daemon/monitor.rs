@@ -3,18 +3,19 @@
 //! Knows which interfaces matter and which addresses are virtual; not what a state means to a router.
 
 use std::collections::{HashMap, HashSet};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
+use vrrp_core::Family;
 use vrrp_core::fsm;
-use vrrp_core::node::InterfaceId;
-use vrrp_core::wire::ipv4::PROTOCOL_VRRP;
+use vrrp_core::node::{Groups, InterfaceId};
 use vrrp_netlink::addresses::Address;
 use vrrp_netlink::links::Link;
 use vrrp_netlink::monitor::{Event, Monitor};
 use vrrp_netlink::process::{Poller, Wakeup};
 use vrrp_netlink::rtnl::Rtnl;
-use vrrp_netlink::socket::VrrpSocket;
 
+use super::ear::{Ear, Kind};
+use super::election::Level;
 use super::orders::{Job, Orders};
 use super::setup::Interface;
 use super::{Feedback, ToElection};
@@ -73,23 +74,31 @@ impl Links {
         self.addresses.iter().any(same)
     }
 
-    /// The level for the election.
-    pub(super) fn level(&self, name: &str) -> fsm::Link {
+    /// The level for the routers of a family.
+    pub(super) fn level(&self, name: &str, family: Family) -> fsm::Link {
         let Some(link) = self.by_name(name).filter(|link| link.admin_up && link.running) else {
             return fsm::Link::Down;
         };
-        self.primary(link.index).map_or(fsm::Link::NoAddress, |source| fsm::Link::Up(source.into()))
+        self.primary(link.index, family).map_or(fsm::Link::NoAddress, fsm::Link::Up)
     }
 
-    /// The first real IPv4 address of an interface.
-    fn primary(&self, index: u32) -> Option<Ipv4Addr> {
-        let real = |a: &&Address| {
+    /// The real address of an interface that was there first: of IPv4 its primary one, of IPv6 a link-local one that is
+    /// usable. One that is added later changes nothing.
+    fn primary(&self, index: u32, family: Family) -> Option<IpAddr> {
+        let mut real = self.addresses.iter().filter(|a| {
             a.index == index && !a.secondary && !self.virtual_addresses.contains(&(a.address, a.prefix_len))
-        };
-        self.addresses.iter().filter(real).find_map(|a| match a.address {
-            IpAddr::V4(address) => Some(address),
-            IpAddr::V6(_) => None,
-        })
+        });
+        match family {
+            Family::V4 => real.map(|a| a.address).find(IpAddr::is_ipv4),
+            Family::V6 => {
+                let usable = |a: &&Address| {
+                    let link_local = matches!(a.address, IpAddr::V6(address) if address.is_unicast_link_local());
+                    link_local && !a.tentative && !a.duplicate
+                };
+                // The kernel lists the newest first.
+                real.rfind(usable).map(|a| a.address)
+            }
+        }
     }
 }
 
@@ -99,16 +108,16 @@ pub(super) struct Watch {
     rtnl: Rtnl,
     links: Links,
     ports: Vec<Port>,
-    group: Ipv4Addr,
+    groups: Groups,
 }
 
 struct Port {
     id: InterfaceId,
     device: Device,
-    /// Adverts are heard here, not only sent ARP.
-    listens: bool,
-    /// The level that the election knows.
-    told: fsm::Link,
+    /// How adverts are heard here; where they are not, addresses are only announced.
+    hears: Vec<Kind>,
+    /// The levels that the election knows.
+    told: Vec<(Family, fsm::Link)>,
 }
 
 impl Watch {
@@ -117,21 +126,25 @@ impl Watch {
         monitor: Monitor,
         (rtnl, links): (Rtnl, Links),
         interfaces: &[Interface],
-        group: Ipv4Addr,
+        groups: Groups,
     ) -> Self {
-        let port = |(id, interface): (u32, &Interface)| Port {
-            id: InterfaceId(id),
-            told: links.level(&interface.device.name),
-            device: interface.device.clone(),
-            listens: interface.listens,
+        let port = |(id, interface): (u32, &Interface)| {
+            let level = |kind: &Kind| (kind.family(), links.level(&interface.device.name, kind.family()));
+            Port {
+                id: InterfaceId(id),
+                told: interface.hears.iter().map(level).collect(),
+                device: interface.device.clone(),
+                hears: interface.hears.clone(),
+            }
         };
         let ports = (0..).zip(interfaces).map(port).collect();
-        Self { monitor, rtnl, links, ports, group }
+        Self { monitor, rtnl, links, ports, groups }
     }
 
     /// The levels at the start, which the election must know before it begins.
-    pub(super) fn levels(&self) -> Vec<(InterfaceId, fsm::Link)> {
-        self.ports.iter().filter(|port| port.listens).map(|port| (port.id, port.told)).collect()
+    pub(super) fn levels(&self) -> Vec<Level> {
+        let levels = |port: &Port| port.told.iter().map(|&(family, link)| (port.id, family, link)).collect::<Vec<_>>();
+        self.ports.iter().flat_map(levels).collect()
     }
 
     /// Tells the election each change, until `stop`.
@@ -179,34 +192,31 @@ impl Watch {
     }
 
     fn tell(&mut self, election: &ToElection, orders: &Orders) {
-        for port in &mut self.ports {
+        'ports: for port in &mut self.ports {
             let device = Device::find(&port.device.name, &self.links);
-            let link = self.links.level(&device.name);
             if device != port.device {
-                if device.index.is_some() && device.index != port.device.index && port.listens {
-                    match open(&device, self.group) {
-                        Ok(socket) => election.send(Feedback::Socket { interface: port.id, socket }),
-                        Err(error) => {
-                            // Tried again at its next change; until then its level stays what it was: down.
-                            tracing::error!("{error}");
-                            continue;
+                if device.index.is_some() && device.index != port.device.index {
+                    for &kind in &port.hears {
+                        match Ear::open(kind, &device, self.groups) {
+                            Ok(socket) => election.send(Feedback::Socket { interface: port.id, socket }),
+                            Err(error) => {
+                                // Tried again at its next change; until then its level stays what it was: down.
+                                tracing::error!("{error}");
+                                continue 'ports;
+                            }
                         }
                     }
                 }
                 orders.job(Job::Device(device.clone()));
                 port.device = device;
             }
-            if port.listens && port.told != link {
-                port.told = link;
-                election.send(Feedback::Link { interface: port.id, link });
+            for (family, told) in &mut port.told {
+                let link = self.links.level(&port.device.name, *family);
+                if *told != link {
+                    *told = link;
+                    election.send(Feedback::Link { interface: port.id, family: *family, link });
+                }
             }
         }
     }
-}
-
-/// A socket for a device that exists.
-pub(super) fn open(device: &Device, group: Ipv4Addr) -> vrrp_netlink::Result<VrrpSocket> {
-    let socket = VrrpSocket::open(&device.name, device.index.unwrap_or_default(), PROTOCOL_VRRP)?;
-    socket.join(group)?;
-    Ok(socket)
 }

@@ -6,6 +6,7 @@ use std::mem::Discriminant;
 use std::net::IpAddr;
 use std::time::Instant;
 
+use vrrp_core::Family;
 use vrrp_core::fsm::{Cause, Link, Role, Transition};
 use vrrp_core::node::{Condition, Faults, InterfaceId, Node, RouterId};
 use vrrp_core::rx::{Discard, Notices, Rejected};
@@ -115,7 +116,10 @@ impl Reporter {
         match (condition, cause) {
             (Condition::Stopped, _) => tracing::info!("({name}) stopped"),
             (Condition::Fault, _) => {
-                tracing::warn!("({name}) entering FAULT state: {}", unmet(machine.link, node.faults(id)));
+                tracing::warn!(
+                    "({name}) entering FAULT state: {}",
+                    unmet(machine.link, router.family(), node.faults(id))
+                );
             }
             (_, Some(Cause::HigherPriority { from, priority })) if priority > ours => {
                 tracing::info!(
@@ -140,11 +144,14 @@ impl Reporter {
 }
 
 /// The conditions that keep a router in FAULT.
-fn unmet(link: Link, faults: Faults) -> String {
+fn unmet(link: Link, family: Family, faults: Faults) -> String {
     let mut reasons = Vec::new();
     match link {
         Link::Down => reasons.push("its interface is down"),
-        Link::NoAddress => reasons.push("its interface has no IPv4 address to send from"),
+        Link::NoAddress => reasons.push(match family {
+            Family::V4 => "its interface has no IPv4 address to send from",
+            Family::V6 => "its interface has no usable link-local IPv6 address to send from",
+        }),
         Link::Up(_) => {}
     }
     if faults.contains(Faults::INSTALL) {

@@ -2,7 +2,7 @@
 //! had is reported, all of it at once, before the first thread starts.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -17,10 +17,10 @@ use vrrp_netlink::addresses::Scope;
 use vrrp_netlink::capabilities::{self, Capability};
 use vrrp_netlink::monitor::Monitor;
 use vrrp_netlink::rtnl::Rtnl;
-use vrrp_netlink::socket::VrrpSocket;
 
+use super::ear::{Ear, Kind};
 use super::kernel::{Installation, Table};
-use super::monitor::{self, Device, Links};
+use super::monitor::{Device, Links};
 use super::notify::{self, Scripts};
 use crate::config::{Code, Config, Diagnostic, Instance, Script, SourceMap, Spanned, VirtualAddress};
 
@@ -57,16 +57,17 @@ impl StartError {
 /// An interface of the configuration on this host.
 pub(super) struct Interface {
     pub(super) device: Device,
-    /// Adverts are sent and heard here; otherwise it only carries addresses.
-    pub(super) listens: bool,
-    pub(super) socket: Option<VrrpSocket>,
+    /// How adverts are sent and heard here; where they are not, it only carries addresses.
+    pub(super) hears: Vec<Kind>,
+    /// By [`Kind::index`].
+    pub(super) sockets: [Option<Ear>; Kind::COUNT],
 }
 
 /// Everything that the threads need.
 pub(super) struct Plan {
     pub(super) node: Node<Instant>,
     pub(super) interfaces: Vec<Interface>,
-    pub(super) group: Ipv4Addr,
+    pub(super) groups: Groups,
     /// Instance names, by router.
     pub(super) names: Vec<String>,
     pub(super) tables: Vec<Table>,
@@ -88,10 +89,10 @@ impl Plan {
         let mut links = Links::default();
         links.read(&mut rtnl).map_err(one)?;
 
-        let group = config.global.mcast_group4;
+        let groups = Groups { v4: config.global.mcast_group4, v6: config.global.mcast_group6 };
         let mut builder = Builder {
             links,
-            node: Node::new(Groups { v4: group, ..Groups::default() }),
+            node: Node::new(groups),
             interfaces: Vec::new(),
             by_name: HashMap::new(),
             errors: Vec::new(),
@@ -105,10 +106,12 @@ impl Plan {
         }
         let Builder { mut links, node, mut interfaces, mut errors, tables, leftovers, .. } = builder;
         if errors.is_empty() {
-            for interface in interfaces.iter_mut().filter(|interface| interface.listens) {
-                match monitor::open(&interface.device, group) {
-                    Ok(socket) => interface.socket = Some(socket),
-                    Err(error) => errors.push(StartError::Kernel(error)),
+            for interface in &mut interfaces {
+                for &kind in &interface.hears {
+                    match Ear::open(kind, &interface.device, groups) {
+                        Ok(socket) => interface.sockets[kind.index()] = Some(socket),
+                        Err(error) => errors.push(StartError::Kernel(error)),
+                    }
                 }
             }
         }
@@ -118,7 +121,7 @@ impl Plan {
         let installed = tables.iter().flat_map(|table| &table.addresses).filter(|installation| !installation.owned);
         links.virtual_addresses = installed.map(|i| (i.address, i.prefix_len)).collect();
         let names = config.instances.iter().map(|instance| instance.name.clone()).collect();
-        Ok(Self { node, interfaces, group, names, tables, scripts, leftovers, monitor, rtnl: (rtnl, links) })
+        Ok(Self { node, interfaces, groups, names, tables, scripts, leftovers, monitor, rtnl: (rtnl, links) })
     }
 }
 
@@ -135,7 +138,6 @@ struct Builder {
 impl Builder {
     fn add(&mut self, instance: &Instance) {
         let own = self.interface(&instance.interface);
-        self.interfaces[own].listens = true;
         match self.router(instance, own) {
             Ok(id) => {
                 let addresses: Vec<_> =
@@ -157,9 +159,14 @@ impl Builder {
         let addresses: Vec<IpAddr> = instance.addresses.iter().map(|address| address.address).collect();
         let addresses =
             AddressList::new(addresses.into_boxed_slice()).map_err(|error: AddressError| error.to_string())?;
+        let kind = Kind::of(addresses.family());
+        if !self.interfaces[own].hears.contains(&kind) {
+            self.interfaces[own].hears.push(kind);
+        }
+        let send = if instance.v3_checksum_as_v2 { ChecksumForm::Message } else { ChecksumForm::PseudoHeader };
         let setup = RouterSetup {
             interface: InterfaceId(u32::try_from(own).unwrap_or(u32::MAX)),
-            source: instance.mcast_source.map(IpAddr::V4),
+            source: instance.mcast_source,
             config: RouterConfig {
                 vrid: instance.vrid,
                 params: Params {
@@ -170,7 +177,7 @@ impl Builder {
                 },
                 addresses,
                 auth: instance.password.map_or(Auth::None, Auth::SimpleText),
-                checksum: ChecksumPolicy { send: ChecksumForm::PseudoHeader, accept: AcceptChecksum::Both },
+                checksum: ChecksumPolicy { send, accept: AcceptChecksum::Both },
             },
         };
         self.node.add(setup).map_err(|error| error.to_string())
@@ -207,7 +214,7 @@ impl Builder {
                 if here.is_empty() { "this host has no interface but lo".into() } else { format!("it has: {here}") };
             self.refuse(diagnostic.help(help));
         }
-        self.interfaces.push(Interface { device, listens: false, socket: None });
+        self.interfaces.push(Interface { device, hears: Vec::new(), sockets: Default::default() });
         self.by_name.insert(name.value.clone(), self.interfaces.len() - 1);
         self.interfaces.len() - 1
     }

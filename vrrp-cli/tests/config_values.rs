@@ -168,6 +168,61 @@ fn address_lines_carry_options() {
 }
 
 #[test]
+fn addresses_of_ipv6_make_an_instance_of_version_3() {
+    let config = clean(
+        "global_defs {
+            vrrp_mcast_group6 ff02::13
+        }
+        vrrp_instance SIX {
+            interface eth0
+            virtual_router_id 51
+            advert_int 0.5
+            mcast_src_ip fe80::2
+            accept
+            virtual_ipaddress {
+                fe80::3
+                2001:db8::3/64
+            }
+        }
+        vrrp_instance FOUR {
+            interface eth0
+            virtual_router_id 51
+            virtual_ipaddress {
+                10.0.0.3
+            }
+        }
+        vrrp_instance ELSEWHERE {
+            interface eth1
+            virtual_router_id 51
+            virtual_ipaddress {
+                fe80::3
+            }
+        }",
+    );
+    assert_eq!(config.global.mcast_group6.to_string(), "ff02::13");
+    let [six, four, _] = config.instances.as_slice() else { panic!("{config:?}") };
+    assert_eq!(
+        (six.interval, four.interval),
+        (AdvertInterval::from_centis(50).unwrap(), AdvertInterval::from_secs(1).unwrap())
+    );
+    assert_eq!(six.mcast_source, Some(IpAddr::from([0xfe80, 0, 0, 0, 0, 0, 0, 2])));
+    assert_eq!(six.addresses.iter().map(|address| address.prefix_len).collect::<Vec<_>>(), [128, 64]);
+}
+
+#[test]
+fn the_form_of_the_checksum_is_that_of_the_instance_or_of_the_file() {
+    let form = |global: &str, own: &str| {
+        let config = clean(&format!("global_defs {{\n{global}\n}}\n{}", instance(own)));
+        config.instances[0].v3_checksum_as_v2
+    };
+    assert!(!form("", ""));
+    assert!(form("v3_checksum_as_v2", ""));
+    assert!(form("", "v3_checksum_as_v2"));
+    assert!(form("", "v3_checksum_as_v2 on"));
+    assert!(!form("v3_checksum_as_v2", "v3_checksum_as_v2 off"));
+}
+
+#[test]
 fn commands_are_split_without_a_shell() {
     let config = clean(&instance(
         "notify_master \"/etc/notify.sh master 'two words'\" root :adm

@@ -381,7 +381,8 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
 
     /// All addresses are of the first one's family; of IPv6, the first is link-local (RFC 9568 section 5.2.9).
     fn settle_family(&mut self, draft: &mut Draft<'_, '_>) {
-        let Some((first, others)) = draft.addresses.as_ref().and_then(|(read, _)| read.split_first()) else { return };
+        let Some((read, refused)) = &draft.addresses else { return };
+        let Some((first, others)) = read.split_first() else { return };
         let family = |address: &IpAddr| if address.is_ipv4() { "IPv4" } else { "IPv6" };
         let ours = family(&first.address);
         let odd = others.iter().find(|other| family(&other.address) != ours).map(|other| (other.address, other.span));
@@ -394,6 +395,7 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
             self.report(diagnostic);
         } else if let IpAddr::V6(address) = first.address
             && !address.is_unicast_link_local()
+            && *refused == 0
         {
             let message = format!("the first address of IPv6 must be link-local, {address} is not");
             let diagnostic = Diagnostic::new(Code::LinkLocalFirst, first.span, message);

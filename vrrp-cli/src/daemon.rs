@@ -13,6 +13,7 @@
 mod ear;
 mod election;
 mod kernel;
+mod lock;
 mod log;
 mod monitor;
 mod notify;
@@ -57,6 +58,10 @@ pub fn run(path: &Path) -> ExitCode {
         eprint_block("nothing was started: correct the errors above first");
         return ExitCode::from(EXIT_REFUSED);
     };
+    if config.instances.is_empty() {
+        eprint_block("nothing was started: the file defines no virtual router");
+        return ExitCode::from(EXIT_REFUSED);
+    }
     let plan = match setup::Plan::new(&config) {
         Ok(plan) => plan,
         Err(errors) => {
@@ -66,14 +71,18 @@ pub fn run(path: &Path) -> ExitCode {
             return ExitCode::from(EXIT_REFUSED);
         }
     };
-    let _flush = log::start();
-    match serve(plan) {
+    let log = log::start();
+    let status = match serve(plan) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error}");
             ExitCode::FAILURE
         }
+    };
+    if let Some(dropped) = log.finish() {
+        eprint_block(&format!("{dropped} log lines were dropped, because standard error was not read"));
     }
+    status
 }
 
 /// What the election thread hears from the others.
@@ -108,7 +117,7 @@ impl ToElection {
 }
 
 fn serve(plan: setup::Plan) -> Result<(), ServeError> {
-    let setup::Plan { node, interfaces, groups, names, tables, scripts, leftovers, monitor, rtnl } = plan;
+    let setup::Plan { node, interfaces, groups, names, tables, scripts, leftovers, monitor, rtnl, locks } = plan;
     let wakeup = Wakeup::new()?;
     let (sender, feedback) = crossbeam_channel::unbounded();
     let election = ToElection { sender, wakeup: wakeup.clone() };
@@ -116,7 +125,7 @@ fn serve(plan: setup::Plan) -> Result<(), ServeError> {
     let (notify, events) = crossbeam_channel::unbounded();
 
     let (hurry, hurried) = crossbeam_channel::bounded(1);
-    let signals = watch_signals(election.clone(), hurry)?;
+    let signals = watch_signals(&election, hurry)?;
     let watch = monitor::Watch::new(monitor, rtnl, &interfaces, groups);
     let levels = watch.levels();
     let stop_monitor = Wakeup::new()?;
@@ -125,7 +134,8 @@ fn serve(plan: setup::Plan) -> Result<(), ServeError> {
         move || watch.run(&election, &orders, &stop)
     })?;
     let notify_thread = spawn("notify", &election, move || notify::run(&events, &hurried, &scripts))?;
-    let devices = interfaces.iter().map(|interface| interface.device.clone()).collect();
+    let devices: Vec<_> = interfaces.iter().map(|interface| interface.device.clone()).collect();
+    let (spare_tables, spare_devices) = (tables.clone(), devices.clone());
     let kernel = kernel::Kernel::new(tables, devices, &leftovers, orders.clone(), election.clone(), notify)?;
     let kernel_thread = spawn("kernel", &election, move || kernel.run(&jobs))?;
 
@@ -140,44 +150,55 @@ fn serve(plan: setup::Plan) -> Result<(), ServeError> {
     // The release went out; now the addresses go, then the scripts hear of it.
     orders.remove_all();
     orders.stop();
-    let kernel_joined = kernel_thread.join().is_ok();
+    let removed = match kernel_thread.join() {
+        Ok(Some(removed)) => removed,
+        Ok(None) | Err(_) => {
+            kernel::remove_all(&spare_tables, &spare_devices).inspect_err(|error| tracing::error!("{error}")).is_ok()
+        }
+    };
     stop_monitor.wake();
     let _ = monitor_thread.join();
     // A second signal is heard until the scripts have ended.
     let _ = notify_thread.join();
     signals.close();
+    drop(locks);
     outcome?;
-    if kernel_joined { Ok(()) } else { Err(ServeError::Died("kernel")) }
+    if removed { Ok(()) } else { Err(ServeError::Remains) }
 }
 
 /// Starts a thread whose panic ends the daemon through the release path.
-fn spawn(
+fn spawn<T: Send + 'static>(
     name: &'static str,
     election: &ToElection,
-    work: impl FnOnce() + Send + 'static,
-) -> Result<thread::JoinHandle<()>, ServeError> {
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<thread::JoinHandle<Option<T>>, ServeError> {
     let election = election.clone();
     let guarded = move || {
-        if panic::catch_unwind(AssertUnwindSafe(work)).is_err() {
+        let outcome = panic::catch_unwind(AssertUnwindSafe(work)).ok();
+        if outcome.is_none() {
             election.send(Feedback::Died(name));
         }
+        outcome
     };
     thread::Builder::new().name(name.into()).spawn(guarded).map_err(ServeError::Thread)
 }
 
 /// A second request to stop goes to `hurry`: whoever repeats it does not want to wait for scripts.
-fn watch_signals(election: ToElection, hurry: Sender<()>) -> Result<signal_hook::iterator::Handle, ServeError> {
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-    let mut signals = signal_hook::iterator::Signals::new([SIGTERM, SIGINT, SIGHUP]).map_err(ServeError::Signals)?;
+fn watch_signals(election: &ToElection, hurry: Sender<()>) -> Result<signal_hook::iterator::Handle, ServeError> {
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
+    let caught = [SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2];
+    let mut signals = signal_hook::iterator::Signals::new(caught).map_err(ServeError::Signals)?;
     let handle = signals.handle();
+    let reporter = election.clone();
     let watch = move || {
         let mut asked: Option<Instant> = None;
         for signal in signals.forever() {
             match signal {
-                SIGTERM | SIGINT => match asked {
+                SIGTERM | SIGINT | SIGQUIT => match asked {
                     None => {
                         asked = Some(Instant::now());
-                        election.send(Feedback::Stop(if signal == SIGTERM { "SIGTERM" } else { "SIGINT" }));
+                        let name = signal_hook::low_level::signal_name(signal).unwrap_or("a signal");
+                        reporter.send(Feedback::Stop(name));
                     }
                     Some(asked) if asked.elapsed() < ECHO => {}
                     Some(_) => {
@@ -185,11 +206,12 @@ fn watch_signals(election: ToElection, hurry: Sender<()>) -> Result<signal_hook:
                         let _ = hurry.try_send(());
                     }
                 },
-                _ => tracing::warn!("SIGHUP ignored: a reload is not supported yet; restart to apply a new file"),
+                SIGHUP => tracing::warn!("SIGHUP ignored: a reload is not supported yet; restart to apply a new file"),
+                _ => tracing::warn!("SIGUSR1 and SIGUSR2 ignored: dumps of state and statistics are not supported yet"),
             }
         }
     };
-    thread::Builder::new().name("signals".into()).spawn(watch).map_err(ServeError::Thread)?;
+    spawn("signals", election, watch)?;
     Ok(handle)
 }
 
@@ -202,8 +224,10 @@ enum ServeError {
     Thread(#[source] std::io::Error),
     #[error("cannot listen to signals: {0}")]
     Signals(#[source] std::io::Error),
-    #[error("the {0} thread failed; the addresses were released. This is a fault of vrrpctl: please report it")]
+    #[error("the {0} thread failed, and the daemon stopped. This is a fault of vrrpctl: please report it")]
     Died(&'static str),
+    #[error("some virtual addresses are still on this host: see above, and remove them with `ip address del`")]
+    Remains,
 }
 
 fn eprint_block(text: &str) {

@@ -12,7 +12,7 @@ use common::*;
 const ROLES: [scenes::Makes; 2] = [(Vrrpctl, Keepalived), (Keepalived, Vrrpctl)];
 
 /// Whether the test can be done here.
-fn possible(test: fn()) -> bool {
+fn possible<Test: Fn()>(test: Test) -> bool {
     tool("keepalived").is_some() && lab::privileged(test)
 }
 

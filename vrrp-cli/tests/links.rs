@@ -24,8 +24,9 @@ fn the_interface_is_switched_off_and_on() {
         return;
     }
     let stage = Stage::new();
-    let b = stage.vrrpctl("b", Instance::new(WEAK));
     let mut a = stage.vrrpctl("a", Instance::new(STRONG));
+    a.is_backup();
+    let b = stage.vrrpctl("b", Instance::new(WEAK));
     stage.held_by("a", VIP);
     stage.set_up("a", false);
     a.says("(VI_1) entering fault state: its interface is down", 1);
@@ -154,6 +155,7 @@ fn fifty_instances_converge() {
         (0..50).map(instance).collect::<Vec<_>>()
     };
     let mut a = stage.start(Vrrpctl, "a", &of(STRONG));
+    a.says("entering backup state", 50);
     let mut b = stage.start(Vrrpctl, "b", &of(WEAK));
     // One look at a list instead of one for each address.
     let held = |host: &str| {

@@ -73,6 +73,7 @@ fn the_winner_announces_itself_after_a_partition() {
     let stage = Stage::new();
     let watch = stage.watch(VIP);
     let a = stage.vrrpctl("a", Instance::new(STRONG));
+    a.is_backup();
     let b = stage.vrrpctl("b", Instance::new(WEAK));
     stage.held_by("a", VIP);
     b.is_backup();

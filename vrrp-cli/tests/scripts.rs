@@ -95,6 +95,7 @@ fn a_script_that_hangs_disturbs_nothing() {
         Instance::new(STRONG).called("VI_2", 51, VIP2).with(format!("notify_stop \"{note} other\"")),
     ];
     let mut a = stage.start(Kind::Vrrpctl, "a", &instances);
+    a.is_backup();
     let b = stage.vrrpctl("b", Instance::new(WEAK));
     scripts.noted(&["INSTANCE VI_1 BACKUP 150", "hangs"]);
     stage.held_by("a", VIP);

@@ -32,6 +32,7 @@ fn a_backup_that_was_held_up_does_not_take_over() {
 fn backup() {
     let stage = Stage::new();
     let mut a = stage.vrrpctl("a", Instance::new(STRONG));
+    a.is_backup();
     let mut b = stage.vrrpctl("b", Instance::new(WEAK));
     stage.held_by("a", VIP);
     b.is_backup();
@@ -56,6 +57,7 @@ fn a_master_that_was_held_up_yields_first() {
     }
     let stage = Stage::new();
     let mut a = stage.vrrpctl("a", Instance::new(STRONG));
+    a.is_backup();
     let b = stage.vrrpctl("b", Instance::new(WEAK));
     stage.held_by("a", VIP);
     b.is_backup();

@@ -4,6 +4,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
+use std::time::Duration;
 
 use vrrp_core::Family;
 use vrrp_core::fsm;
@@ -19,6 +20,9 @@ use super::election::Level;
 use super::orders::{Job, Orders};
 use super::setup::Interface;
 use super::{Feedback, ToElection};
+
+/// Pause before something that failed is tried again.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// An interface by name, with what the kernel calls it at the moment.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -43,6 +47,7 @@ impl Device {
 #[derive(Debug, Default)]
 pub(super) struct Links {
     by_index: HashMap<u32, Link>,
+    /// The oldest first.
     addresses: Vec<Address>,
     /// Virtual addresses: never the source of adverts (R2).
     pub(super) virtual_addresses: HashSet<(IpAddr, u8)>,
@@ -52,7 +57,11 @@ impl Links {
     /// Reads everything from the kernel.
     pub(super) fn read(&mut self, rtnl: &mut Rtnl) -> vrrp_netlink::Result<()> {
         self.by_index = rtnl.links()?.into_iter().map(|link| (link.index, link)).collect();
-        self.addresses = rtnl.addresses()?;
+        // The kernel lists IPv4 in the order in which they came, IPv6 in the opposite one.
+        let (mut v6, v4): (Vec<_>, Vec<_>) = rtnl.addresses()?.into_iter().partition(|a| a.address.is_ipv6());
+        v6.reverse();
+        self.addresses = v4;
+        self.addresses.append(&mut v6);
         Ok(())
     }
 
@@ -68,6 +77,31 @@ impl Links {
         names
     }
 
+    fn add(&mut self, address: Address) {
+        match self.addresses.iter_mut().find(|known| same(known, &address)) {
+            Some(known) => *known = address,
+            None => self.addresses.push(address),
+        }
+    }
+
+    fn remove(&mut self, address: &Address) {
+        self.addresses.retain(|known| !same(known, address));
+    }
+
+    /// The oldest address of an interface that is not in `virtual_addresses`: one of IPv4, or of IPv6 a link-local one that
+    /// can be used.
+    pub(super) fn real(&self, index: u32, family: Family, virtual_addresses: &HashSet<(IpAddr, u8)>) -> Option<IpAddr> {
+        let real = |a: &&Address| {
+            let sends = match (a.address, family) {
+                (IpAddr::V4(_), Family::V4) => true,
+                (IpAddr::V6(address), Family::V6) => address.is_unicast_link_local() && !a.tentative && !a.duplicate,
+                (IpAddr::V4(_), Family::V6) | (IpAddr::V6(_), Family::V4) => false,
+            };
+            sends && a.index == index && !virtual_addresses.contains(&(a.address, a.prefix_len))
+        };
+        self.addresses.iter().find(real).map(|a| a.address)
+    }
+
     /// Whether the host has this address on this interface.
     pub(super) fn has(&self, index: u32, address: IpAddr, prefix_len: u8) -> bool {
         let same = |a: &Address| a.index == index && a.address == address && a.prefix_len == prefix_len;
@@ -79,27 +113,12 @@ impl Links {
         let Some(link) = self.by_name(name).filter(|link| link.admin_up && link.running) else {
             return fsm::Link::Down;
         };
-        self.primary(link.index, family).map_or(fsm::Link::NoAddress, fsm::Link::Up)
+        self.real(link.index, family, &self.virtual_addresses).map_or(fsm::Link::NoAddress, fsm::Link::Up)
     }
+}
 
-    /// The real address of an interface that was there first: of IPv4 its primary one, of IPv6 a link-local one that is
-    /// usable. One that is added later changes nothing.
-    fn primary(&self, index: u32, family: Family) -> Option<IpAddr> {
-        let mut real = self.addresses.iter().filter(|a| {
-            a.index == index && !a.secondary && !self.virtual_addresses.contains(&(a.address, a.prefix_len))
-        });
-        match family {
-            Family::V4 => real.map(|a| a.address).find(IpAddr::is_ipv4),
-            Family::V6 => {
-                let usable = |a: &&Address| {
-                    let link_local = matches!(a.address, IpAddr::V6(address) if address.is_unicast_link_local());
-                    link_local && !a.tentative && !a.duplicate
-                };
-                // The kernel lists the newest first.
-                real.rfind(usable).map(|a| a.address)
-            }
-        }
-    }
+fn same(a: &Address, b: &Address) -> bool {
+    a.index == b.index && a.address == b.address && a.prefix_len == b.prefix_len
 }
 
 /// The monitor thread's state.
@@ -109,6 +128,10 @@ pub(super) struct Watch {
     links: Links,
     ports: Vec<Port>,
     groups: Groups,
+    /// Events were lost, and the tables could not be read again yet.
+    overrun: bool,
+    /// Something failed and is tried again soon.
+    again: bool,
 }
 
 struct Port {
@@ -138,7 +161,7 @@ impl Watch {
             }
         };
         let ports = (0..).zip(interfaces).map(port).collect();
-        Self { monitor, rtnl, links, ports, groups }
+        Self { monitor, rtnl, links, ports, groups, overrun: false, again: false }
     }
 
     /// The levels at the start, which the election must know before it begins.
@@ -154,19 +177,18 @@ impl Watch {
         let stopped = poller.add(stop);
         let mut events = Vec::new();
         while !poller.ready(stopped) {
-            let outcome = poller.wait(None).and_then(|_| self.monitor.read(&mut events));
-            let outcome = outcome.and_then(|()| self.learn(&mut events));
+            let outcome = poller.wait(self.again.then_some(AGAIN)).and_then(|_| self.monitor.read(&mut events));
             if let Err(error) = outcome {
                 tracing::error!("{error}");
                 election.send(Feedback::Died("monitor"));
                 return;
             }
+            self.learn(&mut events, orders);
             self.tell(election, orders);
         }
     }
 
-    fn learn(&mut self, events: &mut Vec<Event>) -> vrrp_netlink::Result<()> {
-        let (mut everything, mut addresses) = (false, false);
+    fn learn(&mut self, events: &mut Vec<Event>, orders: &Orders) {
         for event in events.drain(..) {
             match event {
                 Event::Link(link) => {
@@ -174,21 +196,31 @@ impl Watch {
                 }
                 Event::LinkRemoved { index, .. } => {
                     self.links.by_index.remove(&index);
+                    self.links.addresses.retain(|a| a.index != index);
                 }
-                // Our own work comes back a thousand times in a takeover, and never changes a source address.
-                Event::Address(a) | Event::AddressRemoved(a) => {
-                    addresses |= !self.links.virtual_addresses.contains(&(a.address, a.prefix_len));
+                Event::Address(address) => self.links.add(address),
+                Event::AddressRemoved(address) => {
+                    self.links.remove(&address);
+                    // An interface that is switched off loses its addresses of IPv6, and its routers let go of theirs.
+                    let up = self.links.by_index.get(&address.index).is_some_and(|link| link.admin_up);
+                    if up && self.links.virtual_addresses.contains(&(address.address, address.prefix_len)) {
+                        orders.job(Job::Missing(address));
+                    }
                 }
-                Event::Overrun => everything = true,
+                Event::Overrun => {
+                    tracing::info!("news about interfaces was lost in a burst: reading all of it again");
+                    self.overrun = true;
+                }
             }
         }
-        if everything {
-            tracing::info!("news about interfaces was lost in a burst: reading all of it again");
-            self.links.read(&mut self.rtnl)?;
-        } else if addresses {
-            self.links.addresses = self.rtnl.addresses()?;
+        if self.overrun {
+            match self.links.read(&mut self.rtnl) {
+                Ok(()) => self.overrun = false,
+                // What is known stands until it can be read.
+                Err(error) => tracing::warn!("{error}: trying again"),
+            }
         }
-        Ok(())
+        self.again = self.overrun;
     }
 
     fn tell(&mut self, election: &ToElection, orders: &Orders) {
@@ -200,8 +232,9 @@ impl Watch {
                         match Ear::open(kind, &device, self.groups) {
                             Ok(socket) => election.send(Feedback::Socket { interface: port.id, socket }),
                             Err(error) => {
-                                // Tried again at its next change; until then its level stays what it was: down.
-                                tracing::error!("{error}");
+                                // Until it succeeds the level stays what it was: down.
+                                tracing::error!("{error}: trying again");
+                                self.again = true;
                                 continue 'ports;
                             }
                         }

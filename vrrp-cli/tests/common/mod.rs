@@ -34,7 +34,7 @@ pub(crate) const VIP2: Ipv4Addr = Ipv4Addr::new(10, 9, 0, 101);
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What a busy machine may add to a time that is measured.
-pub(crate) const SLACK: Duration = Duration::from_millis(900);
+pub(crate) const SLACK: Duration = Duration::from_millis(1500);
 
 /// Priorities of the stronger and of the weaker router.
 pub(crate) const STRONG: u8 = 150;

@@ -4,9 +4,11 @@
 
 mod advert;
 mod node;
+mod sequence;
 
 pub use advert::advert;
 pub use node::node;
+pub use sequence::sequence;
 
 use std::net::Ipv4Addr;
 

@@ -25,3 +25,8 @@ fn advert() {
 fn node() {
     replay("node", vrrp_fuzz_bodies::node);
 }
+
+#[test]
+fn sequence() {
+    replay("sequence", vrrp_fuzz_bodies::sequence);
+}

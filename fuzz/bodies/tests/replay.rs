@@ -30,3 +30,8 @@ fn node() {
 fn sequence() {
     replay("sequence", vrrp_fuzz_bodies::sequence);
 }
+
+#[test]
+fn trailer() {
+    replay("trailer", vrrp_fuzz_bodies::trailer);
+}

@@ -9,7 +9,7 @@ use std::time::Duration;
 use vrrp_core::fsm::{Actions, Advertise, Event, Link, Machine, Params, Timer};
 use vrrp_core::node::{Groups, Input, InterfaceId, Node, Output, RouterSetup, Which};
 use vrrp_core::router::{Accepted, ChecksumPolicy, RouterConfig, VirtualRouter};
-use vrrp_core::rx::Received;
+use vrrp_core::rx::{Meta, Received, TTL};
 use vrrp_core::wire::advert::{Advert, AdvertRepr, ChecksumForm, MAX_LEN};
 use vrrp_core::{AddressList, AdvertInterval, Auth, Family, Priority, Vrid};
 
@@ -78,6 +78,73 @@ pub fn router() -> VirtualRouter<[IpAddr; 1]> {
     router
 }
 
+/// A Backup of one version and family, and a stronger advert of one address for it, as its message and what its header said.
+pub struct Case {
+    router: VirtualRouter<[IpAddr; 1]>,
+    meta: Meta,
+    message: [u8; 24],
+    len: usize,
+}
+
+impl Case {
+    /// VRRPv2, 20 octets.
+    pub fn v2() -> Self {
+        Self::new(second(), Family::V4)
+    }
+
+    /// VRRPv3 over IPv4, 12 octets.
+    pub fn v3() -> Self {
+        Self::new(AdvertInterval::from_centis(100).expect("1..=4095"), Family::V4)
+    }
+
+    /// VRRPv3 over IPv6, 24 octets.
+    pub fn v6() -> Self {
+        Self::new(AdvertInterval::from_centis(100).expect("1..=4095"), Family::V6)
+    }
+
+    fn new(interval: AdvertInterval, family: Family) -> Self {
+        let local = |last| IpAddr::from([0xfe80, 0, 0, 0, 0, 0, 0, last]);
+        let (vip, own, source) = match family {
+            Family::V4 => (vip(7), OWN.into(), PEER.into()),
+            Family::V6 => (local(7), local(5), local(6)),
+        };
+        let mut config = config(7, [vip]);
+        config.params.interval = interval;
+        let mut router = VirtualRouter::new(config);
+        let _ = router.handle(Event::Link(Link::Up(own)));
+        let _ = router.handle(Event::Enabled(true));
+        let meta = Meta { source, destination: Groups::default().of(family), ttl: TTL };
+        let addresses = [vip];
+        let repr = AdvertRepr {
+            vrid: vrid(7),
+            priority: Priority::new(200),
+            interval,
+            password: None,
+            addresses: AddressList::new(&addresses[..]).expect("one address"),
+            checksum: ChecksumForm::Message,
+        };
+        let mut message = [0; 24];
+        let len = repr.emit(source, meta.destination, &mut message).expect("one address").len();
+        Self { router, meta, message, len }
+    }
+
+    /// From a message to an event, through every check.
+    pub fn check(&self) -> Option<Accepted> {
+        let received = Received::check(&self.meta, &self.message[..self.len], self.meta.destination).ok()?;
+        self.router.accept(&received).ok()
+    }
+
+    /// Writes an advert of the router's own.
+    pub fn emit(&mut self, buffer: &mut [u8; 64]) -> usize {
+        self.router.emit(Advertise::Claim, self.meta.destination, buffer).map_or(0, |message| message.len())
+    }
+
+    /// The router's machine and the event that the advert is to it.
+    pub fn machine(&self) -> (Machine, Event) {
+        (*self.router.machine(), self.check().expect("a right advert").event)
+    }
+}
+
 /// From a datagram to an event, through every check.
 pub fn check(router: &VirtualRouter<[IpAddr; 1]>, octets: &[u8]) -> Option<Accepted> {
     let received = Received::check_datagram(octets, GROUP).ok()?;
@@ -92,7 +159,7 @@ pub fn parse(message: &[u8]) -> Option<Advert<'_>> {
 }
 
 /// Writes an advert of 20 octets.
-pub fn emit(router: &VirtualRouter<[IpAddr; 1]>, buffer: &mut [u8; 64]) -> usize {
+pub fn emit(router: &mut VirtualRouter<[IpAddr; 1]>, buffer: &mut [u8; 64]) -> usize {
     router.emit(Advertise::Claim, GROUP.into(), buffer).map_or(0, |message| message.len())
 }
 
@@ -178,7 +245,12 @@ mod tests {
     fn the_work_is_the_work_it_says() {
         assert!(check(&router(), &datagram(7)).is_some());
         assert!(parse(&datagram(7)[20..]).is_some());
-        assert_eq!(emit(&router(), &mut [0; 64]), 20);
+        assert_eq!(emit(&mut router(), &mut [0; 64]), 20);
+        for (mut case, len) in [(Case::v2(), 20), (Case::v3(), 12), (Case::v6(), 24)] {
+            assert_eq!((case.len, case.emit(&mut [0; 64])), (len, len));
+            let accepted = case.check().expect("a right advert");
+            assert!(accepted.notices.is_empty());
+        }
         assert_eq!(Host::new(true).masters_round(), usize::from(ROUTERS));
         let mut backups = Host::new(false);
         for _ in 0..10 {

@@ -19,6 +19,7 @@ use core::fmt;
 use core::time::Duration;
 
 use crate::types::SimplePassword;
+use crate::wire::advert::auth_type;
 
 #[cfg(feature = "auth")]
 pub mod ah;
@@ -28,6 +29,7 @@ mod held;
 pub mod keys;
 #[cfg(feature = "auth")]
 pub mod replay;
+pub(crate) mod session;
 #[cfg(feature = "auth")]
 pub mod trailer;
 
@@ -37,6 +39,7 @@ pub use held::Held;
 /// How a virtual router authenticates what it sends, and what it demands of what it hears.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
+#[cfg_attr(not(feature = "alloc"), allow(clippy::large_enum_variant, reason = "there is no heap to put it on"))]
 pub enum Auth {
     /// Not at all (authentication type 0 in VRRPv2).
     #[default]
@@ -51,9 +54,32 @@ pub enum Auth {
     Hmac(Held<trailer::HmacConfig>),
 }
 
-#[cfg(feature = "auth")]
 impl Auth {
+    /// The password that a VRRPv2 message carries in clear.
+    pub(crate) const fn simple_text(&self) -> Option<SimplePassword> {
+        match self {
+            Self::SimpleText(password) => Some(*password),
+            Self::None => None,
+            #[cfg(feature = "auth")]
+            Self::Ah(_) | Self::Hmac(_) => None,
+        }
+    }
+
+    /// The authentication type that a VRRPv2 message carries.
+    pub(crate) const fn kind(&self) -> u8 {
+        match self {
+            Self::None => auth_type::NONE,
+            Self::SimpleText(_) => auth_type::SIMPLE_TEXT,
+            #[cfg(feature = "auth")]
+            Self::Ah(_) => auth_type::IP_AH,
+            #[cfg(feature = "auth")]
+            Self::Hmac(_) => auth_type::NONE,
+        }
+    }
+
     /// The HMAC trailer.
+    #[cfg(feature = "auth")]
+    #[allow(clippy::large_types_passed_by_value, reason = "it is moved to its place")]
     pub fn hmac(config: trailer::HmacConfig) -> Self {
         Self::Hmac(Held::new(config))
     }
@@ -188,6 +214,7 @@ mod tests {
     use std::string::ToString;
 
     use super::*;
+    use crate::rx::Discard;
 
     #[test]
     fn the_wall_clock_is_cut_into_fields() {
@@ -200,6 +227,39 @@ mod tests {
         assert_eq!(fields(at(0x1_0000_0007, 0)), (7, 0), "modulo 2^32");
         assert_eq!(fields(at(u64::MAX, 0)), (u32::MAX, 0));
         assert!(at(7, 1) <= at(7, 2) && at(7, 999_999_999) < at(8, 0));
+    }
+
+    #[test]
+    fn every_reason_reads_on_its_own() {
+        let trailer = [
+            (TrailerError::Missing, "it carries no HMAC trailer, auth_hmac demands one"),
+            (TrailerError::Unexpected, "it carries an HMAC trailer, auth_hmac is not configured here"),
+            (
+                TrailerError::Malformed { kind: 2, reserved: 1 },
+                "malformed HMAC trailer: type 2, reserved field 0x0001, 1 and 0 expected",
+            ),
+            (TrailerError::NoClock, "HMAC trailer cannot be checked: the time of day is not known"),
+            (TrailerError::UnknownKey(7), "HMAC key 7 is not configured"),
+            (TrailerError::Invalid, "HMAC does not fit: another key, or a forged message"),
+            (TrailerError::Replay, "HMAC trailer was used before: a replayed message"),
+        ];
+        for (reason, text) in trailer {
+            assert_eq!(Discard::Trailer(reason).to_string(), text);
+        }
+        let ah = [
+            (AhError::Missing, "it carries no Authentication Header, auth_type AH demands one"),
+            (AhError::Unexpected, "it carries an Authentication Header, auth_type AH is not configured here"),
+            (AhError::Malformed, "malformed Authentication Header"),
+            (AhError::Spi(16), "Authentication Header has SPI 0x00000010, its source address expected"),
+            (AhError::Invalid, "Authentication Header does not fit: auth_pass differs, or a forged message"),
+            (
+                AhError::Replay { sequence: 3 },
+                "Authentication Header's sequence number 3 was used before: a replayed message",
+            ),
+        ];
+        for (reason, text) in ah {
+            assert_eq!(Discard::Ah(reason).to_string(), text);
+        }
     }
 
     #[test]

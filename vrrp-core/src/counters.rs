@@ -82,6 +82,30 @@ counters! {
     OtherChecksumForm, "other_checksum_form", Router;
     /// The same, refused because only our own form is accepted.
     ChecksumFormErrors, "checksum_form_errors", Router;
+    /// Adverts without the HMAC trailer that is demanded.
+    HmacMissing, "hmac_missing", Router;
+    /// HMAC trailers of an unknown form.
+    HmacMalformed, "hmac_malformed", Router;
+    /// HMAC trailers outside the time window, or judged without a clock.
+    HmacStale, "hmac_stale", Router;
+    /// HMAC trailers of a key that is not configured.
+    HmacUnknownKey, "hmac_unknown_key", Router;
+    /// HMAC trailers that do not fit.
+    HmacInvalid, "hmac_invalid", Router;
+    /// HMAC trailers that were used before.
+    HmacReplays, "hmac_replays", Router;
+    /// Adverts without HMAC trailer, accepted because none is demanded yet.
+    HmacUnsigned, "hmac_unsigned", Router;
+    /// HMAC trailers from a clock that is off by more than half the time window, accepted.
+    HmacClockSkew, "hmac_clock_skew", Router;
+    /// Adverts without the Authentication Header that is demanded.
+    AhMissing, "ah_missing", Router;
+    /// Authentication Headers of an unknown form, or with another SPI than the source address.
+    AhMalformed, "ah_malformed", Router;
+    /// Authentication Headers that do not fit.
+    AhInvalid, "ah_invalid", Router;
+    /// Authentication Headers that were used before.
+    AhReplays, "ah_replays", Router;
     /// Gratuitous ARPs and neighbour advertisements asked for, one for each address of a round.
     AnnouncementsSent, "announcements_sent", Router;
     /// Adverts of a weaker Master, heard in Backup and not followed (R38).

@@ -24,7 +24,7 @@ pub mod timed;
 pub mod types;
 pub mod wire;
 
-pub use auth::Auth;
+pub use auth::{Auth, WallClock};
 pub use counters::{Counter, Counters, Scope};
 pub use types::{
     AddressError, AddressList, AdvertInterval, Centiseconds, Family, Priority, SimplePassword, Version, Vrid,

@@ -16,9 +16,10 @@ use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::announce::Schedule;
+use crate::auth::WallClock;
 use crate::counters::{Counter, Counters, Scope};
 use crate::fsm::{Actions, Addresses, Advertise, Event, Link, Params, Role, Transition};
-use crate::router::{EmitError, RouterConfig, VirtualRouter};
+use crate::router::{Carriage, EmitError, RouterConfig, VirtualRouter};
 use crate::rx::{Discard, Meta, Notices, Received, Rejected};
 use crate::timed::{Instant, Timed};
 use crate::types::{AddressList, Family, Vrid};
@@ -101,6 +102,8 @@ pub enum Which {
 /// What happened.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Input<'a> {
+    /// The time of day, for routers with authentication: feed it after each wait, before anything else.
+    WallClock(WallClock),
     /// The operator starts or stops routers.
     Enabled {
         /// Which.
@@ -249,7 +252,9 @@ pub struct Message<'b> {
     pub source: IpAddr,
     /// Destination address: the multicast group of the router's family.
     pub destination: IpAddr,
-    /// The VRRP message, without IP header.
+    /// What the octets are.
+    pub carriage: Carriage,
+    /// The VRRP message without IP header, or the whole datagram.
     pub octets: &'b [u8],
 }
 
@@ -302,6 +307,7 @@ pub struct Node<I> {
     /// Master_Down_Timers and announcements.
     others: Deadlines<I>,
     counters: Counters,
+    clock: Option<WallClock>,
 }
 
 #[derive(Debug)]
@@ -337,6 +343,7 @@ impl<I: Instant> Node<I> {
             adverts: Deadlines::default(),
             others: Deadlines::default(),
             counters: Counters::default(),
+            clock: None,
         }
     }
 
@@ -366,6 +373,7 @@ impl<I: Instant> Node<I> {
     /// Feeds an input that happened at `at`, which may be earlier than now. Effects are appended to `out`.
     pub fn handle(&mut self, at: I, input: Input<'_>, out: &mut Vec<Output>) {
         match input {
+            Input::WallClock(now) => self.clock = Some(now),
             Input::Enabled { which, enabled } => {
                 for id in self.ids(which) {
                     self.event(at, id, Event::Enabled(enabled), out);
@@ -442,20 +450,24 @@ impl<I: Instant> Node<I> {
         }
     }
 
-    /// Writes the message of an [`Output::Advertise`] into the front of `buffer`; [`MAX_LEN`](crate::wire::advert::MAX_LEN) octets
-    /// always suffice.
+    /// Writes the message of an [`Output::Advertise`] into the front of `buffer`; [`MAX_EMITTED`](crate::router::MAX_EMITTED)
+    /// octets always suffice. Each call is one packet, see [`VirtualRouter::emit`].
     pub fn message<'b>(
-        &self,
+        &mut self,
         router: RouterId,
         advertise: Advertise,
         buffer: &'b mut [u8],
     ) -> Result<Message<'b>, EmitError> {
-        let entry = self.entries.get(router.0).ok_or(EmitError::NoSource)?;
-        let router = entry.router.router();
+        let entry = self.entries.get_mut(router.0).ok_or(EmitError::NoSource)?;
+        let router = entry.router.router_mut();
+        if let Some(now) = self.clock {
+            router.set_wall_clock(now);
+        }
+        let carriage = router.carriage();
         let source = router.machine().link.source().ok_or(EmitError::NoSource)?;
         let destination = self.groups.of(router.family());
         let octets = router.emit(advertise, destination, buffer)?;
-        Ok(Message { interface: entry.interface, source, destination, octets })
+        Ok(Message { interface: entry.interface, source, destination, carriage, octets })
     }
 
     /// A router's state, addresses and counters.
@@ -507,6 +519,9 @@ impl<I: Instant> Node<I> {
             let unknown = || received.rejected(Discard::UnknownVrid(vrid));
             let id = *self.by_vrid.get(&(interface, family, vrid)).ok_or_else(unknown)?;
             let entry = self.entries.get_mut(id.0).ok_or_else(unknown)?;
+            if let Some(now) = self.clock {
+                entry.router.router_mut().set_wall_clock(now);
+            }
             let accepted = entry.router.receive(at, &received);
             accepted.map(|accepted| (id, received, accepted)).map_err(|reason| received.rejected(reason))
         });

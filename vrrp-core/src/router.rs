@@ -5,13 +5,14 @@
 use core::fmt;
 use core::net::IpAddr;
 
-use crate::auth::Auth;
+use crate::auth::session::{Proof, Session};
+use crate::auth::{Auth, WallClock};
 use crate::counters::{Counter, Counters};
 use crate::fsm::{Actions, Addresses, Advertise, Cause, Event, Link, Machine, Params, Role};
 use crate::rx::{Discard, Notices, Received};
-use crate::types::{AddressList, Family, SimplePassword, Version, Vrid};
+use crate::types::{AddressList, Family, Version, Vrid};
 use crate::wire::BufferTooSmall;
-use crate::wire::advert::{AdvertRepr, ChecksumForm, auth_type};
+use crate::wire::advert::{AdvertRepr, ChecksumForm, MAX_LEN, auth_type};
 
 /// Configuration of one virtual router. `A` holds its addresses: `Box<[_]>`, `&[_]`, an array.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -22,7 +23,7 @@ pub struct RouterConfig<A> {
     pub params: Params,
     /// The virtual addresses.
     pub addresses: AddressList<A>,
-    /// Authentication of VRRPv2 (RFC 2338); not used by VRRPv3, which has none.
+    /// Authentication. The simple text password is VRRPv2's; VRRPv3 has no place for it and ignores it.
     pub auth: Auth,
     /// Forms of the checksum that VRRPv3 sends and accepts over IPv4; VRRPv2 and IPv6 have only one.
     pub checksum: ChecksumPolicy,
@@ -92,6 +93,7 @@ pub struct VirtualRouter<A> {
     machine: Machine,
     counters: Counters,
     last_event: &'static str,
+    session: Session,
 }
 
 impl<A: AsRef<[IpAddr]>> VirtualRouter<A> {
@@ -99,7 +101,8 @@ impl<A: AsRef<[IpAddr]>> VirtualRouter<A> {
     pub fn new(mut config: RouterConfig<A>) -> Self {
         config.params = for_family(config.params, config.addresses.family());
         let machine = Machine::new(config.params);
-        Self { config, machine, counters: Counters::default(), last_event: "vrrp-event-none" }
+        let session = Session::new(&config.auth);
+        Self { config, machine, counters: Counters::default(), last_event: "vrrp-event-none", session }
     }
 
     /// Virtual router identifier.
@@ -141,6 +144,20 @@ impl<A: AsRef<[IpAddr]>> VirtualRouter<A> {
         self.last_event = "vrrp-event-virtual-ip-addresses";
         let master = self.machine.state.role() == Role::Master;
         Ok(Actions { addresses: master.then_some(Addresses::Install), ..Actions::NONE })
+    }
+
+    /// Tells the time of day, which authentication alone uses: before [`VirtualRouter::receive`] and
+    /// [`VirtualRouter::emit`], as late as possible. Without it nothing is signed by HMAC, and no trailer is in time.
+    pub fn set_wall_clock(&mut self, now: WallClock) {
+        self.session.set_clock(now);
+    }
+
+    /// What [`VirtualRouter::emit`] writes.
+    pub fn carriage(&self) -> Carriage {
+        match self.config.auth.kind() {
+            auth_type::IP_AH => Carriage::Datagram,
+            _ => Carriage::Message,
+        }
     }
 
     /// The election's state.
@@ -189,6 +206,12 @@ impl<A: AsRef<[IpAddr]>> VirtualRouter<A> {
 
     /// The rungs of the ladder that need this router's configuration; changes nothing.
     pub fn accept(&self, received: &Received<'_>) -> Result<Accepted, Discard> {
+        let proof = self.authentic(received)?;
+        self.weigh(received, proof)
+    }
+
+    /// The rungs down to authentication.
+    fn authentic(&self, received: &Received<'_>) -> Result<Proof, Discard> {
         let advert = &received.advert;
         if advert.vrid() != Some(self.config.vrid) || advert.family() != self.family() {
             return Err(Discard::UnknownVrid(advert.vrid_octet()));
@@ -199,15 +222,20 @@ impl<A: AsRef<[IpAddr]>> VirtualRouter<A> {
             return Err(Discard::Version { ours, theirs });
         }
         let ChecksumPolicy { send, accept } = self.config.checksum;
-        let has_forms = ours == Version::V3 && advert.family() == Family::V4;
-        let other_form = has_forms && received.checksum != send;
-        if other_form && accept == AcceptChecksum::Only {
+        if self.other_form(received) && accept == AcceptChecksum::Only {
             return Err(Discard::ChecksumForm { ours: send, theirs: received.checksum });
         }
-        let from = received.source;
-        if self.machine.link.source() == Some(from) {
+        if self.machine.link.source() == Some(received.source) {
             return Err(Discard::OwnSource);
         }
+        self.session.check(&self.config.auth, received)
+    }
+
+    /// The rungs below authentication.
+    fn weigh(&self, received: &Received<'_>, proof: Proof) -> Result<Accepted, Discard> {
+        let advert = &received.advert;
+        let from = received.source;
+        let ours = advert.version();
         let owner = self.machine.params.priority.is_owner();
         if owner && ours == Version::V2 {
             return Err(Discard::Owner);
@@ -221,19 +249,21 @@ impl<A: AsRef<[IpAddr]>> VirtualRouter<A> {
             theirs => return Err(Discard::Interval { ours: our_interval, theirs }),
         };
         let priority = advert.priority();
-        let mut notices = Notices::empty();
+        let mut notices = proof.notices;
         notices.set(Notices::ADDRESS_LIST, !same_addresses(self.addresses(), &advert.addresses()));
         notices.set(Notices::INTERVAL, interval != our_interval);
-        notices.set(Notices::CHECKSUM_FORM, other_form);
+        notices.set(Notices::CHECKSUM_FORM, self.other_form(received));
         notices.set(Notices::SECOND_OWNER, owner && priority.is_some_and(crate::Priority::is_owner));
         Ok(Accepted { event: Event::Advert { from, priority, interval }, notices })
     }
 
     /// Accepts, counts and steps.
     pub fn receive(&mut self, received: &Received<'_>) -> Result<(Actions, Notices), Discard> {
-        let Accepted { event, mut notices } = self.accept(received).inspect_err(|reason| {
-            self.counters.add(reason.counter());
-        })?;
+        let outcome = self.authentic(received).and_then(|proof| {
+            self.session.remember(&self.config.auth, received, proof);
+            self.weigh(received, proof)
+        });
+        let Accepted { event, mut notices } = outcome.inspect_err(|reason| self.counters.add(reason.counter()))?;
         self.counters.add(Counter::AdvertsReceived);
         if received.advert.priority().is_none() {
             self.counters.add(Counter::PriorityZeroReceived);
@@ -252,10 +282,11 @@ impl<A: AsRef<[IpAddr]>> VirtualRouter<A> {
         Ok((actions, notices))
     }
 
-    /// Writes the message that `advertise` asks for into the front of `buffer` ([`MAX_LEN`](crate::wire::advert::MAX_LEN) octets
-    /// always suffice). `destination` is used by the pseudo-header alone.
+    /// Writes what `advertise` asks for into the front of `buffer` ([`MAX_EMITTED`] octets always suffice): a message, or what
+    /// [`VirtualRouter::carriage`] says. `destination` is signed or summed, so it must be where it is sent. With authentication
+    /// each call takes the next number: call once for each packet.
     pub fn emit<'b>(
-        &self,
+        &mut self,
         advertise: Advertise,
         destination: IpAddr,
         buffer: &'b mut [u8],
@@ -269,36 +300,28 @@ impl<A: AsRef<[IpAddr]>> VirtualRouter<A> {
             vrid: self.config.vrid,
             priority,
             interval: self.machine.params.interval,
-            password: self.password(),
+            password: self.config.auth.simple_text(),
             addresses: self.config.addresses.as_ref(),
             checksum: self.config.checksum.send,
         };
-        repr.emit(source, destination, buffer).map_err(EmitError::Buffer)
-    }
-
-    fn password(&self) -> Option<SimplePassword> {
-        match &self.config.auth {
-            Auth::SimpleText(password) => Some(*password),
-            Auth::None => None,
-            #[cfg(feature = "auth")]
-            Auth::Ah(_) | Auth::Hmac(_) => None,
-        }
+        self.session.emit(&self.config.auth, &repr, (source, destination), buffer)
     }
 
     fn authenticate(&self, theirs: u8, data: &[u8]) -> Result<(), Discard> {
-        let ours = match &self.config.auth {
-            Auth::None => auth_type::NONE,
-            Auth::SimpleText(_) => auth_type::SIMPLE_TEXT,
-            #[cfg(feature = "auth")]
-            Auth::Ah(_) | Auth::Hmac(_) => auth_type::IP_AH,
-        };
-        match (theirs, &self.config.auth) {
-            (auth_type::NONE, Auth::None) => Ok(()),
-            (auth_type::SIMPLE_TEXT, Auth::SimpleText(password)) if password.octets() == data => Ok(()),
-            (auth_type::SIMPLE_TEXT, Auth::SimpleText(_)) => Err(Discard::Password),
+        let ours = self.config.auth.kind();
+        match (theirs, self.config.auth.simple_text()) {
+            (auth_type::SIMPLE_TEXT, Some(password)) if password.octets() == data => Ok(()),
+            (auth_type::SIMPLE_TEXT, Some(_)) => Err(Discard::Password),
+            (theirs, _) if theirs == ours => Ok(()),
             (auth_type::NONE | auth_type::SIMPLE_TEXT | auth_type::IP_AH, _) => Err(Discard::AuthType { ours, theirs }),
             (unknown, _) => Err(Discard::UnknownAuthType(unknown)),
         }
+    }
+
+    /// Whether its checksum has the other of the two forms of VRRPv3 over IPv4.
+    fn other_form(&self, received: &Received<'_>) -> bool {
+        let has_forms = received.advert.version() == Version::V3 && received.advert.family() == Family::V4;
+        has_forms && received.checksum != self.config.checksum.send
     }
 
     /// The event in terms of this router's family.
@@ -321,6 +344,19 @@ const fn for_family(params: Params, family: Family) -> Params {
     Params { interval: params.interval.for_family(family), ..params }
 }
 
+/// Octets that [`VirtualRouter::emit`] writes at most, whatever the configuration.
+pub const MAX_EMITTED: usize = MAX_LEN + 44;
+
+/// What a router sends.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Carriage {
+    /// The payload of a datagram of protocol 112, whose header the kernel writes.
+    Message,
+    /// A whole IPv4 datagram of protocol 51: the Authentication Header signs the IP header too. Send it as it is, through a
+    /// raw socket with `IP_HDRINCL`.
+    Datagram,
+}
+
 /// An advertisement that passed every check.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Accepted {
@@ -337,6 +373,8 @@ pub enum EmitError {
     NoSource,
     /// The caller's buffer is too short.
     Buffer(BufferTooSmall),
+    /// It cannot be signed: an HMAC trailer needs the time of day, an Authentication Header needs IPv4. Nothing goes out unsigned.
+    Unsigned,
 }
 
 impl fmt::Display for EmitError {
@@ -344,6 +382,7 @@ impl fmt::Display for EmitError {
         match self {
             Self::NoSource => f.write_str("there is no address to send from"),
             Self::Buffer(error) => error.fmt(f),
+            Self::Unsigned => f.write_str("it cannot be signed: no time of day, or an Authentication Header over IPv6"),
         }
     }
 }

@@ -4,18 +4,24 @@
 //!
 //! | rung | reason | requirement |
 //! |---|---|---|
-//! | a whole IPv4 datagram of protocol 112 | [`Discard::Ip`], [`Discard::Protocol`] | R7, R50 |
+//! | a whole IPv4 datagram of protocol 112, or (feature `auth`) 51 with a well-formed Authentication Header | [`Discard::Ip`], [`Discard::Protocol`], [`Discard::Ah`] | R7, R50, R63 |
 //! | sent to the group | [`Discard::Destination`] | R3, R73 |
 //! | TTL or hop limit 255 | [`Discard::Ttl`] | R6, R73 |
-//! | eight octets, a version that the family has, type 1, an address (VRRPv3), exact length, link-local first (IPv6) | [`Discard::Parse`] | R9, R10, R94, R47, R96 |
+//! | eight octets, a version that the family has, type 1, an address (VRRPv3), exact length (feature `auth`: or 28 octets more), link-local first (IPv6) | [`Discard::Parse`] | R9, R10, R94, R47, R96 |
 //! | checksum | [`Discard::Checksum`] | R20, R105 |
 //! | virtual router configured on the interface, in this family | [`Discard::UnknownVrid`] | R47 |
 //! | its version | [`Discard::Version`] | R9 |
 //! | its form of checksum (VRRPv3 over IPv4, where strict) | [`Discard::ChecksumForm`] | R105 |
 //! | not our own packet | [`Discard::OwnSource`] | |
+//! | Authentication Header there if and only if configured; SPI, signature, number (feature `auth`) | [`Discard::Ah`] | R63 |
+//! | HMAC trailer there only if configured, and if demanded; form, time, key, signature, number (feature `auth`) | [`Discard::Trailer`] | |
 //! | we are not the owner (VRRPv2) | [`Discard::Owner`] | R47 |
 //! | authentication type, then password (VRRPv2) | [`Discard::UnknownAuthType`], [`Discard::AuthType`], [`Discard::Password`] | R16, R62 |
 //! | interval not 0 and, in VRRPv2, ours | [`Discard::Interval`] | R49, R117 |
+//!
+//! Authentication stands as high as it can: the rungs above it cost nothing, need no key, and what they say of a packet holds
+//! whoever sent it; nothing below them is believed of a stranger. keepalived looks at the trailer before length and checksum,
+//! which drops the same packets for other reasons.
 //!
 //! What is worth telling but no reason to drop is a [`Notices`] flag: dropping a peer's adverts because its list of
 //! addresses differs would make two Masters out of a configuration that is being changed on one host after the other.
@@ -28,6 +34,9 @@
 use core::fmt;
 use core::net::{IpAddr, Ipv4Addr};
 
+use crate::auth::{AhError, TrailerError};
+#[cfg(feature = "auth")]
+use crate::auth::{ah, trailer};
 use crate::counters::Counter;
 use crate::types::{AdvertInterval, Family, Version};
 use crate::wire::advert::{Advert, ChecksumForm, ChecksumMismatch, ParseError};
@@ -56,6 +65,12 @@ pub struct Received<'a> {
     pub advert: Advert<'a>,
     /// The form of its checksum.
     pub checksum: ChecksumForm,
+    /// What stands behind the message.
+    #[cfg(feature = "auth")]
+    pub(crate) trailer: Option<trailer::Trailer<'a>>,
+    /// What the message came in.
+    #[cfg(feature = "auth")]
+    pub(crate) ah: Option<ah::AhPacket<'a>>,
 }
 
 impl<'a> Received<'a> {
@@ -64,6 +79,16 @@ impl<'a> Received<'a> {
     pub fn check_datagram(octets: &'a [u8], group: Ipv4Addr) -> Result<Self, Rejected> {
         let packet = Ipv4Packet::parse(octets).map_err(|error| Rejected::anonymous(Discard::Ip(error)))?;
         let meta = Meta { source: packet.source().into(), destination: packet.destination().into(), ttl: packet.ttl() };
+        #[cfg(feature = "auth")]
+        if packet.protocol() == ah::PROTOCOL_AH {
+            let ah = ah::AhPacket::parse(packet.header(), packet.payload()).map_err(|error| Rejected {
+                source: Some(meta.source),
+                vrid: None,
+                reason: Discard::Ah(error),
+            })?;
+            let received = Self::check(&meta, ah.message(), group.into())?;
+            return Ok(Self { ah: Some(ah), ..received });
+        }
         if packet.protocol() != PROTOCOL_VRRP {
             return Err(meta.rejected(packet.payload(), Discard::Protocol(packet.protocol())));
         }
@@ -83,15 +108,42 @@ impl<'a> Received<'a> {
         if ttl != TTL {
             return Err(rejected(Discard::Ttl(ttl)));
         }
-        let advert = Advert::parse(payload, family).map_err(|error| rejected(Discard::Parse(error)))?;
-        let checksum = advert.verify(source, destination).map_err(|mismatch| rejected(Discard::Checksum(mismatch)))?;
-        Ok(Self { source, advert, checksum })
+        let (advert, behind) = parse(payload, family).map_err(|error| rejected(Discard::Parse(error)))?;
+        let checksum = advert
+            .verify_before(source, destination, behind)
+            .map_err(|mismatch| rejected(Discard::Checksum(mismatch)))?;
+        Ok(Self {
+            source,
+            advert,
+            checksum,
+            #[cfg(feature = "auth")]
+            trailer: behind.try_into().ok().map(trailer::Trailer::new),
+            #[cfg(feature = "auth")]
+            ah: None,
+        })
     }
 
     /// Why this advertisement was dropped further down, with whom to blame.
     pub fn rejected(&self, reason: Discard) -> Rejected {
         Rejected { source: Some(self.source), vrid: Some(self.advert.vrid_octet()), reason }
     }
+}
+
+/// The message, and the octets of a trailer behind it.
+#[cfg(feature = "auth")]
+fn parse(payload: &[u8], family: Family) -> Result<(Advert<'_>, &[u8]), ParseError> {
+    match Advert::parse(payload, family) {
+        Err(ParseError::Length { expected, found }) if found == expected + trailer::LEN => {
+            let (message, behind) = payload.split_at(expected);
+            Advert::parse(message, family).map(|advert| (advert, behind))
+        }
+        outcome => outcome.map(|advert| (advert, [].as_slice())),
+    }
+}
+
+#[cfg(not(feature = "auth"))]
+fn parse(payload: &[u8], family: Family) -> Result<(Advert<'_>, &[u8]), ParseError> {
+    Advert::parse(payload, family).map(|advert| (advert, [].as_slice()))
 }
 
 impl Meta {
@@ -152,6 +204,10 @@ pub enum Discard {
     OwnSource,
     /// We own the addresses: nobody else may advertise them (VRRPv2).
     Owner,
+    /// Its Authentication Header does not convince.
+    Ah(AhError),
+    /// Its HMAC trailer does not convince.
+    Trailer(TrailerError),
     /// An authentication type that no RFC defines.
     UnknownAuthType(u8),
     /// Another authentication type than ours.
@@ -182,15 +238,25 @@ impl Discard {
                 Counter::VersionErrors
             }
             Self::Parse(ParseError::Type(_)) => Counter::InvalidTypeReceived,
-            Self::Parse(ParseError::Length { .. }) => Counter::LengthErrors,
+            Self::Parse(ParseError::Length { .. }) | Self::Trailer(TrailerError::Unexpected) => Counter::LengthErrors,
             Self::Parse(ParseError::NoAddress | ParseError::FirstNotLinkLocal(_)) => Counter::AddressListErrors,
             Self::Checksum(_) => Counter::ChecksumErrors,
             Self::UnknownVrid(_) => Counter::VridErrors,
             Self::ChecksumForm { .. } => Counter::ChecksumFormErrors,
             Self::OwnSource => Counter::OwnSource,
             Self::Owner => Counter::OwnerConflicts,
+            Self::Ah(AhError::Missing) => Counter::AhMissing,
+            Self::Ah(AhError::Malformed | AhError::Spi(_)) => Counter::AhMalformed,
+            Self::Ah(AhError::Invalid) => Counter::AhInvalid,
+            Self::Ah(AhError::Replay { .. }) => Counter::AhReplays,
+            Self::Trailer(TrailerError::Missing) => Counter::HmacMissing,
+            Self::Trailer(TrailerError::Malformed { .. }) => Counter::HmacMalformed,
+            Self::Trailer(TrailerError::Stale { .. } | TrailerError::NoClock) => Counter::HmacStale,
+            Self::Trailer(TrailerError::UnknownKey(_)) => Counter::HmacUnknownKey,
+            Self::Trailer(TrailerError::Invalid) => Counter::HmacInvalid,
+            Self::Trailer(TrailerError::Replay) => Counter::HmacReplays,
             Self::UnknownAuthType(_) => Counter::InvalidAuthType,
-            Self::AuthType { .. } => Counter::AuthTypeMismatch,
+            Self::AuthType { .. } | Self::Ah(AhError::Unexpected) => Counter::AuthTypeMismatch,
             Self::Password => Counter::AuthFailures,
             Self::Interval { .. } => Counter::IntervalErrors,
         }
@@ -206,10 +272,13 @@ impl Discard {
             | Self::Ttl(_)
             | Self::Parse(_)
             | Self::Checksum(_)
+            | Self::Ah(AhError::Malformed)
             | Self::UnknownVrid(_) => false,
             Self::Version { .. }
             | Self::ChecksumForm { .. }
             | Self::OwnSource
+            | Self::Ah(_)
+            | Self::Trailer(_)
             | Self::Owner
             | Self::UnknownAuthType(_)
             | Self::AuthType { .. }
@@ -240,6 +309,8 @@ impl fmt::Display for Discard {
             }
             Self::OwnSource => f.write_str("it comes from our own address: a loop in the network, or a cloned host"),
             Self::Owner => f.write_str("this host owns the addresses (priority 255), nobody else may advertise them"),
+            Self::Ah(error) => error.fmt(f),
+            Self::Trailer(error) => error.fmt(f),
             Self::UnknownAuthType(kind) => write!(f, "authentication type {kind} is unknown"),
             Self::AuthType { ours, theirs } => {
                 write!(f, "authentication is {}, ours is {}", AuthName(*theirs), AuthName(*ours))
@@ -280,6 +351,10 @@ bitflags::bitflags! {
         const LOSING = 1 << 3;
         /// It claims to own the addresses, as we do (R116).
         const SECOND_OWNER = 1 << 4;
+        /// It carries no HMAC trailer, which is not demanded yet.
+        const UNSIGNED = 1 << 5;
+        /// The sender's clock is off by more than half the time window of the HMAC trailer.
+        const CLOCK_SKEW = 1 << 6;
     }
 }
 
@@ -291,6 +366,8 @@ impl Notices {
             Self::INTERVAL => Counter::IntervalErrors,
             Self::CHECKSUM_FORM => Counter::OtherChecksumForm,
             Self::LOSING => Counter::LosingAdverts,
+            Self::UNSIGNED => Counter::HmacUnsigned,
+            Self::CLOCK_SKEW => Counter::HmacClockSkew,
             _ => Counter::OwnerConflicts,
         })
     }

@@ -35,7 +35,7 @@ fn proof(datagram: &[u8], buffer: &mut [u8]) -> Option<usize> {
     let received = Received::check_datagram(datagram, group).ok()?;
     let _ = router.receive(start, &received).ok()?;
     let _ = router.expire(router.deadline()?);
-    router.router().emit(Advertise::Claim, group.into(), buffer).ok().map(|message| message.len())
+    router.router_mut().emit(Advertise::Claim, group.into(), buffer).ok().map(|message| message.len())
 }
 
 // SAFETY: the only definition of the entry point; nothing calls it but the loader.

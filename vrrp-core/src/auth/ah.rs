@@ -111,7 +111,7 @@ impl<'a> AhPacket<'a> {
     }
 
     /// Whether `key` signed this datagram, TTL included or not. Takes the same time whichever octet differs.
-    pub fn verify(&self, key: &AhKey) -> bool {
+    pub fn verify(&self, key: AhKey) -> bool {
         let (head, mac) = self.head.split_at(MAC_AT);
         let ttl = self.ip[TTL_AT];
         [ttl, 0].into_iter().any(|ttl| {
@@ -127,7 +127,7 @@ impl<'a> AhPacket<'a> {
 
 /// Writes both headers into the first [`OVERHEAD`] octets of `datagram`; the message stands behind them already. `false` when
 /// there is no room for them, or when it is longer than IPv4 can say.
-pub fn seal(key: &AhKey, source: Ipv4Addr, destination: Ipv4Addr, sequence: u32, datagram: &mut [u8]) -> bool {
+pub fn seal(key: AhKey, source: Ipv4Addr, destination: Ipv4Addr, sequence: u32, datagram: &mut [u8]) -> bool {
     let Ok(total) = u16::try_from(datagram.len()) else { return false };
     let Some((ip, rest)) = datagram.split_first_chunk_mut::<IPV4_LEN>() else { return false };
     let Some((head, message)) = rest.split_first_chunk_mut::<HEADER_LEN>() else { return false };
@@ -154,7 +154,7 @@ pub fn seal(key: &AhKey, source: Ipv4Addr, destination: Ipv4Addr, sequence: u32,
 }
 
 /// The rungs, in this order: SPI, authentic, new.
-pub(crate) fn check(key: &AhKey, replay: &Replay, packet: &AhPacket<'_>) -> Result<(), AhError> {
+pub(crate) fn check(key: AhKey, replay: &Replay, packet: &AhPacket<'_>) -> Result<(), AhError> {
     if packet.spi().to_be_bytes() != packet.source() {
         return Err(AhError::Spi(packet.spi()));
     }
@@ -206,7 +206,7 @@ fn identification(sequence: u32) -> u16 {
 }
 
 /// `None` never happens: HMAC takes keys of any length.
-fn digest(key: &AhKey, ip: &[u8; IPV4_LEN], ttl: u8, head: &[u8], message: &[u8]) -> Option<Hmac<Md5>> {
+fn digest(key: AhKey, ip: &[u8; IPV4_LEN], ttl: u8, head: &[u8], message: &[u8]) -> Option<Hmac<Md5>> {
     let mut ip = *ip;
     ip[1] = 0;
     ip[6..8].fill(0);

@@ -130,38 +130,38 @@ impl<'a> Trailer<'a> {
     }
 
     /// 1 is HMAC-SHA-256, the only one there is.
-    pub const fn kind(&self) -> u8 {
+    pub const fn kind(self) -> u8 {
         self.0[0]
     }
 
     /// Which key signed.
-    pub const fn key_id(&self) -> u8 {
+    pub const fn key_id(self) -> u8 {
         self.0[1]
     }
 
     /// 0 in this format.
-    pub const fn reserved(&self) -> u16 {
+    pub const fn reserved(self) -> u16 {
         u16::from_be_bytes([self.0[2], self.0[3]])
     }
 
     /// Seconds in the upper half, then 1/65536 s, then a counter. It grows with each message and may wrap (RFC 1982).
-    pub fn sequence(&self) -> u64 {
+    pub fn sequence(self) -> u64 {
         self.0[4..MAC_AT].iter().fold(0, |value, octet| value << 8 | u64::from(*octet))
     }
 
     /// The sender's clock, Unix seconds.
-    pub const fn seconds(&self) -> u32 {
+    pub const fn seconds(self) -> u32 {
         u32::from_be_bytes([self.0[4], self.0[5], self.0[6], self.0[7]])
     }
 
     /// Whether `key` signed `message` from `source`. Takes the same time whichever octet differs.
-    pub fn verify(&self, key: &Key, source: IpAddr, message: &[u8]) -> bool {
+    pub fn verify(self, key: &Key, source: IpAddr, message: &[u8]) -> bool {
         let (head, mac) = self.0.split_at(MAC_AT);
         digest(key, source, message, head).is_some_and(|digest| digest.verify_truncated_left(mac).is_ok())
     }
 
     /// The octets.
-    pub const fn octets(&self) -> &'a [u8; LEN] {
+    pub const fn octets(self) -> &'a [u8; LEN] {
         self.0
     }
 }
@@ -262,7 +262,8 @@ impl HmacConfig {
     }
 
     /// The clock, or one more than last time where the clock is not ahead of that. With time windows, a clock that was
-    /// corrected back by more than the window counts from where it is now, since nobody would hear the old count.
+    /// corrected back by more than the window counts from where it is now, since nobody would hear the old count. Whoever heard
+    /// something else in between may refuse it for as long as the window, and no longer.
     fn next(&self, sent: Option<u64>, clock: WallClock) -> u64 {
         let now = u64::from(clock.seconds()) << 32 | u64::from(clock.fraction()) << 16;
         let corrected = |sent: u64| match self.anti_replay {

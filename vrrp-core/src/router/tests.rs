@@ -6,7 +6,7 @@ use std::vec::Vec;
 use super::*;
 use crate::fsm::{Link, Timer};
 use crate::rx::{Meta, Rejected};
-use crate::types::{AdvertInterval, Priority};
+use crate::types::{AdvertInterval, Priority, SimplePassword};
 use crate::wire::advert::{Advert, ChecksumMismatch, ParseError};
 use crate::wire::ipv4::Ipv4Error;
 
@@ -178,7 +178,7 @@ use rung;
 fn ladder() -> Vec<Rung> {
     std::vec![
         rung!(|d| d.version_ihl = 0x65, Discard::Ip(Ipv4Error::Version(6)), IpErrors),
-        rung!(|d| d.protocol = 51, Discard::Protocol(51), IpErrors),
+        rung!(|d| d.protocol = 17, Discard::Protocol(17), IpErrors),
         rung!(|d| d.destination = OWN, Discard::Destination(OWN), IpErrors),
         rung!(|d| d.ttl = 254, Discard::Ttl(254), TtlErrors),
         rung!(|d| d.version_type = 0x41 | d.version_type & 0x0f, Discard::Parse(ParseError::Version(4)), VersionErrors),
@@ -402,7 +402,7 @@ fn r116_a_second_owner_is_told_and_resolved_by_address_in_version_3() {
 }
 
 /// Which counters moved, by how much.
-fn moved(before: Counters, after: &Counters) -> Vec<(Counter, u64)> {
+fn moved(before: &Counters, after: &Counters) -> Vec<(Counter, u64)> {
     let difference = |counter| (counter, after.get(counter) - before.get(counter));
     Counter::ALL.into_iter().map(difference).filter(|(_, by)| *by > 0).collect()
 }
@@ -416,7 +416,7 @@ fn every_drop_moves_exactly_one_counter_and_changes_nothing_else() {
         (rung.break_it)(&mut datagram);
         let reason = datagram.received_by(&mut router).unwrap_err();
         assert!(reason.is_routers());
-        assert_eq!(moved(before, router.counters()), [(rung.counter, 1)]);
+        assert_eq!(moved(&before, router.counters()), [(rung.counter, 1)]);
         assert_eq!(*router.machine(), machine);
     }
 }
@@ -427,7 +427,7 @@ fn an_accepted_advert_moves_its_counters() {
     let mut receive = |datagram: &Datagram| {
         let before = *router.counters();
         let (_, notices) = datagram.received_by(&mut router).unwrap();
-        (moved(before, router.counters()), notices)
+        (moved(&before, router.counters()), notices)
     };
     let received = (Counter::AdvertsReceived, 1);
     assert_eq!(receive(&right()).0, [received]);
@@ -442,16 +442,16 @@ fn a_master_counts_what_it_sends_and_who_loses() {
     let mut router = router(100, secs(1), Auth::None);
     let before = *router.counters();
     let _ = router.handle(Event::Expired(Timer::MasterDown));
-    assert_eq!(moved(before, router.counters()), [(Counter::MasterTransitions, 1), (Counter::AdvertsSent, 1)]);
+    assert_eq!(moved(&before, router.counters()), [(Counter::MasterTransitions, 1), (Counter::AdvertsSent, 1)]);
     let losing = Datagram { priority: 50, ..right() };
     let before = *router.counters();
     let (actions, notices) = losing.received_by(&mut router).unwrap();
     assert_eq!((actions.advertise, notices), (Some(Advertise::Claim), Notices::LOSING));
     let expected = [(Counter::AdvertsReceived, 1), (Counter::AdvertsSent, 1), (Counter::LosingAdverts, 1)];
-    assert_eq!(moved(before, router.counters()), expected);
+    assert_eq!(moved(&before, router.counters()), expected);
     let before = *router.counters();
     let _ = router.handle(Event::Enabled(false));
-    assert_eq!(moved(before, router.counters()), [(Counter::AdvertsSent, 1), (Counter::PriorityZeroSent, 1)]);
+    assert_eq!(moved(&before, router.counters()), [(Counter::AdvertsSent, 1), (Counter::PriorityZeroSent, 1)]);
 }
 
 #[test]
@@ -477,7 +477,7 @@ fn what_was_rejected_names_its_sender_as_far_as_it_can_be_read() {
 
 #[test]
 fn r51_claim_and_release_are_emitted_from_the_configuration() {
-    let router = router(100, secs(1), password("secret"));
+    let mut router = router(100, secs(1), password("secret"));
     let mut buffer = [0; 64];
     let claim = Advert::parse(router.emit(Advertise::Claim, GROUP, &mut buffer).unwrap(), Family::V4).unwrap();
     assert_eq!((claim.vrid(), claim.priority()), (Some(router.vrid()), Priority::new(100)));

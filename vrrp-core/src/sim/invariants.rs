@@ -11,7 +11,8 @@
 //!    for an advertisement that it follows; its deadline says so beforehand. Nobody else being there, that bounds the time
 //!    without a Master. A process that is held up cannot; it must when it runs again.
 //! 3. [`Violation::Burst`]: expiries send one advertisement each, and any three of them in a row span an interval; besides
-//!    them, between two expiries, a router answers one losing advert, and each release.
+//!    them, between two expiries, a router answers each release, and one losing advert before and after each;
+//!    and it may send one more as it yields.
 //! 4. [`Violation::Stray`]: addresses are on the interface of a process that is not Master and has not asked for their
 //!    removal: only before a new process has decided about leftovers. A process that died leaves them; that is not its fault
 //!    any more.
@@ -160,10 +161,12 @@ impl Watch {
             let claim = |output: &&Output| matches!(output, Output::Advertise { router, advertise: Advertise::Claim } if *router == id);
             let claims = out.iter().filter(claim).count();
             let role = machine.state.role();
-            if role != seen.role {
+            let changes = role != seen.role;
+            if changes {
                 self.masters = (self.masters + usize::from(role == Role::Master))
                     .saturating_sub(usize::from(seen.role == Role::Master));
-                *seen = Seen { role, since: now, followed: now, sent: [None; 2], ..*seen };
+                *seen = Seen { role, since: now, followed: now, sent: [None; 2], answers: 0, ..*seen };
+                seen.releases = router.counters().get(Counter::PriorityZeroReceived);
             }
             seen.interval = machine.params.interval.duration();
             let received = router.counters().get(Counter::AdvertsReceived);
@@ -182,12 +185,12 @@ impl Watch {
                     seen.releases = router.counters().get(Counter::PriorityZeroReceived);
                     claims > 1 || first.is_some_and(|first| now < first + seen.interval)
                 }
-                Source::Datagram(_) => {
+                Source::Datagram(_) if !changes => {
                     seen.answers += u64::try_from(claims).unwrap_or(u64::MAX);
                     let releases = router.counters().get(Counter::PriorityZeroReceived) - seen.releases;
-                    claims > 1 || seen.answers > 1 + releases
+                    claims > 1 || seen.answers > 1 + 2 * releases
                 }
-                Source::Expiry | Source::Other => claims > 1,
+                Source::Datagram(_) | Source::Expiry | Source::Other => claims > 1,
             };
             if burst {
                 found = Some(Violation::Burst(HostId(host), place));

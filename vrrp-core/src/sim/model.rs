@@ -56,8 +56,9 @@ use search::Search;
 /// The number of routers.
 pub const ROUTERS: usize = 3;
 
-/// The most messages in flight at one moment; one more would be a storm.
-pub const MOST_IN_FLIGHT: usize = 4;
+/// The most messages in flight at one moment; one more would be a storm. In one instant a router sends what its timer wants,
+/// one answer to a losing advert, and, except for the winner, a last one as it yields.
+pub const MOST_IN_FLIGHT: usize = 3 * ROUTERS - 1;
 
 /// A router of the model.
 #[derive(Clone, PartialEq, Eq, Debug)]

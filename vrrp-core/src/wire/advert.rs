@@ -23,7 +23,7 @@ use core::fmt;
 use core::iter::FusedIterator;
 use core::net::{IpAddr, Ipv6Addr};
 
-use super::{BufferTooSmall, be16, octet};
+use super::{BufferTooSmall, be16};
 use crate::checksum::{Checksum, pseudo_header};
 use crate::types::{AddressList, AdvertInterval, Family, Priority, SimplePassword, Version, Vrid};
 
@@ -74,27 +74,30 @@ pub const MAX_LEN_V4: usize = length(Version::V2, Family::V4, 255);
 pub struct Advert<'a> {
     version: Version,
     family: Family,
+    /// The front of `octets`, of known length.
+    head: [u8; field::ADDRESSES],
     octets: &'a [u8],
 }
 
 impl<'a> Advert<'a> {
     /// Checks, in this order: eight octets, version, type, a Count that is not 0 (VRRPv3), exact length, a first address that
     /// is link-local (IPv6). `family` is the datagram's. The checksum is [`Advert::verify`]'s.
+    #[inline]
     pub fn parse(octets: &'a [u8], family: Family) -> Result<Self, ParseError> {
-        if octets.len() < field::ADDRESSES {
+        let Some((head, rest)) = octets.split_first_chunk() else {
             return Err(ParseError::Length { expected: field::ADDRESSES, found: octets.len() });
-        }
-        let version = match octet(octets, field::VERSION_TYPE) >> 4 {
+        };
+        let version = match head[field::VERSION_TYPE] >> 4 {
             2 if family == Family::V6 => return Err(ParseError::V2OverIpv6),
             2 => Version::V2,
             3 => Version::V3,
             other => return Err(ParseError::Version(other)),
         };
-        let kind = octet(octets, field::VERSION_TYPE) & 0x0f;
+        let kind = head[field::VERSION_TYPE] & 0x0f;
         if kind != TYPE_ADVERTISEMENT {
             return Err(ParseError::Type(kind));
         }
-        let count = usize::from(octet(octets, field::COUNT));
+        let count = usize::from(head[field::COUNT]);
         if count == 0 && version == Version::V3 {
             return Err(ParseError::NoAddress);
         }
@@ -112,9 +115,25 @@ impl<'a> Advert<'a> {
     /// Compares the checksum. VRRPv2 has one form, and so has VRRPv3 over IPv6: with the pseudo-header of `source` and
     /// `destination`. VRRPv3 over IPv4 has two, with and without it, because RFC 5798 could be read either way; both are in
     /// use.
+    #[inline]
     pub fn verify(&self, source: IpAddr, destination: IpAddr) -> Result<ChecksumForm, ChecksumMismatch> {
-        let found = be16(self.octets, field::CHECKSUM);
-        let message = sum_without_checksum(self.octets);
+        self.verify_before(source, destination, &[])
+    }
+
+    /// As [`Advert::verify`], for a message that is not the end of its datagram: over IPv6 the checksum covers what follows, as
+    /// the kernel that writes it knows nothing of messages; over IPv4 it does not.
+    pub(crate) fn verify_before(
+        &self,
+        source: IpAddr,
+        destination: IpAddr,
+        trailer: &[u8],
+    ) -> Result<ChecksumForm, ChecksumMismatch> {
+        let trailer = match self.family {
+            Family::V4 => &[],
+            Family::V6 => trailer,
+        };
+        let found = be16(&self.head, field::CHECKSUM);
+        let message = Checksum::default().with(self.octets).without(found);
         let plain = message.finish();
         if found == plain && self.family == Family::V4 {
             return Ok(ChecksumForm::Message);
@@ -122,8 +141,8 @@ impl<'a> Advert<'a> {
         let computed = match self.version {
             Version::V2 => plain,
             Version::V3 => {
-                let length = u32::try_from(self.octets.len()).unwrap_or(u32::MAX);
-                let with_pseudo = message.and(pseudo_header(source, destination, length)).finish();
+                let length = u32::try_from(self.octets.len() + trailer.len()).unwrap_or(u32::MAX);
+                let with_pseudo = message.with(trailer).and(pseudo_header(source, destination, length)).finish();
                 if found == with_pseudo {
                     return Ok(ChecksumForm::PseudoHeader);
                 }
@@ -131,6 +150,12 @@ impl<'a> Advert<'a> {
             }
         };
         Err(ChecksumMismatch { found, computed })
+    }
+
+    /// The whole message.
+    #[cfg(feature = "auth")]
+    pub(crate) const fn octets(&self) -> &'a [u8] {
+        self.octets
     }
 
     /// Family of the addresses and of the datagram.
@@ -145,7 +170,7 @@ impl<'a> Advert<'a> {
 
     /// Virtual router identifier; 0 is not legal but can arrive.
     pub fn vrid_octet(&self) -> u8 {
-        octet(self.octets, field::VRID)
+        self.head[field::VRID]
     }
 
     /// Virtual router identifier, `None` for 0.
@@ -155,21 +180,21 @@ impl<'a> Advert<'a> {
 
     /// The sender's priority; `None` is the wire's 0: the sender stops being Master.
     pub fn priority(&self) -> Option<Priority> {
-        Priority::new(octet(self.octets, field::PRIORITY))
+        Priority::new(self.head[field::PRIORITY])
     }
 
     /// The sender's interval; `None` for 0, which no router may use.
     pub fn interval(&self) -> Option<AdvertInterval> {
         match self.version {
-            Version::V2 => AdvertInterval::from_secs(octet(self.octets, field::ADVER_INT)),
-            Version::V3 => AdvertInterval::from_centis(be16(self.octets, field::MAX_ADVER_INT) & MAX_ADVER_INT_MASK),
+            Version::V2 => AdvertInterval::from_secs(self.head[field::ADVER_INT]),
+            Version::V3 => AdvertInterval::from_centis(be16(&self.head, field::MAX_ADVER_INT) & MAX_ADVER_INT_MASK),
         }
     }
 
     /// VRRPv2's authentication type, see [`auth_type`]; `None` in VRRPv3, which has none.
     pub fn auth_type(&self) -> Option<u8> {
         match self.version {
-            Version::V2 => Some(octet(self.octets, field::AUTH_TYPE)),
+            Version::V2 => Some(self.head[field::AUTH_TYPE]),
             Version::V3 => None,
         }
     }
@@ -182,7 +207,7 @@ impl<'a> Advert<'a> {
 
     /// How many addresses follow.
     pub fn count(&self) -> usize {
-        usize::from(octet(self.octets, field::COUNT))
+        usize::from(self.head[field::COUNT])
     }
 
     /// The virtual addresses, in the sender's order.
@@ -297,8 +322,8 @@ pub struct AdvertRepr<'a> {
 impl AdvertRepr<'_> {
     /// Octets that [`AdvertRepr::emit`] writes: 12 to [`MAX_LEN`].
     pub fn message_len(&self) -> usize {
-        let family = self.addresses.family();
-        length(self.interval.for_family(family).version(), family, self.addresses.as_slice().len())
+        let (family, interval) = self.resolved();
+        length(interval.version(), family, self.addresses.as_slice().len())
     }
 
     /// Writes the message into the front of `buffer`. `source` and `destination` are used by the pseudo-header alone.
@@ -308,19 +333,30 @@ impl AdvertRepr<'_> {
         destination: IpAddr,
         buffer: &'b mut [u8],
     ) -> Result<&'b mut [u8], BufferTooSmall> {
-        let (need, have) = (self.message_len(), buffer.len());
+        let kind = self.password.map_or(auth_type::NONE, |_| auth_type::SIMPLE_TEXT);
+        self.emit_as(kind, source, destination, buffer)
+    }
+
+    /// As [`AdvertRepr::emit`], with the authentication type that is told to VRRPv2.
+    pub(crate) fn emit_as<'b>(
+        &self,
+        auth_type: u8,
+        source: IpAddr,
+        destination: IpAddr,
+        buffer: &'b mut [u8],
+    ) -> Result<&'b mut [u8], BufferTooSmall> {
+        let (family, interval) = self.resolved();
+        let version = interval.version();
+        let (need, have) = (length(version, family, self.addresses.as_slice().len()), buffer.len());
         let octets = buffer.get_mut(..need).ok_or(BufferTooSmall { need, have })?;
         let (head, rest) = octets.split_at_mut(field::ADDRESSES);
-        let family = self.addresses.family();
-        let interval = self.interval.for_family(family);
-        let version = interval.version();
         head[field::VERSION_TYPE] = version.get() << 4 | TYPE_ADVERTISEMENT;
         head[field::VRID] = self.vrid.get();
         head[field::PRIORITY] = self.priority.map_or(0, Priority::get);
         head[field::COUNT] = self.addresses.count();
         match interval {
             AdvertInterval::Seconds(seconds) => {
-                head[field::AUTH_TYPE] = self.password.map_or(auth_type::NONE, |_| auth_type::SIMPLE_TEXT);
+                head[field::AUTH_TYPE] = auth_type;
                 head[field::ADVER_INT] = seconds.get();
             }
             AdvertInterval::Centiseconds(centiseconds) => {
@@ -353,6 +389,12 @@ impl AdvertRepr<'_> {
         octets[field::CHECKSUM..field::ADDRESSES].copy_from_slice(&sum.to_be_bytes());
         Ok(octets)
     }
+
+    /// The family, and the interval in a unit that it has.
+    fn resolved(&self) -> (Family, AdvertInterval) {
+        let family = self.addresses.family();
+        (family, self.interval.for_family(family))
+    }
 }
 
 /// Writes the addresses, which are of one family.
@@ -363,18 +405,22 @@ fn put<const LEN: usize>(rest: &mut [u8], addresses: &[IpAddr], octets: impl Fn(
     }
 }
 
+/// Puts the checksum right of a message over IPv6 that has got a trailer.
+#[cfg(feature = "auth")]
+pub(crate) fn cover_trailer(octets: &mut [u8], source: IpAddr, destination: IpAddr) {
+    let length = u32::try_from(octets.len()).unwrap_or(u32::MAX);
+    let sum = sum_without_checksum(octets).and(pseudo_header(source, destination, length)).finish();
+    if let Some(field) = octets.get_mut(field::CHECKSUM..field::ADDRESSES) {
+        field.copy_from_slice(&sum.to_be_bytes());
+    }
+}
+
 const fn length(version: Version, family: Family, count: usize) -> usize {
     let trailer = match version {
         Version::V2 => SimplePassword::LEN,
         Version::V3 => 0,
     };
     field::ADDRESSES + count * family.address_len() + trailer
-}
-
-fn sum_without_checksum(octets: &[u8]) -> Checksum {
-    let before = octets.get(..field::CHECKSUM).unwrap_or_default();
-    let after = octets.get(field::ADDRESSES..).unwrap_or_default();
-    Checksum::default().with(before).with(after)
 }
 
 #[cfg(test)]

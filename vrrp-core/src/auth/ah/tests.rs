@@ -35,7 +35,7 @@ fn parse(datagram: &[u8]) -> Result<AhPacket<'_>, AhError> {
     AhPacket::parse(ip, payload)
 }
 
-fn sealed(key: &AhKey, source: Ipv4Addr, sequence: u32, message: &[u8]) -> Vec<u8> {
+fn sealed(key: AhKey, source: Ipv4Addr, sequence: u32, message: &[u8]) -> Vec<u8> {
     let mut datagram = std::vec![0xaa; OVERHEAD];
     datagram.extend(message);
     assert!(seal(key, source, GROUP, sequence, &mut datagram));
@@ -48,9 +48,9 @@ fn keepaliveds_own_packets_are_authentic_and_are_what_we_would_send() {
         let packet = parse(captured).unwrap();
         assert_eq!((packet.sequence(), packet.spi()), (sequence, 0x0a4d_0001));
         assert_eq!(packet.message(), &captured[44..]);
-        assert!(packet.verify(&key(b"secret")));
-        assert!(!packet.verify(&key(b"secreT")));
-        let ours = sealed(&key(b"secret"), SOURCE, sequence, &captured[44..]);
+        assert!(packet.verify(key(b"secret")));
+        assert!(!packet.verify(key(b"secreT")));
+        let ours = sealed(key(b"secret"), SOURCE, sequence, &captured[44..]);
         let mut theirs = *captured;
         // The identification is the sender's choice and is signed; take keepalived's to compare the rest.
         let id = [ours[4], ours[5]];
@@ -60,7 +60,7 @@ fn keepaliveds_own_packets_are_authentic_and_are_what_we_would_send() {
         assert_eq!(ours[12..32], theirs[12..32]);
         assert_eq!(ours[44..], theirs[44..]);
         assert_eq!(Checksum::default().with(&ours[..20]).finish(), 0, "the header's checksum fits");
-        assert!(parse(&ours).unwrap().verify(&key(b"secret")));
+        assert!(parse(&ours).unwrap().verify(key(b"secret")));
     }
 }
 
@@ -69,13 +69,13 @@ fn keepaliveds_own_packets_are_authentic_and_are_what_we_would_send() {
 fn a_ttl_of_zero_in_the_signature_is_accepted_too() {
     let mut datagram = CAPTURED[0];
     let ip: [u8; 20] = datagram[..20].try_into().unwrap();
-    let mac = digest(&key(b"secret"), &ip, 0, &datagram[20..32], &datagram[44..]).unwrap().finalize().into_bytes();
+    let mac = digest(key(b"secret"), &ip, 0, &datagram[20..32], &datagram[44..]).unwrap().finalize().into_bytes();
     assert_ne!(mac[..12], datagram[32..44]);
     datagram[32..44].copy_from_slice(&mac[..12]);
-    assert!(parse(&datagram).unwrap().verify(&key(b"secret")));
-    let mac = digest(&key(b"secret"), &ip, 254, &datagram[20..32], &datagram[44..]).unwrap().finalize().into_bytes();
+    assert!(parse(&datagram).unwrap().verify(key(b"secret")));
+    let mac = digest(key(b"secret"), &ip, 254, &datagram[20..32], &datagram[44..]).unwrap().finalize().into_bytes();
     datagram[32..44].copy_from_slice(&mac[..12]);
-    assert!(!parse(&datagram).unwrap().verify(&key(b"secret")));
+    assert!(!parse(&datagram).unwrap().verify(key(b"secret")));
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn every_flipped_bit_is_refused_but_in_what_changes_on_the_way() {
     for bit in 0..CAPTURED[0].len() * 8 {
         let mut forged = CAPTURED[0];
         forged[bit / 8] ^= 1 << (bit % 8);
-        let authentic = parse(&forged).is_ok_and(|packet| packet.verify(&key(b"secret")));
+        let authentic = parse(&forged).is_ok_and(|packet| packet.verify(key(b"secret")));
         let mutable = matches!(bit / 8, 1 | 6 | 7 | 10 | 11);
         assert_eq!(authentic, mutable, "bit {bit}");
     }
@@ -104,16 +104,16 @@ fn only_one_form_is_read() {
         assert_eq!(parse(&other), Err(AhError::Malformed), "next header, length");
     }
     let mut short = [0; OVERHEAD - 1];
-    assert!(!seal(&key(b"secret"), SOURCE, GROUP, 1, &mut short));
-    assert!(!seal(&key(b"secret"), SOURCE, GROUP, 1, &mut std::vec![0; 65_536]));
-    assert!(seal(&key(b"secret"), SOURCE, GROUP, 1, &mut [0; OVERHEAD]));
+    assert!(!seal(key(b"secret"), SOURCE, GROUP, 1, &mut short));
+    assert!(!seal(key(b"secret"), SOURCE, GROUP, 1, &mut std::vec![0; 65_536]));
+    assert!(seal(key(b"secret"), SOURCE, GROUP, 1, &mut [0; OVERHEAD]));
 }
 
 #[test]
 fn the_rungs_are_in_order() {
     let secret = key(b"secret");
     let mut replay = Replay::default();
-    let resealed = |spi: u8, key: &AhKey| {
+    let resealed = |spi: u8, key: AhKey| {
         let mut datagram = CAPTURED[1];
         datagram[24] = spi;
         let ip: [u8; 20] = datagram[..20].try_into().unwrap();
@@ -121,16 +121,16 @@ fn the_rungs_are_in_order() {
         datagram[32..44].copy_from_slice(&mac[..12]);
         datagram
     };
-    let check = |replay: &Replay, datagram: &[u8]| check(&secret, replay, &parse(datagram).unwrap());
+    let check = |replay: &Replay, datagram: &[u8]| check(secret, replay, &parse(datagram).unwrap());
     assert_eq!(check(&replay, &CAPTURED[0]), Ok(()));
-    assert_eq!(check(&replay, &resealed(11, &secret)), Err(AhError::Spi(0x0b4d_0001)));
-    assert_eq!(check(&replay, &resealed(11, &key(b"other"))), Err(AhError::Spi(0x0b4d_0001)), "before the key");
-    assert_eq!(check(&replay, &resealed(10, &key(b"other"))), Err(AhError::Invalid));
+    assert_eq!(check(&replay, &resealed(11, secret)), Err(AhError::Spi(0x0b4d_0001)));
+    assert_eq!(check(&replay, &resealed(11, key(b"other"))), Err(AhError::Spi(0x0b4d_0001)), "before the key");
+    assert_eq!(check(&replay, &resealed(10, key(b"other"))), Err(AhError::Invalid));
     remember(&mut replay, &parse(&CAPTURED[1]).unwrap());
-    assert_eq!(check(&replay, &resealed(10, &key(b"other"))), Err(AhError::Invalid), "before replay");
+    assert_eq!(check(&replay, &resealed(10, key(b"other"))), Err(AhError::Invalid), "before replay");
     assert_eq!(check(&replay, &CAPTURED[1]), Err(AhError::Replay { sequence: 3 }));
     assert_eq!(check(&replay, &CAPTURED[0]), Err(AhError::Replay { sequence: 1 }));
-    let other = sealed(&secret, Ipv4Addr::new(10, 77, 0, 2), 2, &CAPTURED[0][44..]);
+    let other = sealed(secret, Ipv4Addr::new(10, 77, 0, 2), 2, &CAPTURED[0][44..]);
     assert_eq!(check(&replay, &other), Ok(()), "a mark for each sender");
 }
 
@@ -147,7 +147,7 @@ fn numbers_go_on_from_the_clock_and_from_the_highest_heard() {
 
     let mut replay = Replay::default();
     let hear = |replay: &mut Replay, sequence| {
-        let datagram = sealed(&key(b"secret"), SOURCE, sequence, &CAPTURED[0][44..]);
+        let datagram = sealed(key(b"secret"), SOURCE, sequence, &CAPTURED[0][44..]);
         remember(replay, &parse(&datagram).unwrap());
     };
     hear(&mut replay, 100);
@@ -168,9 +168,9 @@ fn a_number_that_wrapped_is_newer() {
     let secret = key(b"secret");
     let mut replay = Replay::default();
     for (sequence, fresh) in [(u32::MAX, true), (0, true), (u32::MAX, false), (1, true), (0, false)] {
-        let datagram = sealed(&secret, SOURCE, sequence, &CAPTURED[0][44..]);
+        let datagram = sealed(secret, SOURCE, sequence, &CAPTURED[0][44..]);
         let packet = parse(&datagram).unwrap();
-        assert_eq!(check(&secret, &replay, &packet).is_ok(), fresh, "{sequence}");
+        assert_eq!(check(secret, &replay, &packet).is_ok(), fresh, "{sequence}");
         if fresh {
             remember(&mut replay, &packet);
         }
@@ -200,12 +200,12 @@ proptest! {
         flip: proptest::sample::Index,
     ) {
         let key = key(&text);
-        let mut datagram = sealed(&key, source.into(), sequence, &message);
-        prop_assert_eq!(check(&key, &Replay::default(), &parse(&datagram).unwrap()), Ok(()));
+        let mut datagram = sealed(key, source.into(), sequence, &message);
+        prop_assert_eq!(check(key, &Replay::default(), &parse(&datagram).unwrap()), Ok(()));
         prop_assert_eq!(parse(&datagram).unwrap().sequence(), sequence);
         let bit = flip.index(datagram.len() * 8);
         datagram[bit / 8] ^= 1 << (bit % 8);
-        let authentic = parse(&datagram).is_ok_and(|packet| packet.verify(&key));
+        let authentic = parse(&datagram).is_ok_and(|packet| packet.verify(key));
         prop_assert_eq!(authentic, matches!(bit / 8, 1 | 6 | 7 | 10 | 11), "bit {}", bit);
     }
 }

@@ -45,6 +45,7 @@ fn vectors() -> [(IpAddr, &'static [u8], [u8; LEN]); 2] {
     [(V4.0.into(), &V4.1, trailer(V4.2)), (V6.0.into(), &V6.1, trailer(V6.2))]
 }
 
+#[allow(clippy::unnecessary_wraps, reason = "a clock is optional everywhere")]
 fn clock(seconds: u64) -> Option<WallClock> {
     Some(WallClock::from_unix(Duration::from_secs(seconds)))
 }
@@ -64,6 +65,7 @@ struct Hearer {
 }
 
 impl Hearer {
+    #[allow(clippy::large_types_passed_by_value, reason = "short to write")]
     fn new(config: HmacConfig) -> Self {
         Self { config, replay: Replay::default() }
     }

@@ -265,8 +265,8 @@ fn r45_two_masters_become_one_when_they_hear_each_other() {
 /// Whichever hears the other first: clients may have learnt the loser's MAC address while the LAN was parted.
 #[test]
 fn the_winner_of_a_healed_partition_announces_again() {
-    for phase in (0..1000).step_by(50) {
-        let mut lan = Lan::pair([100, 150]);
+    for (kind, phase) in Kind::ALL.into_iter().flat_map(|kind| (0..1000).step_by(50).map(move |phase| (kind, phase))) {
+        let mut lan = Lan::pair(kind, [100, 150]);
         lan.run(ms(5000));
         lan.hosts[0].connected = false;
         lan.run(ms(12_000 + phase));

@@ -131,7 +131,7 @@ fn the_election_goes_by_ipv6_addresses() {
 
 #[test]
 fn claim_and_release_are_emitted_with_the_pseudo_header() {
-    let router = router(100);
+    let mut router = router(100);
     for (advertise, priority) in [(Advertise::Claim, Priority::new(100)), (Advertise::Release, None)] {
         let mut buffer = [0; 64];
         let sent = router.emit(advertise, GROUP, &mut buffer).unwrap();

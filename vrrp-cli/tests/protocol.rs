@@ -121,11 +121,33 @@ fn version_3_over_ipv6() {
     }
 }
 
-/// The form of the checksum that RFC 9568 wants, on both sides.
+/// VRRPv2 with an Authentication Header (RFC 2338 section 5.3.6.3).
+#[test]
+fn authentication_header() {
+    if possible(authentication_header) {
+        let signed = Speech { of_a: Instance::authentication_header, of_b: Instance::authentication_header, ..IPV4 };
+        side_by_side(ALL, |makes| life(makes, signed));
+    }
+}
+
+/// The form of the checksum that RFC 9568 wants, on both sides or on one.
 #[test]
 fn the_checksum_without_pseudo_header() {
-    if possible(the_checksum_without_pseudo_header) {
-        let plain = Speech { of_a: v3_plain, of_b: v3_plain, ..IPV4 };
-        side_by_side(ALL, |makes| life(makes, plain));
+    if lab::privileged(the_checksum_without_pseudo_header) {
+        let forms = [(v3_plain as fn(Instance) -> Instance, v3_plain as fn(Instance) -> Instance), (v3, v3_plain)];
+        side_by_side(forms, |(of_a, of_b)| life((Vrrpctl, Vrrpctl), Speech { of_a, of_b, ..IPV4 }));
+    }
+}
+
+/// keepalived sends and takes the form with pseudo-header. We take it too when we are to send the other.
+#[test]
+fn we_take_keepaliveds_checksum_whatever_we_send() {
+    if possible(we_take_keepaliveds_checksum_whatever_we_send) {
+        let (_stage, _a, b) = {
+            let speech = Speech { of_a: v3, of_b: v3_plain, ..IPV4 };
+            life((Keepalived, Vrrpctl), speech);
+            pair((Keepalived, Vrrpctl), speech)
+        };
+        b.says("10.9.0.2 sends the other form of VRRPv3's checksum; accepted", 1);
     }
 }

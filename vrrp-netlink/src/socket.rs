@@ -124,15 +124,13 @@ impl VrrpSocket {
     /// A full send buffer is an error of kind `WouldBlock`; a payload above the interface's MTU is refused (EMSGSIZE).
     pub fn send(&self, header: &Ipv4Send, payload: &[u8]) -> Result<()> {
         let octets = header.header();
-        let parts = [IoSlice::new(&octets), IoSlice::new(payload)];
-        let to = SockAddr::from(SocketAddrV4::new(header.destination, 0));
-        match self.socket.send_to_vectored_with_flags(&parts, &to, libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL) {
-            Ok(_) => Ok(()),
-            Err(error) => {
-                let operation = permitted(&error, "send a datagram", "send a datagram (a firewall rule may refuse it)");
-                Err(self.fail(operation, error))
-            }
-        }
+        self.hand_over(&[IoSlice::new(&octets), IoSlice::new(payload)], header.destination)
+    }
+
+    /// Sends one whole datagram, IPv4 header included, without blocking. The kernel replaces a header's total length and
+    /// checksum, an identification of 0 and a source of 0.0.0.0; it sends no more than the interface's MTU (EMSGSIZE).
+    pub fn send_datagram(&self, destination: Ipv4Addr, datagram: &[u8]) -> Result<()> {
+        self.hand_over(&[IoSlice::new(datagram)], destination)
     }
 
     /// Replaces what `batch` holds by datagrams that have arrived, in order; returns how many, 0 when none has.
@@ -155,6 +153,17 @@ impl VrrpSocket {
     /// The interface's index.
     pub fn index(&self) -> u32 {
         self.index
+    }
+
+    fn hand_over(&self, parts: &[IoSlice<'_>], destination: Ipv4Addr) -> Result<()> {
+        let to = SockAddr::from(SocketAddrV4::new(destination, 0));
+        match self.socket.send_to_vectored_with_flags(parts, &to, libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL) {
+            Ok(_) => Ok(()),
+            Err(error) => {
+                let operation = permitted(&error, "send a datagram", "send a datagram (a firewall rule may refuse it)");
+                Err(self.fail(operation, error))
+            }
+        }
     }
 
     fn fail(&self, operation: &'static str, error: io::Error) -> Error {

@@ -76,7 +76,6 @@ codes! {
     E038 BadInterfaceName "a name that no network interface can have, or the loopback interface.",
     E039 BadLabel "an address label longer than 15 octets.",
     E041 SubSecond "an interval below one second, which needs VRRP version 3.",
-    E042 AuthNotYet "authentication AH is not supported yet.",
     E043 BadCommand "a command that is empty or cannot be split into words.",
     E050 MissingSetting "an instance lacks a setting that has no default.",
     E051 NoAddress "an instance has no virtual address.",

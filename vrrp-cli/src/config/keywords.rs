@@ -223,7 +223,7 @@ pub(crate) const SUPPORTED: &[Keyword] = {
         instance("notify_fault", I::NotifyFault, (1, 3), NOTIFY, "run when this router cannot work"),
         instance("notify_stop", I::NotifyStop, (1, 3), NOTIFY, "run when this router is stopped"),
         instance("notify", I::Notify, (1, 3), NOTIFY, "run at every transition, with four arguments that tell which"),
-        auth("auth_type", A::Type, "auth_type PASS", "kind of authentication"),
+        auth("auth_type", A::Type, "auth_type PASS|AH", "kind of authentication"),
         auth("auth_pass", A::Pass, "auth_pass PASSWORD", "password, at most eight octets, sent in clear"),
     ]
 };

@@ -5,10 +5,11 @@
 use std::net::{IpAddr, Ipv6Addr};
 use std::os::fd::{AsFd, BorrowedFd};
 
-use vrrp_core::Family;
 use vrrp_core::node::{Groups, Input, InterfaceId, Message};
+use vrrp_core::router::Carriage;
 use vrrp_core::rx::{Meta, TTL};
-use vrrp_core::wire::ipv4::PROTOCOL_VRRP;
+use vrrp_core::wire::ipv4::{PROTOCOL_AH, PROTOCOL_VRRP};
+use vrrp_core::{Auth, Family};
 use vrrp_netlink::socket::{Batch, Datagram, Ipv4Send, VrrpSocket};
 use vrrp_netlink::socket6::VrrpSocket6;
 
@@ -21,34 +22,47 @@ pub(super) enum Kind {
     V4,
     /// Adverts of IPv6.
     V6,
+    /// Adverts of IPv4 behind an Authentication Header, which is a protocol of its own.
+    Ah,
 }
 
 impl Kind {
     /// How many there are.
-    pub(super) const COUNT: usize = 2;
+    pub(super) const COUNT: usize = 3;
     /// All of them, by [`Kind::index`].
-    pub(super) const ALL: [Self; Self::COUNT] = [Self::V4, Self::V6];
+    pub(super) const ALL: [Self; Self::COUNT] = [Self::V4, Self::V6, Self::Ah];
 
     /// Its place in tables.
     pub(super) fn index(self) -> usize {
         match self {
             Self::V4 => 0,
             Self::V6 => 1,
+            Self::Ah => 2,
         }
     }
 
-    /// What adverts of this family need.
-    pub(super) fn of(family: Family) -> Self {
-        match family {
-            Family::V4 => Self::V4,
-            Family::V6 => Self::V6,
+    /// What a router of this family needs, in order to hear also those who authenticate otherwise.
+    pub(super) fn needed(family: Family, auth: &Auth) -> &'static [Self] {
+        match (family, auth) {
+            (Family::V4, Auth::Ah(_)) => &[Self::V4, Self::Ah],
+            (Family::V4, _) => &[Self::V4],
+            (Family::V6, _) => &[Self::V6],
+        }
+    }
+
+    /// What this message is sent by.
+    pub(super) fn for_message(message: &Message<'_>) -> Self {
+        match (message.carriage, message.source) {
+            (Carriage::Datagram, _) => Self::Ah,
+            (Carriage::Message, IpAddr::V4(_)) => Self::V4,
+            (Carriage::Message, IpAddr::V6(_)) => Self::V6,
         }
     }
 
     /// The family of its adverts.
     pub(super) fn family(self) -> Family {
         match self {
-            Self::V4 => Family::V4,
+            Self::V4 | Self::Ah => Family::V4,
             Self::V6 => Family::V6,
         }
     }
@@ -59,6 +73,7 @@ impl Kind {
 pub(super) enum Ear {
     V4(VrrpSocket),
     V6(VrrpSocket6),
+    Ah(VrrpSocket),
 }
 
 impl Ear {
@@ -70,6 +85,11 @@ impl Ear {
                 let socket = VrrpSocket::open(name, index, PROTOCOL_VRRP)?;
                 socket.join(groups.v4)?;
                 Ok(Self::V4(socket))
+            }
+            Kind::Ah => {
+                let socket = VrrpSocket::open(name, index, PROTOCOL_AH)?;
+                socket.join(groups.v4)?;
+                Ok(Self::Ah(socket))
             }
             Kind::V6 => {
                 let socket = VrrpSocket6::open(name, index, PROTOCOL_VRRP)?;
@@ -84,18 +104,19 @@ impl Ear {
         match self {
             Self::V4(_) => Kind::V4,
             Self::V6(_) => Kind::V6,
+            Self::Ah(_) => Kind::Ah,
         }
     }
 
     /// Takes what has arrived into `batch`; how many.
     pub(super) fn receive(&self, batch: &mut Batch) -> vrrp_netlink::Result<usize> {
         match self {
-            Self::V4(socket) => socket.receive(batch),
+            Self::V4(socket) | Self::Ah(socket) => socket.receive(batch),
             Self::V6(socket) => socket.receive(batch),
         }
     }
 
-    /// Sends a message of its family; one of another family is not sent.
+    /// Sends a message of its kind; one of another kind is not sent.
     pub(super) fn send(&self, message: &Message<'_>) -> vrrp_netlink::Result<()> {
         match (self, message.source, message.destination) {
             (Self::V4(socket), IpAddr::V4(source), IpAddr::V4(destination)) => {
@@ -104,6 +125,7 @@ impl Ear {
             (Self::V6(socket), IpAddr::V6(source), IpAddr::V6(destination)) => {
                 socket.send(source, destination, message.octets)
             }
+            (Self::Ah(socket), _, IpAddr::V4(destination)) => socket.send_datagram(destination, message.octets),
             _ => Ok(()),
         }
     }
@@ -112,7 +134,7 @@ impl Ear {
 impl AsFd for Ear {
     fn as_fd(&self) -> BorrowedFd<'_> {
         match self {
-            Self::V4(socket) => socket.as_fd(),
+            Self::V4(socket) | Self::Ah(socket) => socket.as_fd(),
             Self::V6(socket) => socket.as_fd(),
         }
     }
@@ -122,7 +144,7 @@ impl AsFd for Ear {
 pub(super) fn input(kind: Kind, interface: InterfaceId, datagram: Datagram<'_>) -> Input<'_> {
     let octets = datagram.bytes;
     match kind {
-        Kind::V4 => Input::Datagram { interface, octets },
+        Kind::V4 | Kind::Ah => Input::Datagram { interface, octets },
         Kind::V6 => {
             // Without an envelope nothing is known of it, which no check lets pass.
             let unknown =

@@ -4,13 +4,13 @@
 //! A process that was held up thus hears its master before it believes in its silence.
 
 use std::panic::{self, AssertUnwindSafe};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use crossbeam_channel::Receiver;
-use vrrp_core::Family;
 use vrrp_core::fsm::{Advertise, Link};
 use vrrp_core::node::{Input, InterfaceId, Node, Output, RouterId, Which};
-use vrrp_core::wire::advert::MAX_LEN;
+use vrrp_core::router::MAX_EMITTED;
+use vrrp_core::{Family, WallClock};
 use vrrp_netlink::process::{self, Poller, Token, Wakeup};
 use vrrp_netlink::socket::Batch;
 
@@ -25,7 +25,7 @@ const BATCH: usize = 64;
 /// System calls for one socket in one turn: a bound for floods, far above what adverts need.
 const BATCHES: usize = 64;
 /// The longest advertisement with the longest IPv4 header.
-const DATAGRAM: usize = MAX_LEN + 60;
+const DATAGRAM: usize = MAX_EMITTED + 60;
 
 /// The election thread's state.
 pub(super) struct Election {
@@ -75,7 +75,7 @@ impl Election {
             poller: Poller::new(),
             batch: Batch::new(BATCH, DATAGRAM),
             out: Vec::new(),
-            message: vec![0; MAX_LEN].into(),
+            message: vec![0; MAX_EMITTED].into(),
         }
     }
 
@@ -95,6 +95,7 @@ impl Election {
     fn turns(&mut self, levels: &[Level], leftovers: &[RouterId]) -> Result<(), ServeError> {
         self.listen();
         let now = Instant::now();
+        self.tell_the_time(now);
         for &(interface, family, link) in levels {
             self.feed(now, Input::Link { interface, family, link });
         }
@@ -107,6 +108,7 @@ impl Election {
             let timeout = self.node.next_deadline().map(|at| at.saturating_duration_since(Instant::now()));
             self.poller.wait(timeout)?;
             let now = Instant::now();
+            self.tell_the_time(now);
             self.wakeup.clear();
             while let Ok(feedback) = self.feedback.try_recv() {
                 if let Some(outcome) = self.hear(feedback) {
@@ -129,8 +131,17 @@ impl Election {
 
     /// Releases what is held, and says so.
     fn stop(&mut self) {
-        self.feed(Instant::now(), Input::Enabled { which: Which::All, enabled: false });
+        let now = Instant::now();
+        self.tell_the_time(now);
+        self.feed(now, Input::Enabled { which: Which::All, enabled: false });
         self.reporter.sweep(&self.node, &self.orders);
+    }
+
+    /// Signatures carry the time of day, or numbers that grow with it.
+    fn tell_the_time(&mut self, now: Instant) {
+        if let Ok(unix) = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH) {
+            self.feed(now, Input::WallClock(WallClock::from_unix(unix)));
+        }
     }
 
     /// Takes in what another thread says; the outcome ends the election.
@@ -218,7 +229,7 @@ impl Election {
 
     fn advertise(&mut self, router: RouterId, advertise: Advertise) {
         let Ok(message) = self.node.message(router, advertise, &mut self.message) else { return };
-        let kind = if message.source.is_ipv4() { Kind::V4 } else { Kind::V6 };
+        let kind = Kind::for_message(&message);
         let ports = self.ports.get(index_of(message.interface));
         if let Some(socket) = ports.and_then(|ports| ports[kind.index()].socket.as_ref())
             && let Err(error) = socket.send(&message)

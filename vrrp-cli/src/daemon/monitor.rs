@@ -152,10 +152,13 @@ impl Watch {
         groups: Groups,
     ) -> Self {
         let port = |(id, interface): (u32, &Interface)| {
-            let level = |kind: &Kind| (kind.family(), links.level(&interface.device.name, kind.family()));
+            let mut families: Vec<Family> = interface.hears.iter().map(|kind| kind.family()).collect();
+            families.sort_unstable();
+            families.dedup();
+            let level = |family| (family, links.level(&interface.device.name, family));
             Port {
                 id: InterfaceId(id),
-                told: interface.hears.iter().map(level).collect(),
+                told: families.into_iter().map(level).collect(),
                 device: interface.device.clone(),
                 hears: interface.hears.clone(),
             }

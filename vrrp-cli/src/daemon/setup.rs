@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use nix::unistd::{Gid, Group, Uid, User};
+use vrrp_core::auth::ah::AhKey;
 use vrrp_core::fsm::Params;
 use vrrp_core::node::{Groups, InterfaceId, Node, RouterId, RouterSetup};
 use vrrp_core::router::{AcceptChecksum, ChecksumPolicy, RouterConfig};
@@ -206,9 +207,16 @@ impl Builder {
         let addresses: Vec<IpAddr> = instance.addresses.iter().map(|address| address.address).collect();
         let addresses =
             AddressList::new(addresses.into_boxed_slice()).map_err(|error: AddressError| error.to_string())?;
-        let kind = Kind::of(addresses.family());
-        if !self.interfaces[own].hears.contains(&kind) {
-            self.interfaces[own].hears.push(kind);
+        let auth = match instance.password {
+            None => Auth::None,
+            Some(password) if instance.authentication_header => Auth::Ah(AhKey::new(password)),
+            Some(password) => Auth::SimpleText(password),
+        };
+        let hears = &mut self.interfaces[own].hears;
+        for &kind in Kind::needed(addresses.family(), &auth) {
+            if !hears.contains(&kind) {
+                hears.push(kind);
+            }
         }
         let send = if instance.v3_checksum_as_v2 { ChecksumForm::Message } else { ChecksumForm::PseudoHeader };
         let setup = RouterSetup {
@@ -223,7 +231,7 @@ impl Builder {
                     accept: true,
                 },
                 addresses,
-                auth: instance.password.map_or(Auth::None, Auth::SimpleText),
+                auth,
                 checksum: ChecksumPolicy { send, accept: AcceptChecksum::Both },
             },
         };

@@ -109,6 +109,15 @@ fn another_protocol_number_has_its_own_socket() {
     receive_one(&far, &mut batch);
     let datagram = batch.iter().next().unwrap();
     assert_eq!((datagram.bytes[9], &datagram.bytes[20..]), (AUTHENTICATION_HEADER, &b"signed"[..]));
+
+    let mut whole = Ipv4Send { protocol: AUTHENTICATION_HEADER, ttl: 9, ..SEND }.header().to_vec();
+    whole[4..6].copy_from_slice(&[7, 8]);
+    whole.extend(b"covered");
+    near.send_datagram(GROUP, &whole).unwrap();
+    receive_one(&far, &mut batch);
+    let datagram = batch.iter().next().unwrap();
+    assert_eq!(datagram.bytes[4..6], [7, 8], "a signature covers the identification");
+    assert_eq!((datagram.bytes[8], &datagram.bytes[20..]), (9, &b"covered"[..]));
 }
 
 #[test]

@@ -60,7 +60,8 @@ struct Draft<'t, 's> {
     nopreempt: Option<Span>,
     mcast_source: Option<Spanned<IpAddr>>,
     checksum_as_v2: Option<bool>,
-    password: Option<Spanned<SimplePassword>>,
+    /// The password, and whether it is the key of an Authentication Header.
+    password: Option<Spanned<(SimplePassword, bool)>>,
     /// `None`: no block. A line that was refused counts in the second number.
     addresses: Option<(Vec<VirtualAddress>, usize)>,
     notify: Notify,
@@ -122,7 +123,8 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
             preempt: draft.nopreempt.is_none(),
             mcast_source: draft.mcast_source.map(|source| source.value),
             v3_checksum_as_v2: draft.checksum_as_v2.unwrap_or(global.v3_checksum_as_v2),
-            password: draft.password.map(|password| password.value),
+            authentication_header: draft.password.is_some_and(|password| password.value.1),
+            password: draft.password.map(|password| password.value.0),
             addresses: draft.addresses?.0,
             notify: draft.notify,
         })
@@ -200,7 +202,7 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
         }
     }
 
-    fn authentication(&mut self, block: &'t Block<'s>, at: Span) -> Option<Spanned<SimplePassword>> {
+    fn authentication(&mut self, block: &'t Block<'s>, at: Span) -> Option<Spanned<(SimplePassword, bool)>> {
         let (mut kind, mut password) = (Field::Missing, Field::Missing);
         self.read(&block.statements, Context::Authentication, &mut |lowerer, setting| {
             let Meaning::Authentication(meaning) = setting.keyword.meaning else { return };
@@ -214,9 +216,9 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
             }
         });
         match (kind, password) {
-            (Field::Given(()), Field::Given((password, span))) => Some(Spanned::new(password, span)),
-            (Field::Given(()), Field::Missing) => {
-                let message = "`auth_type PASS` needs an `auth_pass`";
+            (Field::Given(header), Field::Given((password, span))) => Some(Spanned::new((password, header), span)),
+            (Field::Given(_), Field::Missing) => {
+                let message = "`auth_type` needs an `auth_pass`";
                 let help = "add `auth_pass PASSWORD` on a line of its own";
                 self.report(Diagnostic::new(Code::PasswordMissing, at, message).help(help));
                 None
@@ -230,11 +232,11 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
         }
     }
 
-    fn auth_type(&mut self, word: &Word<'s>) -> Option<()> {
+    /// Whether it is an Authentication Header.
+    fn auth_type(&mut self, word: &Word<'s>) -> Option<bool> {
         let diagnostic = match word.text.as_ref() {
-            "PASS" => return Some(()),
-            "AH" => Diagnostic::new(Code::AuthNotYet, word.span, "authentication `AH` is not supported yet")
-                .help("use `auth_type PASS`, or no authentication: RFC 3768 abolished both"),
+            "PASS" => return Some(false),
+            "AH" => return Some(true),
             text => {
                 let message = format!("expected `PASS` or `AH`, found `{text}`");
                 Diagnostic::new(Code::UnknownChoice, word.span, message).help("it is written `auth_type PASS`")

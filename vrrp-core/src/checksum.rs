@@ -18,12 +18,23 @@ pub struct Checksum(u64);
 
 impl Checksum {
     /// Adds `octets`, read as big-endian 16-bit words; an odd last octet is the high half of its word.
+    #[inline]
     pub fn with(self, octets: &[u8]) -> Self {
-        let (words, rest) = octets.as_chunks::<4>();
-        let sum = words.iter().fold(self.0, |sum, word| sum + u64::from(u32::from_be_bytes(*word)));
+        let (doubles, rest) = octets.as_chunks::<8>();
+        let sum = doubles.iter().fold(self.0, |sum, octets| {
+            let double = u64::from_be_bytes(*octets);
+            sum + (double >> 32) + (double & 0xffff_ffff)
+        });
+        let (words, rest) = rest.as_chunks::<4>();
+        let sum = words.iter().fold(sum, |sum, word| sum + u64::from(u32::from_be_bytes(*word)));
         let (pairs, odd) = rest.as_chunks::<2>();
         let sum = pairs.iter().fold(sum, |sum, pair| sum + u64::from(u16::from_be_bytes(*pair)));
         Self(odd.iter().fold(sum, |sum, octet| sum + (u64::from(*octet) << 8)))
+    }
+
+    /// Takes out a 16-bit field that was summed, at an even offset: one's own value in a checksum field.
+    pub(crate) fn without(self, field: u16) -> Self {
+        Self(self.0 - u64::from(field))
     }
 
     /// The sum of both.

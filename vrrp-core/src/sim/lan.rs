@@ -585,3 +585,6 @@ impl Lan {
         self.look = false;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -105,11 +105,13 @@ impl<'a> Advert<'a> {
         if octets.len() != expected {
             return Err(ParseError::Length { expected, found: octets.len() });
         }
-        let advert = Self { version, family, octets };
-        match advert.addresses().next() {
-            Some(IpAddr::V6(first)) if !first.is_unicast_link_local() => Err(ParseError::FirstNotLinkLocal(first)),
-            Some(_) | None => Ok(advert),
+        if family == Family::V6
+            && let Some(first) = rest.first_chunk::<16>().map(|octets| Ipv6Addr::from(*octets))
+            && !first.is_unicast_link_local()
+        {
+            return Err(ParseError::FirstNotLinkLocal(first));
         }
+        Ok(Self { version, family, head: *head, octets })
     }
 
     /// Compares the checksum. VRRPv2 has one form, and so has VRRPv3 over IPv6: with the pseudo-header of `source` and
@@ -409,7 +411,8 @@ fn put<const LEN: usize>(rest: &mut [u8], addresses: &[IpAddr], octets: impl Fn(
 #[cfg(feature = "auth")]
 pub(crate) fn cover_trailer(octets: &mut [u8], source: IpAddr, destination: IpAddr) {
     let length = u32::try_from(octets.len()).unwrap_or(u32::MAX);
-    let sum = sum_without_checksum(octets).and(pseudo_header(source, destination, length)).finish();
+    let message = Checksum::default().with(octets).without(be16(octets, field::CHECKSUM));
+    let sum = message.and(pseudo_header(source, destination, length)).finish();
     if let Some(field) = octets.get_mut(field::CHECKSUM..field::ADDRESSES) {
         field.copy_from_slice(&sum.to_be_bytes());
     }

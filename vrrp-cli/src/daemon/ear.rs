@@ -5,10 +5,11 @@
 use std::net::{IpAddr, Ipv6Addr};
 use std::os::fd::{AsFd, BorrowedFd};
 
+use vrrp_core::auth::ah::PROTOCOL_AH;
 use vrrp_core::node::{Groups, Input, InterfaceId, Message};
 use vrrp_core::router::Carriage;
 use vrrp_core::rx::{Meta, TTL};
-use vrrp_core::wire::ipv4::{PROTOCOL_AH, PROTOCOL_VRRP};
+use vrrp_core::wire::ipv4::PROTOCOL_VRRP;
 use vrrp_core::{Auth, Family};
 use vrrp_netlink::socket::{Batch, Datagram, Ipv4Send, VrrpSocket};
 use vrrp_netlink::socket6::VrrpSocket6;

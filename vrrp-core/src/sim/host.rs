@@ -12,8 +12,10 @@ use std::vec::Vec;
 
 use super::{Conditions, Time};
 use crate::fsm::{Addresses, Link, Params};
-use crate::node::{DuplicateVrid, Faults, Groups, Input, InterfaceId, Node, Output, RouterId, RouterSetup, Which};
-use crate::router::RouterConfig;
+use crate::node::{
+    DuplicateVrid, Faults, Groups, Input, InterfaceId, Message, Node, Output, RouterId, RouterSetup, Which,
+};
+use crate::router::{Carriage, RouterConfig};
 use crate::rx::Meta;
 use crate::types::Family;
 
@@ -251,10 +253,11 @@ impl Frame {
         }
     }
 
-    /// The octets that go with a message: IPv4's header in front, which raw sockets deliver.
-    pub(super) fn new(from: usize, source: IpAddr, destination: IpAddr, message: &[u8]) -> Self {
+    /// What arrives of a message: over IPv4 with the header in front, which raw sockets deliver.
+    pub(super) fn new(from: usize, message: &Message<'_>) -> Self {
+        let Message { source, destination, carriage, octets: message, .. } = *message;
         let mut octets = Vec::with_capacity(message.len() + 20);
-        if let (IpAddr::V4(source), IpAddr::V4(destination)) = (source, destination) {
+        if let (IpAddr::V4(source), IpAddr::V4(destination), Carriage::Message) = (source, destination, carriage) {
             let total = u16::try_from(message.len() + 20).unwrap_or(u16::MAX).to_be_bytes();
             // Version and header length, precedence "internetwork control"; no fragment; TTL, protocol.
             octets.extend_from_slice(&[0x45, 0xc0, total[0], total[1], 0, 0, 0x40, 0, 255, 112, 0, 0]);

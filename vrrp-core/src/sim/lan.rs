@@ -425,7 +425,7 @@ impl Lan {
                 Output::Advertise { router, advertise } => {
                     let mut buffer = core::mem::take(&mut self.buffer);
                     if let Ok(message) = node.message(router, advertise, &mut buffer) {
-                        let frame = Frame::new(host, message.source, message.destination, message.octets);
+                        let frame = Frame::new(host, &message);
                         if let Some(priority) = node.router(router).map(|router| router.machine().params.priority) {
                             self.log(Detail::Adverts, || Happening::Sent(HostId(host), advertise, priority));
                         }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use vrrp_core::fsm::{Actions, Advertise, Event, Link, Machine, Params, Timer};
 use vrrp_core::node::{Groups, Input, InterfaceId, Node, Output, RouterSetup, Which};
 use vrrp_core::router::{Accepted, ChecksumPolicy, RouterConfig, VirtualRouter};
-use vrrp_core::rx::{Meta, Received, TTL};
+use vrrp_core::rx::{Discard, Meta, Received, Rejected, TTL};
 use vrrp_core::wire::advert::{Advert, AdvertRepr, ChecksumForm, MAX_LEN};
 use vrrp_core::{AddressList, AdvertInterval, Auth, Family, Priority, Vrid};
 
@@ -129,9 +129,8 @@ impl Case {
     }
 
     /// From a message to an event, through every check.
-    pub fn check(&self) -> Option<Accepted> {
-        let received = Received::check(&self.meta, &self.message[..self.len], self.meta.destination).ok()?;
-        self.router.accept(&received).ok()
+    pub fn check(&self) -> Result<Accepted, Discard> {
+        accept(&self.router, &Received::check(&self.meta, &self.message[..self.len], self.meta.destination))
     }
 
     /// Writes an advert of the router's own.
@@ -146,9 +145,15 @@ impl Case {
 }
 
 /// From a datagram to an event, through every check.
-pub fn check(router: &VirtualRouter<[IpAddr; 1]>, octets: &[u8]) -> Option<Accepted> {
-    let received = Received::check_datagram(octets, GROUP).ok()?;
-    router.accept(&received).ok()
+pub fn check(router: &VirtualRouter<[IpAddr; 1]>, octets: &[u8]) -> Result<Accepted, Discard> {
+    accept(router, &Received::check_datagram(octets, GROUP))
+}
+
+fn accept(router: &VirtualRouter<[IpAddr; 1]>, received: &Result<Received<'_>, Rejected>) -> Result<Accepted, Discard> {
+    match received {
+        Ok(received) => router.accept(received),
+        Err(rejected) => Err(rejected.reason),
+    }
 }
 
 /// The message alone: form and checksum.
@@ -243,7 +248,7 @@ mod tests {
 
     #[test]
     fn the_work_is_the_work_it_says() {
-        assert!(check(&router(), &datagram(7)).is_some());
+        assert!(check(&router(), &datagram(7)).is_ok());
         assert!(parse(&datagram(7)[20..]).is_some());
         assert_eq!(emit(&mut router(), &mut [0; 64]), 20);
         for (mut case, len) in [(Case::v2(), 20), (Case::v3(), 12), (Case::v6(), 24)] {

@@ -414,12 +414,12 @@ impl<I: Instant> Node<I> {
             }
             Input::Datagram { interface, octets } => {
                 let received = Received::check_datagram(octets, self.groups.v4);
-                self.advert(at, interface, Family::V4, received, out);
+                self.advert(at, interface, Family::V4, &received, out);
             }
             Input::Message { interface, meta, octets } => {
                 let family = Family::of(meta.source);
                 let received = Received::check(&meta, octets, self.groups.of(family));
-                self.advert(at, interface, family, received, out);
+                self.advert(at, interface, family, &received, out);
             }
         }
     }
@@ -511,33 +511,34 @@ impl<I: Instant> Node<I> {
         at: I,
         interface: InterfaceId,
         family: Family,
-        received: Result<Received<'_>, Rejected>,
+        received: &Result<Received<'_>, Rejected>,
         out: &mut Vec<Output>,
     ) {
-        let outcome = received.and_then(|received| {
-            let vrid = received.advert.vrid_octet();
-            let unknown = || received.rejected(Discard::UnknownVrid(vrid));
-            let id = *self.by_vrid.get(&(interface, family, vrid)).ok_or_else(unknown)?;
-            let entry = self.entries.get_mut(id.0).ok_or_else(unknown)?;
-            if let Some(now) = self.clock {
-                entry.router.router_mut().set_wall_clock(now);
-            }
-            let accepted = entry.router.receive(at, &received);
-            accepted.map(|accepted| (id, received, accepted)).map_err(|reason| received.rejected(reason))
-        });
-        match outcome {
-            Ok((id, Received { source, advert, .. }, (actions, notices))) => {
-                let heard_a_master = advert.priority().is_some();
+        let received = match received {
+            Ok(received) => received,
+            Err(rejected) => return self.reject(interface, family, *rejected, out),
+        };
+        let vrid = received.advert.vrid_octet();
+        let known = self.by_vrid.get(&(interface, family, vrid)).copied();
+        let Some((id, entry)) = known.and_then(|id| Some((id, self.entries.get_mut(id.0)?))) else {
+            let rejected = received.rejected(Discard::UnknownVrid(vrid));
+            return self.reject(interface, family, rejected, out);
+        };
+        if let Some(now) = self.clock {
+            entry.router.router_mut().set_wall_clock(now);
+        }
+        match entry.router.receive(at, received) {
+            Ok((actions, notices)) => {
                 if !notices.is_empty() {
-                    out.push(Output::Noticed { router: id, source, notices });
+                    out.push(Output::Noticed { router: id, source: received.source, notices });
                 }
                 self.perform(at, id, actions, out);
-                if heard_a_master {
+                if received.advert.priority().is_some() {
                     self.drop_leftover(id, Role::Backup, out);
                 }
                 self.reschedule(id);
             }
-            Err(rejected) => self.reject(interface, family, rejected, out),
+            Err(reason) => self.reject(interface, family, received.rejected(reason), out),
         }
     }
 

@@ -39,7 +39,7 @@ use crate::auth::{AhError, TrailerError};
 use crate::auth::{ah, trailer};
 use crate::counters::Counter;
 use crate::types::{AdvertInterval, Family, Version};
-use crate::wire::advert::{Advert, ChecksumForm, ChecksumMismatch, ParseError};
+use crate::wire::advert::{Advert, ChecksumForm, ChecksumMismatch, ParseError, check_form};
 use crate::wire::ipv4::{Ipv4Error, Ipv4Packet, PROTOCOL_VRRP};
 
 /// TTL, or hop limit, of every advertisement (R5, R73).
@@ -108,7 +108,9 @@ impl<'a> Received<'a> {
         if ttl != TTL {
             return Err(rejected(Discard::Ttl(ttl)));
         }
-        let (advert, behind) = parse(payload, family).map_err(|error| rejected(Discard::Parse(error)))?;
+        let message_len = message_len(payload, family).map_err(|error| rejected(Discard::Parse(error)))?;
+        let (message, behind) = payload.split_at(message_len);
+        let advert = Advert::formed(message, family);
         let checksum = advert
             .verify_before(source, destination, behind)
             .map_err(|mismatch| rejected(Discard::Checksum(mismatch)))?;
@@ -129,21 +131,22 @@ impl<'a> Received<'a> {
     }
 }
 
-/// The message, and the octets of a trailer behind it.
+/// Octets of the message, whose form is right; what follows is a trailer.
 #[cfg(feature = "auth")]
-fn parse(payload: &[u8], family: Family) -> Result<(Advert<'_>, &[u8]), ParseError> {
-    match Advert::parse(payload, family) {
+#[inline]
+fn message_len(payload: &[u8], family: Family) -> Result<usize, ParseError> {
+    match check_form(payload, family) {
         Err(ParseError::Length { expected, found }) if found == expected + trailer::LEN => {
-            let (message, behind) = payload.split_at(expected);
-            Advert::parse(message, family).map(|advert| (advert, behind))
+            check_form(&payload[..expected], family).map(|()| expected)
         }
-        outcome => outcome.map(|advert| (advert, [].as_slice())),
+        outcome => outcome.map(|()| payload.len()),
     }
 }
 
 #[cfg(not(feature = "auth"))]
-fn parse(payload: &[u8], family: Family) -> Result<(Advert<'_>, &[u8]), ParseError> {
-    Advert::parse(payload, family).map(|advert| (advert, [].as_slice()))
+#[inline]
+fn message_len(payload: &[u8], family: Family) -> Result<usize, ParseError> {
+    check_form(payload, family).map(|()| payload.len())
 }
 
 impl Meta {

@@ -75,7 +75,7 @@ pub struct Advert<'a> {
     version: Version,
     family: Family,
     /// The front of `octets`, of known length.
-    head: [u8; field::ADDRESSES],
+    head: &'a [u8; field::ADDRESSES],
     octets: &'a [u8],
 }
 
@@ -84,34 +84,18 @@ impl<'a> Advert<'a> {
     /// is link-local (IPv6). `family` is the datagram's. The checksum is [`Advert::verify`]'s.
     #[inline]
     pub fn parse(octets: &'a [u8], family: Family) -> Result<Self, ParseError> {
-        let Some((head, rest)) = octets.split_first_chunk() else {
-            return Err(ParseError::Length { expected: field::ADDRESSES, found: octets.len() });
-        };
-        let version = match head[field::VERSION_TYPE] >> 4 {
-            2 if family == Family::V6 => return Err(ParseError::V2OverIpv6),
-            2 => Version::V2,
-            3 => Version::V3,
-            other => return Err(ParseError::Version(other)),
-        };
-        let kind = head[field::VERSION_TYPE] & 0x0f;
-        if kind != TYPE_ADVERTISEMENT {
-            return Err(ParseError::Type(kind));
-        }
-        let count = usize::from(head[field::COUNT]);
-        if count == 0 && version == Version::V3 {
-            return Err(ParseError::NoAddress);
-        }
-        let expected = length(version, family, count);
-        if octets.len() != expected {
-            return Err(ParseError::Length { expected, found: octets.len() });
-        }
-        if family == Family::V6
-            && let Some(first) = rest.first_chunk::<16>().map(|octets| Ipv6Addr::from(*octets))
-            && !first.is_unicast_link_local()
-        {
-            return Err(ParseError::FirstNotLinkLocal(first));
-        }
-        Ok(Self { version, family, head: *head, octets })
+        check_form(octets, family)?;
+        Ok(Self::formed(octets, family))
+    }
+
+    /// The view of octets whose form was checked. Apart from the check, so that the view is not moved about in a union with
+    /// the reasons to refuse it: those have fields at odd offsets, and processors wait long for a value read otherwise than
+    /// it was written.
+    #[inline]
+    pub(crate) fn formed(octets: &'a [u8], family: Family) -> Self {
+        let head = octets.first_chunk().unwrap_or(&[0; field::ADDRESSES]);
+        let version = if head[field::VERSION_TYPE] >> 4 == Version::V2.get() { Version::V2 } else { Version::V3 };
+        Self { version, family, head, octets }
     }
 
     /// Compares the checksum. VRRPv2 has one form, and so has VRRPv3 over IPv6: with the pseudo-header of `source` and
@@ -124,6 +108,7 @@ impl<'a> Advert<'a> {
 
     /// As [`Advert::verify`], for a message that is not the end of its datagram: over IPv6 the checksum covers what follows, as
     /// the kernel that writes it knows nothing of messages; over IPv4 it does not.
+    #[inline]
     pub(crate) fn verify_before(
         &self,
         source: IpAddr,
@@ -134,7 +119,7 @@ impl<'a> Advert<'a> {
             Family::V4 => &[],
             Family::V6 => trailer,
         };
-        let found = be16(&self.head, field::CHECKSUM);
+        let found = be16(self.head, field::CHECKSUM);
         let message = Checksum::default().with(self.octets).without(found);
         let plain = message.finish();
         if found == plain && self.family == Family::V4 {
@@ -189,7 +174,7 @@ impl<'a> Advert<'a> {
     pub fn interval(&self) -> Option<AdvertInterval> {
         match self.version {
             Version::V2 => AdvertInterval::from_secs(self.head[field::ADVER_INT]),
-            Version::V3 => AdvertInterval::from_centis(be16(&self.head, field::MAX_ADVER_INT) & MAX_ADVER_INT_MASK),
+            Version::V3 => AdvertInterval::from_centis(be16(self.head, field::MAX_ADVER_INT) & MAX_ADVER_INT_MASK),
         }
     }
 
@@ -217,6 +202,39 @@ impl<'a> Advert<'a> {
         let end = field::ADDRESSES + self.count() * self.family.address_len();
         Addresses { family: self.family, octets: self.octets.get(field::ADDRESSES..end).unwrap_or_default() }
     }
+}
+
+/// The checks of [`Advert::parse`].
+#[inline]
+pub(crate) fn check_form(octets: &[u8], family: Family) -> Result<(), ParseError> {
+    let Some((head, rest)) = octets.split_first_chunk::<{ field::ADDRESSES }>() else {
+        return Err(ParseError::Length { expected: field::ADDRESSES, found: octets.len() });
+    };
+    let version = match head[field::VERSION_TYPE] >> 4 {
+        2 if family == Family::V6 => return Err(ParseError::V2OverIpv6),
+        2 => Version::V2,
+        3 => Version::V3,
+        other => return Err(ParseError::Version(other)),
+    };
+    let kind = head[field::VERSION_TYPE] & 0x0f;
+    if kind != TYPE_ADVERTISEMENT {
+        return Err(ParseError::Type(kind));
+    }
+    let count = usize::from(head[field::COUNT]);
+    if count == 0 && version == Version::V3 {
+        return Err(ParseError::NoAddress);
+    }
+    let expected = length(version, family, count);
+    if octets.len() != expected {
+        return Err(ParseError::Length { expected, found: octets.len() });
+    }
+    if family == Family::V6
+        && let Some(first) = rest.first_chunk::<16>().map(|octets| Ipv6Addr::from(*octets))
+        && !first.is_unicast_link_local()
+    {
+        return Err(ParseError::FirstNotLinkLocal(first));
+    }
+    Ok(())
 }
 
 /// The addresses of an [`Advert`], in its order.

@@ -4,15 +4,21 @@
 use std::hint::black_box;
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
-use vrrp_benches::{Host, check, datagram, emit, machine, parse, router, step};
+use vrrp_benches::{Case, Host, check, datagram, emit, machine, parse, router, step};
 
 fn core(c: &mut Criterion) {
-    let router = router();
+    let mut router = router();
     let octets = datagram(7);
     c.bench_function("check/datagram", |b| b.iter(|| check(black_box(&router), black_box(&octets))));
     c.bench_function("check/message", |b| b.iter(|| parse(black_box(&octets[20..])).is_some()));
     let mut buffer = [0; 64];
-    c.bench_function("emit", |b| b.iter(|| emit(black_box(&router), black_box(&mut buffer))));
+    c.bench_function("emit", |b| b.iter(|| emit(black_box(&mut router), black_box(&mut buffer))));
+    for (name, mut case) in [("v2", Case::v2()), ("v3", Case::v3()), ("v6", Case::v6())] {
+        c.bench_function(&format!("check/{name}"), |b| b.iter(|| black_box(&case).check()));
+        c.bench_function(&format!("emit/{name}"), |b| b.iter(|| black_box(&mut case).emit(black_box(&mut buffer))));
+        let (machine, event) = case.machine();
+        c.bench_function(&format!("step/{name}"), |b| b.iter(|| step(black_box(machine), black_box(event))));
+    }
     let (backup, advert, silence) = machine();
     c.bench_function("step/advert", |b| b.iter(|| step(black_box(backup), black_box(advert))));
     c.bench_function("step/takeover", |b| b.iter(|| step(black_box(backup), black_box(silence))));

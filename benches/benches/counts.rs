@@ -2,13 +2,14 @@
 #![allow(missing_docs, reason = "gungraun's macros make public functions")]
 
 use std::hint::black_box;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 use gungraun::prelude::*;
 use gungraun::{Callgrind, EventKind};
-use vrrp_benches::{Host, check, datagram, emit, machine, parse, router, step};
+use vrrp_benches::{Case, Host, check, datagram, emit, machine, parse, router, step};
 use vrrp_core::fsm::{Actions, Event, Machine};
 use vrrp_core::router::{Accepted, VirtualRouter};
+use vrrp_core::rx::Discard;
 
 /// About a quarter more than was measured: a compiler's release may cost a little, a new check on the path more.
 fn limit(instructions: u64) -> LibraryBenchmarkConfig {
@@ -17,7 +18,7 @@ fn limit(instructions: u64) -> LibraryBenchmarkConfig {
 
 #[library_benchmark]
 #[bench::datagram(args = (router(), datagram(7)), config = limit(460))]
-fn checks(router: VirtualRouter<[Ipv4Addr; 1]>, octets: [u8; 40]) -> Option<Accepted> {
+fn checks(router: VirtualRouter<[IpAddr; 1]>, octets: [u8; 40]) -> Result<Accepted, Discard> {
     black_box(check(black_box(&router), black_box(&octets)))
 }
 
@@ -29,8 +30,24 @@ fn parses(octets: [u8; 40]) -> bool {
 
 #[library_benchmark]
 #[bench::claim(args = (router()), config = limit(230))]
-fn emits(router: VirtualRouter<[Ipv4Addr; 1]>) -> usize {
-    black_box(emit(black_box(&router), black_box(&mut [0; 64])))
+fn emits(mut router: VirtualRouter<[IpAddr; 1]>) -> usize {
+    black_box(emit(black_box(&mut router), black_box(&mut [0; 64])))
+}
+
+#[library_benchmark]
+#[bench::v2(args = (Case::v2()), config = limit(9999))]
+#[bench::v3(args = (Case::v3()), config = limit(9999))]
+#[bench::v6(args = (Case::v6()), config = limit(9999))]
+fn checks_message(case: Case) -> Result<Accepted, Discard> {
+    black_box(black_box(&case).check())
+}
+
+#[library_benchmark]
+#[bench::v2(args = (Case::v2()), config = limit(9999))]
+#[bench::v3(args = (Case::v3()), config = limit(9999))]
+#[bench::v6(args = (Case::v6()), config = limit(9999))]
+fn emits_message(mut case: Case) -> usize {
+    black_box(black_box(&mut case).emit(black_box(&mut [0; 64])))
 }
 
 fn heard() -> (Machine, Event) {
@@ -45,6 +62,8 @@ fn silence() -> (Machine, Event) {
 
 #[library_benchmark]
 #[bench::advert(args = (heard()), config = limit(160))]
+#[bench::advert_v3(args = (Case::v3().machine()), config = limit(160))]
+#[bench::advert_v6(args = (Case::v6().machine()), config = limit(160))]
 #[bench::takeover(args = (silence()), config = limit(100))]
 fn steps((backup, event): (Machine, Event)) -> (Machine, Actions) {
     black_box(step(black_box(backup), black_box(event)))
@@ -62,5 +81,8 @@ fn backups_round(mut host: Host) -> usize {
     black_box(host.backups_round())
 }
 
-library_benchmark_group!(name = core, benchmarks = [checks, parses, emits, steps, masters_round, backups_round]);
+library_benchmark_group!(
+    name = core,
+    benchmarks = [checks, checks_message, parses, emits, emits_message, steps, masters_round, backups_round]
+);
 main!(library_benchmark_groups = core);

@@ -3,13 +3,14 @@
 //! ```text
 //! VRRP sockets ═══ polled by ══╗          ┌─> adverts: sent by the election thread itself, never blocking
 //! link and address monitor ─┐  ║          │
-//! signals ──────────────────┼─> election ─┴─> kernel thread: addresses, gratuitous ARP (may block)
+//! signals ──────────────────┼─> election ─┴─> kernel thread: addresses, ARP/ND (may block)
 //!                           │   (Node)            │
 //!         acknowledgements ─┴─────────────────────┴─> notify thread: scripts
 //! ```
 //!
 //! Contains no protocol rule: what is decided is decided in [`vrrp_core::node::Node`].
 
+mod ear;
 mod election;
 mod kernel;
 mod lock;
@@ -29,9 +30,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::Sender;
+use vrrp_core::Family;
 use vrrp_core::node::InterfaceId;
 use vrrp_netlink::process::Wakeup;
-use vrrp_netlink::socket::VrrpSocket;
 
 use crate::config;
 
@@ -88,9 +89,9 @@ pub fn run(path: &Path) -> ExitCode {
 /// What the election thread hears from the others.
 enum Feedback {
     /// An interface's state, as the election sees it.
-    Link { interface: InterfaceId, link: vrrp_core::fsm::Link },
+    Link { interface: InterfaceId, family: Family, link: vrrp_core::fsm::Link },
     /// A socket for an interface that was made anew.
-    Socket { interface: InterfaceId, socket: VrrpSocket },
+    Socket { interface: InterfaceId, socket: ear::Ear },
     /// The addresses are installed.
     Installed { router: vrrp_core::node::RouterId, epoch: u64 },
     /// The addresses could not be installed, or can be tried again.
@@ -117,7 +118,7 @@ impl ToElection {
 }
 
 fn serve(plan: setup::Plan) -> Result<(), ServeError> {
-    let setup::Plan { node, interfaces, group, names, tables, scripts, leftovers, monitor, rtnl, locks } = plan;
+    let setup::Plan { node, interfaces, groups, names, tables, scripts, leftovers, monitor, rtnl, locks } = plan;
     let wakeup = Wakeup::new()?;
     let (sender, feedback) = crossbeam_channel::unbounded();
     let election = ToElection { sender, wakeup: wakeup.clone() };
@@ -126,7 +127,7 @@ fn serve(plan: setup::Plan) -> Result<(), ServeError> {
 
     let (hurry, hurried) = crossbeam_channel::bounded(1);
     let signals = watch_signals(&election, hurry)?;
-    let watch = monitor::Watch::new(monitor, rtnl, &interfaces, group);
+    let watch = monitor::Watch::new(monitor, rtnl, &interfaces, groups);
     let levels = watch.levels();
     let stop_monitor = Wakeup::new()?;
     let monitor_thread = spawn("monitor", &election, {

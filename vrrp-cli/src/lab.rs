@@ -28,7 +28,7 @@ mod process;
 #[cfg(test)]
 mod tests;
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::AsFd;
 use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -84,7 +84,9 @@ pub enum LabError {
 /// Hosts, each with `lo` and with `eth0` on a switch of their own; with more networks, `eth1` on the next switch, etc.
 ///
 /// The first host is 10.9.0.1/24 on `eth0` and 10.9.1.1/24 on `eth1`, the second ends in .2, and so on; what is above
-/// [`MAX_HOSTS`] is free for virtual addresses. The switches neither delay nor snoop on multicast.
+/// [`MAX_HOSTS`] is free for virtual addresses. Where the kernel has IPv6, the first host is also fd00:9::1/64 on `eth0`
+/// and fd00:9:1::1/64 on `eth1`, and fe80::1/64 on either, usable at once. The switches neither delay nor snoop on
+/// multicast.
 pub struct Lan {
     hosts: Vec<Host>,
     networks: Vec<Network>,
@@ -251,6 +253,16 @@ impl Host {
         Ipv4Addr::new(10, 9, network, self.number)
     }
 
+    /// Its own IPv6 address on `eth{network}`.
+    pub fn address_v6(&self, network: u8) -> Ipv6Addr {
+        Ipv6Addr::new(0xfd00, 9, network.into(), 0, 0, 0, 0, self.number.into())
+    }
+
+    /// Its own link-local address, the same on each interface.
+    pub fn link_local(&self) -> Ipv6Addr {
+        Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, self.number.into())
+    }
+
     /// The addresses of all its interfaces, the loopback included.
     pub fn addresses(&self) -> Result<Vec<Address>, LabError> {
         Ok(locked(&self.rtnl).addresses()?)
@@ -309,6 +321,13 @@ fn wire(switch: &mut Rtnl, number: usize, hosts: &[Host]) -> Result<Network, Lab
         address.broadcast = Some(Ipv4Addr::new(10, 9, octet, 255));
         for result in rtnl.add_addresses(&[address]) {
             result?;
+        }
+        // One that the kernel makes would be another source of adverts, and usable only after a second.
+        if rtnl.set_link_local_generation(index, false).is_ok() {
+            let own = [host.address_v6(octet), host.link_local()];
+            for result in rtnl.add_addresses(&own.map(|own| Address::new(index, IpAddr::V6(own), 64))) {
+                result?;
+            }
         }
         rtnl.set_up(index, true)?;
         ports.push(port);

@@ -157,7 +157,7 @@ fn address_lines_carry_options() {
         }",
     );
     let instance = &config.instances[0];
-    assert_eq!(instance.mcast_source, Some(Ipv4Addr::new(10, 0, 0, 1)));
+    assert_eq!(instance.mcast_source, Some(IpAddr::from([10, 0, 0, 1])));
     let read: Vec<_> = instance.addresses.iter().map(|a| (a.prefix_len, a.broadcast, a.scope)).collect();
     let ip = |last| Some(Ipv4Addr::new(10, 0, 0, last));
     let expected =
@@ -165,6 +165,61 @@ fn address_lines_carry_options() {
     assert_eq!(read, expected);
     assert_eq!(instance.addresses[0].device.as_ref().map(|device| device.value.as_str()), Some("eth1"));
     assert_eq!(instance.addresses[0].label.as_deref(), Some("eth1:vip"));
+}
+
+#[test]
+fn addresses_of_ipv6_make_an_instance_of_version_3() {
+    let config = clean(
+        "global_defs {
+            vrrp_mcast_group6 ff02::13
+        }
+        vrrp_instance SIX {
+            interface eth0
+            virtual_router_id 51
+            advert_int 0.5
+            mcast_src_ip fe80::2
+            accept
+            virtual_ipaddress {
+                fe80::3
+                2001:db8::3/64
+            }
+        }
+        vrrp_instance FOUR {
+            interface eth0
+            virtual_router_id 51
+            virtual_ipaddress {
+                10.0.0.3
+            }
+        }
+        vrrp_instance ELSEWHERE {
+            interface eth1
+            virtual_router_id 51
+            virtual_ipaddress {
+                fe80::3
+            }
+        }",
+    );
+    assert_eq!(config.global.mcast_group6.to_string(), "ff02::13");
+    let [six, four, _] = config.instances.as_slice() else { panic!("{config:?}") };
+    assert_eq!(
+        (six.interval, four.interval),
+        (AdvertInterval::from_centis(50).unwrap(), AdvertInterval::from_secs(1).unwrap())
+    );
+    assert_eq!(six.mcast_source, Some(IpAddr::from([0xfe80, 0, 0, 0, 0, 0, 0, 2])));
+    assert_eq!(six.addresses.iter().map(|address| address.prefix_len).collect::<Vec<_>>(), [128, 64]);
+}
+
+#[test]
+fn the_form_of_the_checksum_is_that_of_the_instance_or_of_the_file() {
+    let form = |global: &str, own: &str| {
+        let config = clean(&format!("global_defs {{\n{global}\n}}\n{}", instance(own)));
+        config.instances[0].v3_checksum_as_v2
+    };
+    assert!(!form("", ""));
+    assert!(form("v3_checksum_as_v2", ""));
+    assert!(form("", "v3_checksum_as_v2"));
+    assert!(form("", "v3_checksum_as_v2 on"));
+    assert!(!form("v3_checksum_as_v2", "v3_checksum_as_v2 off"));
 }
 
 #[test]

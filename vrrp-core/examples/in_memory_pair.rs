@@ -1,97 +1,25 @@
 //! Two nodes on a simulated wire elect a Master, fail over, and preempt. No socket, no clock: a transcript.
 #![allow(clippy::print_stdout, reason = "the transcript is what the example is for")]
 
-use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use vrrp_core::fsm::{Link, Params};
-use vrrp_core::node::{Input, InterfaceId, Node, Output, RouterSetup, Which};
-use vrrp_core::router::RouterConfig;
-use vrrp_core::wire::advert::ChecksumForm;
-use vrrp_core::{AddressList, AdvertInterval, Priority, Vrid};
-
-const GROUP: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 18);
-const ETH0: InterfaceId = InterfaceId(0);
-
-struct Host {
-    name: &'static str,
-    node: Node<Duration>,
-    alive: bool,
-}
-
-fn host(name: &'static str, address: [u8; 4], priority: u8) -> Result<Host, Box<dyn std::error::Error>> {
-    let mut node = Node::new(GROUP);
-    let vrid = Vrid::new(50).ok_or("0 is not an identifier")?;
-    let priority = Priority::new(priority).ok_or("0 is not a priority")?;
-    let interval = AdvertInterval::from_centis(100).ok_or("1..=4095")?;
-    let config = RouterConfig {
-        vrid,
-        params: Params { priority, interval, preempt: true },
-        addresses: AddressList::new(Box::from([Ipv4Addr::new(10, 0, 0, 100)]))?,
-        password: None,
-        checksum: ChecksumForm::Message,
-    };
-    node.add(RouterSetup { interface: ETH0, source: None, config })?;
-    let mut out = Vec::new();
-    node.handle(Duration::ZERO, Input::Link { interface: ETH0, link: Link::Up(address.into()) }, &mut out);
-    node.handle(Duration::ZERO, Input::Enabled { which: Which::All, enabled: true }, &mut out);
-    Ok(Host { name, node, alive: true })
-}
-
-/// Performs what `from` asked for; the wire carries its adverts to the other host at once.
-fn perform(hosts: &mut [Host; 2], from: usize, now: Duration, outputs: Vec<Output>) {
-    for output in outputs {
-        let name = hosts[from].name;
-        match output {
-            Output::Advertise { router, advertise } => {
-                let mut buffer = [0; 64];
-                let Ok(message) = hosts[from].node.message(router, advertise, &mut buffer) else { continue };
-                let mut datagram = vec![0x45, 0, 0, 20, 0, 0, 0, 0, 255, 112, 0, 0];
-                datagram[3] += u8::try_from(message.octets.len()).unwrap_or(u8::MAX);
-                datagram.extend(message.source.octets().iter().chain(&message.destination.octets()));
-                datagram.extend_from_slice(message.octets);
-                let to = 1 - from;
-                if hosts[to].alive {
-                    let mut out = Vec::new();
-                    hosts[to].node.handle(now, Input::Datagram { interface: ETH0, octets: &datagram }, &mut out);
-                    perform(hosts, to, now, out);
-                }
-            }
-            Output::Addresses { router, wanted, epoch } => {
-                println!("{now:>10.3?} {name}: {wanted:?} 10.0.0.100");
-                let mut out = Vec::new();
-                hosts[from].node.handle(now, Input::Installed { router, epoch }, &mut out);
-                perform(hosts, from, now, out);
-            }
-            Output::Announce { .. } => println!("{now:>10.3?} {name}: gratuitous ARP"),
-            Output::Transition { transition, .. } => {
-                println!("{now:>10.3?} {name}: {:?} to {:?}, {}", transition.from, transition.to, transition.cause);
-            }
-            Output::Rejected { rejected, .. } => println!("{now:>10.3?} {name}: rejected, {}", rejected.reason),
-            Output::Noticed { notices, .. } => println!("{now:>10.3?} {name}: {notices:?}"),
-        }
-    }
-}
+use vrrp_core::sim::{Action, HostSetup, Lan, Time, params, router};
+use vrrp_core::{AdvertInterval, Vrid};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let mut hosts = [host("a", [10, 0, 0, 1], 150)?, host("b", [10, 0, 0, 2], 100)?];
-    let mut clock = Duration::ZERO;
-    for (until, a_lives, event) in [(10, true, "both run"), (20, false, "a hangs"), (30, true, "a goes on")] {
-        println!("-- {event}");
-        hosts[0].alive = a_lives;
-        loop {
-            let due = |i: usize| hosts[i].node.next_deadline().filter(|_| hosts[i].alive).map(|at| (at, i));
-            let Some((at, i)) = [0, 1].into_iter().filter_map(due).min() else { break };
-            if at > Duration::from_secs(until) {
-                break;
-            }
-            let now = at.max(clock);
-            clock = now;
-            let mut out = Vec::new();
-            hosts[i].node.expire(now, &mut out);
-            perform(&mut hosts, i, now, out);
-        }
-        clock = Duration::from_secs(until);
-    }
+    let interval = AdvertInterval::from_centis(100).ok_or("1..=4095")?;
+    let vrid = Vrid::new(50).ok_or("1..=255")?;
+    let mut lan = Lan::new(1);
+    let mut host = |name, number, priority| -> Result<_, Box<dyn std::error::Error>> {
+        let params = params(priority, interval).ok_or("1..=255")?;
+        let host = lan.add(HostSetup::new(name, number, vec![router(vrid, params, &[[10, 0, 0, 100].into()])?]))?;
+        lan.at(Time::START, Action::Start(host));
+        Ok(host)
+    };
+    let a = host("a", 1, 150)?;
+    host("b", 2, 100)?;
+    lan.at(Time::START + Duration::from_secs(10), Action::Stall(a, Duration::from_secs(10)));
+    lan.run_until(Time::START + Duration::from_secs(30));
+    print!("{}", lan.transcript());
     Ok(())
 }

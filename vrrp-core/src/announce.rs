@@ -1,6 +1,6 @@
 //! When to announce the addresses after becoming Master: a small machine of its own, beside the election.
 //!
-//! Each round is one gratuitous ARP for every address. The round after 1.1 s heals clients that learnt the wrong MAC from an
+//! Each round is one gratuitous ARP, or one neighbour advertisement, for every address. The round after 1.1 s heals clients that learnt the wrong MAC from an
 //! ordinary reply, because Linux ignores a change within a second of the last; the last one reaches a switch or client
 //! that was not ready at first. Knows spans of time, not the time.
 

@@ -1,5 +1,7 @@
 //! The Internet checksum (RFC 1071), over one piece or several. Knows nothing of what it sums.
 
+use core::net::IpAddr;
+
 /// A one's-complement sum in progress.
 ///
 /// Pieces other than the last must have an even length, as the fields of a header have.
@@ -16,12 +18,35 @@ pub struct Checksum(u64);
 
 impl Checksum {
     /// Adds `octets`, read as big-endian 16-bit words; an odd last octet is the high half of its word.
+    #[inline]
     pub fn with(self, octets: &[u8]) -> Self {
-        let (words, rest) = octets.as_chunks::<4>();
-        let sum = words.iter().fold(self.0, |sum, word| sum + u64::from(u32::from_be_bytes(*word)));
+        let (doubles, rest) = octets.as_chunks::<8>();
+        let sum = doubles.iter().fold(self.0, |sum, octets| {
+            let double = u64::from_be_bytes(*octets);
+            sum + (double >> 32) + (double & 0xffff_ffff)
+        });
+        let (words, rest) = rest.as_chunks::<4>();
+        let sum = words.iter().fold(sum, |sum, word| sum + u64::from(u32::from_be_bytes(*word)));
         let (pairs, odd) = rest.as_chunks::<2>();
         let sum = pairs.iter().fold(sum, |sum, pair| sum + u64::from(u16::from_be_bytes(*pair)));
         Self(odd.iter().fold(sum, |sum, octet| sum + (u64::from(*octet) << 8)))
+    }
+
+    /// Takes out a 16-bit field that was summed, at an even offset: one's own value in a checksum field.
+    pub(crate) fn without(self, field: u16) -> Self {
+        Self(self.0 - u64::from(field))
+    }
+
+    /// The sum of both.
+    pub fn and(self, other: Self) -> Self {
+        Self(self.0 + other.0)
+    }
+
+    fn address(self, address: IpAddr) -> Self {
+        match address {
+            IpAddr::V4(address) => self.with(&address.octets()),
+            IpAddr::V6(address) => self.with(&address.octets()),
+        }
     }
 
     /// The value for a checksum field that was summed as zero.
@@ -35,10 +60,18 @@ impl Checksum {
     }
 }
 
-/// The pseudo-header that VRRPv3 sums over IPv4 in RFC 5798's reading: addresses, protocol and length.
-pub fn pseudo_header_v4(source: core::net::Ipv4Addr, destination: core::net::Ipv4Addr, length: u16) -> Checksum {
-    let length = length.to_be_bytes();
-    Checksum::default().with(&source.octets()).with(&destination.octets()).with(&[0, 112, length[0], length[1]])
+/// The pseudo-header of RFC 8200 section 8.1: addresses, length and next header 112. VRRPv3 sums it over IPv6 always, and
+/// over IPv4 in RFC 5798's reading.
+///
+/// The sum does not depend on the width of the length and protocol fields, so one layout serves both families.
+pub fn pseudo_header(source: IpAddr, destination: IpAddr, length: u32) -> Checksum {
+    pseudo_header_of(112, source, destination, length)
+}
+
+/// The same for another protocol.
+pub(crate) fn pseudo_header_of(next_header: u8, source: IpAddr, destination: IpAddr, length: u32) -> Checksum {
+    let [a, b, c, d] = length.to_be_bytes();
+    Checksum::default().address(source).address(destination).with(&[a, b, c, d, 0, 0, 0, next_header])
 }
 
 #[cfg(test)]

@@ -37,11 +37,11 @@ macro_rules! counters {
 }
 
 counters! {
-    /// Datagrams that are not whole IPv4 datagrams of protocol 112 to the group.
+    /// Datagrams that are not whole datagrams of protocol 112 to the group.
     IpErrors, "ip_errors", Global;
-    /// TTL other than 255 (R6).
+    /// TTL or hop limit other than 255 (R6, R73).
     TtlErrors, "ttl_errors", Global;
-    /// Neither version 2 nor 3, or not the router's version.
+    /// Neither version 2 nor 3, version 2 over IPv6, or not the router's version.
     VersionErrors, "version_errors", Global;
     /// Checksums that fit no form (R20).
     ChecksumErrors, "checksum_errors", Global;
@@ -63,7 +63,8 @@ counters! {
     LengthErrors, "length_errors", Router;
     /// Interval that differs from ours: dropped in VRRPv2 (R49), reported in VRRPv3 (R104).
     IntervalErrors, "interval_errors", Router;
-    /// List of addresses that differs from ours: reported; empty in VRRPv3: dropped (R94).
+    /// List of addresses that differs from ours: reported; empty in VRRPv3, or without a link-local first address in IPv6:
+    /// dropped (R94, R96).
     AddressListErrors, "address_list_errors", Router;
     /// Unknown authentication type.
     InvalidAuthType, "invalid_auth_type", Router;
@@ -77,8 +78,40 @@ counters! {
     OwnSource, "own_source", Router;
     /// Losing adverts heard in Master: another router claimed the addresses too.
     LosingAdverts, "losing_adverts", Router;
-    /// VRRPv3 checksums in the other of the two forms in use, accepted.
+    /// VRRPv3 checksums in the other of the two forms in use over IPv4, accepted.
     OtherChecksumForm, "other_checksum_form", Router;
+    /// The same, refused because only our own form is accepted.
+    ChecksumFormErrors, "checksum_form_errors", Router;
+    /// Adverts without the HMAC trailer that is demanded.
+    HmacMissing, "hmac_missing", Router;
+    /// HMAC trailers of an unknown form.
+    HmacMalformed, "hmac_malformed", Router;
+    /// HMAC trailers outside the time window, or judged without a clock.
+    HmacStale, "hmac_stale", Router;
+    /// HMAC trailers of a key that is not configured.
+    HmacUnknownKey, "hmac_unknown_key", Router;
+    /// HMAC trailers that do not fit.
+    HmacInvalid, "hmac_invalid", Router;
+    /// HMAC trailers that were used before.
+    HmacReplays, "hmac_replays", Router;
+    /// Adverts without HMAC trailer, accepted because none is demanded yet.
+    HmacUnsigned, "hmac_unsigned", Router;
+    /// HMAC trailers from a clock that is off by more than half the time window, accepted.
+    HmacClockSkew, "hmac_clock_skew", Router;
+    /// Adverts without the Authentication Header that is demanded.
+    AhMissing, "ah_missing", Router;
+    /// Authentication Headers of an unknown form, or with another SPI than the source address.
+    AhMalformed, "ah_malformed", Router;
+    /// Authentication Headers that do not fit.
+    AhInvalid, "ah_invalid", Router;
+    /// Authentication Headers that were used before.
+    AhReplays, "ah_replays", Router;
+    /// Gratuitous ARPs and neighbour advertisements asked for, one for each address of a round.
+    AnnouncementsSent, "announcements_sent", Router;
+    /// Adverts of a weaker Master, heard in Backup and not followed (R38).
+    WeakerIgnored, "weaker_ignored", Router;
+    /// Takeovers from a weaker Master.
+    Preemptions, "preemptions", Router;
 }
 
 /// A value for each [`Counter`]. Saturates at `u64::MAX`.
@@ -100,8 +133,13 @@ impl Counters {
 
     /// Counts one.
     pub fn add(&mut self, counter: Counter) {
+        self.add_many(counter, 1);
+    }
+
+    /// Counts `count`.
+    pub fn add_many(&mut self, counter: Counter, count: u64) {
         if let Some(value) = self.0.get_mut(counter as usize) {
-            *value = value.saturating_add(1);
+            *value = value.saturating_add(count);
         }
     }
 }

@@ -39,6 +39,9 @@ pub struct Params {
     pub interval: AdvertInterval,
     /// Preempt_Mode: whether a Backup replaces a weaker Master.
     pub preempt: bool,
+    /// Accept_Mode: whether a Master that is not the owner accepts packets to the virtual addresses (R75). RFC 9568's default
+    /// is false, and RFC 3768, which has no such mode, forbids it; most implementations accept.
+    pub accept: bool,
 }
 
 impl Params {
@@ -60,6 +63,11 @@ impl Params {
     /// that backs up.
     pub const fn shortest_master_down_interval(self) -> Duration {
         Params { priority: Priority::OWNER, ..self }.master_down_interval(self.interval)
+    }
+
+    /// Whether a Master with these parameters accepts packets to the virtual addresses: as their owner, or by Accept_Mode.
+    pub const fn accepts(self) -> bool {
+        self.accept || self.priority.is_owner()
     }
 
     /// The version these parameters belong to.
@@ -250,6 +258,7 @@ impl Actions {
 ///     priority: Priority::new(150).expect("not 0"),
 ///     interval: AdvertInterval::from_secs(1).expect("not 0"),
 ///     preempt: true,
+///     accept: false,
 /// };
 /// let machine = Machine::new(params);
 /// let (machine, _) = machine.step(Event::Link(Link::Up([10, 0, 0, 1].into())));
@@ -398,7 +407,9 @@ impl Machine {
                 // A longer interval begins with the advert that announces it: who learnt the shorter one would not wait.
                 let timer = (params.interval.duration() < self.params.interval.duration())
                     .then(|| TimerOp::Amend(Timer::Adver, params.interval.duration()));
-                (next, Actions { timer, ..Actions::NONE })
+                // How the addresses are served has changed.
+                let addresses = (params.accepts() != self.params.accepts()).then_some(Addresses::Install);
+                (next, Actions { addresses, timer, ..Actions::NONE })
             }
         }
     }

@@ -6,10 +6,11 @@
 
 #[cfg(feature = "alloc")]
 extern crate alloc;
-#[cfg(test)]
+#[cfg(any(test, feature = "sim"))]
 extern crate std;
 
 pub mod announce;
+pub mod auth;
 pub mod checksum;
 pub mod counters;
 pub mod fsm;
@@ -17,9 +18,14 @@ pub mod fsm;
 pub mod node;
 pub mod router;
 pub mod rx;
+#[cfg(feature = "sim")]
+pub mod sim;
 pub mod timed;
 pub mod types;
 pub mod wire;
 
+pub use auth::{Auth, WallClock};
 pub use counters::{Counter, Counters, Scope};
-pub use types::{AddressError, AddressList, AdvertInterval, Centiseconds, Priority, SimplePassword, Version, Vrid};
+pub use types::{
+    AddressError, AddressList, AdvertInterval, Centiseconds, Family, Priority, SimplePassword, Version, Vrid,
+};

@@ -13,15 +13,16 @@ use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::fmt;
-use core::net::{IpAddr, Ipv4Addr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::announce::Schedule;
-use crate::counters::{Counters, Scope};
+use crate::auth::WallClock;
+use crate::counters::{Counter, Counters, Scope};
 use crate::fsm::{Actions, Addresses, Advertise, Event, Link, Params, Role, Transition};
-use crate::router::{EmitError, RouterConfig, VirtualRouter};
-use crate::rx::{Notices, Received, Rejected};
+use crate::router::{Carriage, EmitError, RouterConfig, VirtualRouter};
+use crate::rx::{Discard, Meta, Notices, Received, Rejected};
 use crate::timed::{Instant, Timed};
-use crate::types::Vrid;
+use crate::types::{AddressList, Family, Vrid};
 
 mod deadlines;
 
@@ -47,10 +48,37 @@ impl RouterId {
 pub struct RouterSetup {
     /// Its interface.
     pub interface: InterfaceId,
-    /// Adverts come from this address instead of the interface's primary one.
-    pub source: Option<Ipv4Addr>,
+    /// Adverts come from this address instead of the interface's primary one. One of another family than the router's keeps it
+    /// in FAULT.
+    pub source: Option<IpAddr>,
     /// Its configuration.
-    pub config: RouterConfig<Box<[Ipv4Addr]>>,
+    pub config: RouterConfig<Box<[IpAddr]>>,
+}
+
+/// Where adverts are sent and heard.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Groups {
+    /// Of IPv4.
+    pub v4: Ipv4Addr,
+    /// Of IPv6.
+    pub v6: Ipv6Addr,
+}
+
+impl Groups {
+    /// The group of `family`.
+    pub const fn of(self, family: Family) -> IpAddr {
+        match family {
+            Family::V4 => IpAddr::V4(self.v4),
+            Family::V6 => IpAddr::V6(self.v6),
+        }
+    }
+}
+
+impl Default for Groups {
+    /// 224.0.0.18 (R3) and ff02::12 (R73).
+    fn default() -> Self {
+        Self { v4: Ipv4Addr::new(224, 0, 0, 18), v6: Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x12) }
+    }
 }
 
 bitflags::bitflags! {
@@ -74,6 +102,8 @@ pub enum Which {
 /// What happened.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Input<'a> {
+    /// The time of day, for routers with authentication: feed it after each wait, before anything else.
+    WallClock(WallClock),
     /// The operator starts or stops routers.
     Enabled {
         /// Which.
@@ -81,19 +111,42 @@ pub enum Input<'a> {
         /// Start or stop.
         enabled: bool,
     },
-    /// State of an interface.
+    /// State of an interface, for the routers of one family on it.
+    ///
+    /// When the address changes, the next advert comes from the new one, state and timers stay, and ties are broken by it from
+    /// now on. When the last address goes, a Master removes its addresses without a release, since there is nothing to send it
+    /// from, and the router waits in Initialize for the next address.
     Link {
         /// Which.
         interface: InterfaceId,
-        /// Its state; the address is its primary one.
+        /// Of which family.
+        family: Family,
+        /// Its state. The address is the interface's primary one, or its link-local one in IPv6 (R73).
         link: Link,
     },
-    /// Parameters of a router.
+    /// Parameters of a router, which take effect at once; state and the timer's anchor stay:
+    ///
+    /// * Backup: the wait is that of the new priority and interval, counted from the last advert. A new priority of 255 takes
+    ///   over at once.
+    /// * Master: the next advert carries them. A shorter interval applies to the one that runs; a longer one from the next
+    ///   advert on, since peers wait by what they have learnt. [`Output::Addresses`] comes again when whether packets to the
+    ///   addresses are accepted has changed.
+    ///
+    /// In VRRPv2 peers with another interval drop each other's adverts until all have changed (R49).
     Params {
         /// Which.
         router: RouterId,
         /// All of them.
         params: Params,
+    },
+    /// The virtual addresses of a router. The next advert carries the new list, and a Master's [`Output::Addresses`] comes again
+    /// with a new epoch: what is wanted now is this list, and no other address. Ignored when the list is of another family than
+    /// the router's, which would be another virtual router.
+    AddressList {
+        /// Which.
+        router: RouterId,
+        /// All of them.
+        addresses: AddressList<&'a [IpAddr]>,
     },
     /// The addresses were on the interface before the node started, left behind by a predecessor. Feed it before
     /// [`Input::Enabled`]. They stay until the election is decided: the next Master adopts them, and a Backup lets go of
@@ -118,11 +171,20 @@ pub enum Input<'a> {
         /// Fails, or works.
         present: bool,
     },
-    /// A datagram arrived.
+    /// An IPv4 datagram arrived, as raw IPv4 sockets deliver it.
     Datagram {
         /// Where.
         interface: InterfaceId,
         /// The whole IPv4 datagram, header included.
+        octets: &'a [u8],
+    },
+    /// A message arrived without its IP header, as raw IPv6 sockets deliver it.
+    Message {
+        /// Where.
+        interface: InterfaceId,
+        /// What its IP header said.
+        meta: Meta,
+        /// The payload of the whole datagram, of protocol 112.
         octets: &'a [u8],
     },
 }
@@ -143,10 +205,13 @@ pub enum Output {
         router: RouterId,
         /// What is wanted from now on.
         wanted: Addresses,
+        /// Whether packets to the addresses shall be accepted: the router owns them, or Accept_Mode is on. Otherwise it only
+        /// forwards and answers ARP, or neighbour solicitations, for them (R77, R82).
+        accept: bool,
         /// To be repeated in [`Input::Installed`]; grows.
         epoch: u64,
     },
-    /// Send one gratuitous ARP for each address of a router.
+    /// Send one gratuitous ARP, or one unsolicited neighbour advertisement, for each address of a router.
     Announce {
         /// Whose.
         router: RouterId,
@@ -172,7 +237,7 @@ pub enum Output {
         /// The router it was for.
         router: RouterId,
         /// Its sender.
-        source: Ipv4Addr,
+        source: IpAddr,
         /// What.
         notices: Notices,
     },
@@ -184,10 +249,12 @@ pub struct Message<'b> {
     /// Where to send it.
     pub interface: InterfaceId,
     /// Source address of the datagram.
-    pub source: Ipv4Addr,
-    /// Destination address: the multicast group.
-    pub destination: Ipv4Addr,
-    /// The VRRP message, without IP header.
+    pub source: IpAddr,
+    /// Destination address: the multicast group of the router's family.
+    pub destination: IpAddr,
+    /// What the octets are.
+    pub carriage: Carriage,
+    /// The VRRP message without IP header, or the whole datagram.
     pub octets: &'b [u8],
 }
 
@@ -196,13 +263,12 @@ pub struct Message<'b> {
 /// ```
 /// use core::time::Duration;
 /// use vrrp_core::fsm::{Link, Params, Role};
-/// use vrrp_core::node::{Input, InterfaceId, Node, Output, RouterSetup, Which};
-/// use vrrp_core::router::RouterConfig;
-/// use vrrp_core::wire::advert::ChecksumForm;
-/// use vrrp_core::{AddressList, AdvertInterval, Priority, Vrid};
+/// use vrrp_core::node::{Groups, Input, InterfaceId, Node, Output, RouterSetup, Which};
+/// use vrrp_core::router::{ChecksumPolicy, RouterConfig};
+/// use vrrp_core::{AddressList, AdvertInterval, Auth, Family, Priority, Vrid};
 ///
 /// let eth0 = InterfaceId(0);
-/// let mut node: Node<Duration> = Node::new([224, 0, 0, 18].into());
+/// let mut node: Node<Duration> = Node::new(Groups::default());
 /// let router = node.add(RouterSetup {
 ///     interface: eth0,
 ///     source: None,
@@ -212,15 +278,17 @@ pub struct Message<'b> {
 ///             priority: Priority::new(150).expect("not 0"),
 ///             interval: AdvertInterval::from_secs(1).expect("not 0"),
 ///             preempt: true,
+///             accept: true,
 ///         },
 ///         addresses: AddressList::new(Box::from([[10, 0, 0, 3].into()]))?,
-///         password: None,
-///         checksum: ChecksumForm::Message,
+///         auth: Auth::None,
+///         checksum: ChecksumPolicy::default(),
 ///     },
 /// })?;
 /// let mut out = Vec::new();
 /// let start = Duration::ZERO;
-/// node.handle(start, Input::Link { interface: eth0, link: Link::Up([10, 0, 0, 1].into()) }, &mut out);
+/// let link = Link::Up([10, 0, 0, 1].into());
+/// node.handle(start, Input::Link { interface: eth0, family: Family::V4, link }, &mut out);
 /// node.handle(start, Input::Enabled { which: Which::All, enabled: true }, &mut out);
 /// let takeover = node.next_deadline().expect("Master_Down_Timer runs");
 /// out.clear();
@@ -231,21 +299,22 @@ pub struct Message<'b> {
 /// ```
 #[derive(Debug)]
 pub struct Node<I> {
-    group: Ipv4Addr,
+    groups: Groups,
     entries: Vec<Entry<I>>,
-    by_vrid: BTreeMap<(InterfaceId, u8), RouterId>,
+    by_vrid: BTreeMap<(InterfaceId, Family, u8), RouterId>,
     /// Adver_Timers, of Masters.
     adverts: Deadlines<I>,
     /// Master_Down_Timers and announcements.
     others: Deadlines<I>,
     counters: Counters,
+    clock: Option<WallClock>,
 }
 
 #[derive(Debug)]
 struct Entry<I> {
     interface: InterfaceId,
-    source: Option<Ipv4Addr>,
-    router: Timed<I, Box<[Ipv4Addr]>>,
+    source: Option<IpAddr>,
+    router: Timed<I, Box<[IpAddr]>>,
     faults: Faults,
     /// Counts the changes of what is wanted of the addresses.
     epoch: u64,
@@ -265,15 +334,16 @@ enum Serving {
 }
 
 impl<I: Instant> Node<I> {
-    /// Without routers; `group` is where adverts are sent (224.0.0.18 by R3).
-    pub fn new(group: Ipv4Addr) -> Self {
+    /// Without routers; `groups` is where adverts are sent.
+    pub fn new(groups: Groups) -> Self {
         Self {
-            group,
+            groups,
             entries: Vec::new(),
             by_vrid: BTreeMap::new(),
             adverts: Deadlines::default(),
             others: Deadlines::default(),
             counters: Counters::default(),
+            clock: None,
         }
     }
 
@@ -281,11 +351,11 @@ impl<I: Instant> Node<I> {
     pub fn add(&mut self, setup: RouterSetup) -> Result<RouterId, DuplicateVrid> {
         let RouterSetup { interface, source, config } = setup;
         let id = RouterId(self.entries.len());
-        let vrid = config.vrid;
-        if let Some(&first) = self.by_vrid.get(&(interface, vrid.get())) {
+        let (vrid, family) = (config.vrid, config.addresses.family());
+        if let Some(&first) = self.by_vrid.get(&(interface, family, vrid.get())) {
             return Err(DuplicateVrid { first, vrid });
         }
-        self.by_vrid.insert((interface, vrid.get()), id);
+        self.by_vrid.insert((interface, family, vrid.get()), id);
         self.entries.push(Entry {
             interface,
             source,
@@ -303,21 +373,31 @@ impl<I: Instant> Node<I> {
     /// Feeds an input that happened at `at`, which may be earlier than now. Effects are appended to `out`.
     pub fn handle(&mut self, at: I, input: Input<'_>, out: &mut Vec<Output>) {
         match input {
+            Input::WallClock(now) => self.clock = Some(now),
             Input::Enabled { which, enabled } => {
                 for id in self.ids(which) {
                     self.event(at, id, Event::Enabled(enabled), out);
                     self.drop_leftover(id, Role::Initialize, out);
                 }
             }
-            Input::Link { interface, link } => {
+            Input::Link { interface, family, link } => {
+                let concerned =
+                    |entry: &&Entry<I>| entry.interface == interface && entry.router.router().family() == family;
                 for id in self.ids(Which::All) {
-                    if let Some(entry) = self.entries.get(id.0).filter(|entry| entry.interface == interface) {
+                    if let Some(entry) = self.entries.get(id.0).filter(concerned) {
                         let link = entry.effective_link(link);
                         self.event(at, id, Event::Link(link), out);
                     }
                 }
             }
             Input::Params { router, params } => self.event(at, router, Event::Params(params), out),
+            Input::AddressList { router, addresses } => {
+                let known = self.entries.get_mut(router.0);
+                if let Some(Ok(actions)) = known.map(|entry| entry.router.set_addresses(addresses.to_boxed())) {
+                    self.perform(at, router, actions, out);
+                    self.reschedule(router);
+                }
+            }
             Input::Leftover { router } => {
                 let idle = |entry: &&mut Entry<I>| !entry.router.router().machine().enabled;
                 if let Some(entry) = self.entries.get_mut(router.0).filter(idle) {
@@ -332,7 +412,15 @@ impl<I: Instant> Node<I> {
                     self.event(at, router, Event::Healthy(healthy), out);
                 }
             }
-            Input::Datagram { interface, octets } => self.datagram(at, interface, octets, out),
+            Input::Datagram { interface, octets } => {
+                let received = Received::check_datagram(octets, self.groups.v4);
+                self.advert(at, interface, Family::V4, &received, out);
+            }
+            Input::Message { interface, meta, octets } => {
+                let family = Family::of(meta.source);
+                let received = Received::check(&meta, octets, self.groups.of(family));
+                self.advert(at, interface, family, &received, out);
+            }
         }
     }
 
@@ -362,23 +450,28 @@ impl<I: Instant> Node<I> {
         }
     }
 
-    /// Writes the message of an [`Output::Advertise`] into the front of `buffer`; 1036 octets always suffice.
+    /// Writes the message of an [`Output::Advertise`] into the front of `buffer`; [`MAX_EMITTED`](crate::router::MAX_EMITTED)
+    /// octets always suffice. Each call is one packet, see [`VirtualRouter::emit`].
     pub fn message<'b>(
-        &self,
+        &mut self,
         router: RouterId,
         advertise: Advertise,
         buffer: &'b mut [u8],
     ) -> Result<Message<'b>, EmitError> {
-        let entry = self.entries.get(router.0).ok_or(EmitError::NoSource)?;
-        let Some(IpAddr::V4(source)) = entry.router.router().machine().link.source() else {
-            return Err(EmitError::NoSource);
-        };
-        let octets = entry.router.router().emit(advertise, self.group, buffer)?;
-        Ok(Message { interface: entry.interface, source, destination: self.group, octets })
+        let entry = self.entries.get_mut(router.0).ok_or(EmitError::NoSource)?;
+        let router = entry.router.router_mut();
+        if let Some(now) = self.clock {
+            router.set_wall_clock(now);
+        }
+        let carriage = router.carriage();
+        let source = router.machine().link.source().ok_or(EmitError::NoSource)?;
+        let destination = self.groups.of(router.family());
+        let octets = router.emit(advertise, destination, buffer)?;
+        Ok(Message { interface: entry.interface, source, destination, carriage, octets })
     }
 
     /// A router's state, addresses and counters.
-    pub fn router(&self, router: RouterId) -> Option<&VirtualRouter<Box<[Ipv4Addr]>>> {
+    pub fn router(&self, router: RouterId) -> Option<&VirtualRouter<Box<[IpAddr]>>> {
         self.entries.get(router.0).map(|entry| entry.router.router())
     }
 
@@ -413,33 +506,44 @@ impl<I: Instant> Node<I> {
         }
     }
 
-    fn datagram(&mut self, at: I, interface: InterfaceId, octets: &[u8], out: &mut Vec<Output>) {
-        let outcome = Received::check(octets, self.group).and_then(|received| {
-            let vrid = received.advert.vrid_octet();
-            let unknown = || received.rejected(crate::rx::Discard::UnknownVrid(vrid));
-            let id = *self.by_vrid.get(&(interface, vrid)).ok_or_else(unknown)?;
-            let entry = self.entries.get_mut(id.0).ok_or_else(unknown)?;
-            let accepted = entry.router.receive(at, &received);
-            accepted.map(|accepted| (id, received, accepted)).map_err(|reason| received.rejected(reason))
-        });
-        match outcome {
-            Ok((id, Received { source, advert, .. }, (actions, notices))) => {
-                let heard_a_master = advert.priority().is_some();
+    fn advert(
+        &mut self,
+        at: I,
+        interface: InterfaceId,
+        family: Family,
+        received: &Result<Received<'_>, Rejected>,
+        out: &mut Vec<Output>,
+    ) {
+        let received = match received {
+            Ok(received) => received,
+            Err(rejected) => return self.reject(interface, family, *rejected, out),
+        };
+        let vrid = received.advert.vrid_octet();
+        let known = self.by_vrid.get(&(interface, family, vrid)).copied();
+        let Some((id, entry)) = known.and_then(|id| Some((id, self.entries.get_mut(id.0)?))) else {
+            let rejected = received.rejected(Discard::UnknownVrid(vrid));
+            return self.reject(interface, family, rejected, out);
+        };
+        if let Some(now) = self.clock {
+            entry.router.router_mut().set_wall_clock(now);
+        }
+        match entry.router.receive(at, received) {
+            Ok((actions, notices)) => {
                 if !notices.is_empty() {
-                    out.push(Output::Noticed { router: id, source, notices });
+                    out.push(Output::Noticed { router: id, source: received.source, notices });
                 }
                 self.perform(at, id, actions, out);
-                if heard_a_master {
+                if received.advert.priority().is_some() {
                     self.drop_leftover(id, Role::Backup, out);
                 }
                 self.reschedule(id);
             }
-            Err(rejected) => self.reject(interface, rejected, out),
+            Err(reason) => self.reject(interface, family, received.rejected(reason), out),
         }
     }
 
-    fn reject(&mut self, interface: InterfaceId, rejected: Rejected, out: &mut Vec<Output>) {
-        let router = rejected.vrid.and_then(|vrid| self.by_vrid.get(&(interface, vrid)).copied());
+    fn reject(&mut self, interface: InterfaceId, family: Family, rejected: Rejected, out: &mut Vec<Output>) {
+        let router = rejected.vrid.and_then(|vrid| self.by_vrid.get(&(interface, family, vrid)).copied());
         let counter = rejected.reason.counter();
         match (counter.scope(), router.and_then(|id| self.entries.get_mut(id.0))) {
             (Scope::Router, Some(entry)) if !rejected.reason.is_routers() => entry.router.router_mut().count(counter),
@@ -465,7 +569,8 @@ impl<I: Instant> Node<I> {
                     Addresses::Install => Serving::Asked,
                     Addresses::Remove => Serving::No,
                 };
-                out.push(Output::Addresses { router: id, wanted, epoch: entry.epoch });
+                let accept = entry.router.router().accepts();
+                out.push(Output::Addresses { router: id, wanted, accept, epoch: entry.epoch });
             }
             None if announce && entry.serving == Serving::Yes => {
                 entry.announcements = Some((at, Schedule::START));
@@ -485,7 +590,8 @@ impl<I: Instant> Node<I> {
         if entry.serving == Serving::Leftover && entry.router.router().machine().state.role() == role {
             entry.serving = Serving::No;
             entry.epoch = entry.epoch.saturating_add(1);
-            out.push(Output::Addresses { router: id, wanted: Addresses::Remove, epoch: entry.epoch });
+            let accept = entry.router.router().accepts();
+            out.push(Output::Addresses { router: id, wanted: Addresses::Remove, accept, epoch: entry.epoch });
         }
     }
 
@@ -523,7 +629,7 @@ impl<I: Instant> Entry<I> {
     /// A configured source needs no address on the interface, only the link.
     fn effective_link(&self, link: Link) -> Link {
         match (link, self.source) {
-            (Link::Up(_) | Link::NoAddress, Some(source)) => Link::Up(source.into()),
+            (Link::Up(_) | Link::NoAddress, Some(source)) => Link::Up(source),
             (link, _) => link,
         }
     }
@@ -538,6 +644,9 @@ impl<I: Instant> Entry<I> {
         if self.announcement_due().is_none_or(|due| due > now) {
             return;
         }
+        let count = self.router.router().addresses().len();
+        let count = u64::try_from(count).unwrap_or(u64::MAX);
+        self.router.router_mut().count_many(Counter::AnnouncementsSent, count);
         out.push(Output::Announce { router: id });
         while self.announcement_due().is_some_and(|due| due <= now) {
             if let Some((_, schedule)) = &mut self.announcements {
@@ -547,7 +656,7 @@ impl<I: Instant> Entry<I> {
     }
 }
 
-/// Two routers with one identifier on one interface.
+/// Two routers of one family with one identifier on one interface.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct DuplicateVrid {
     /// The router that has it.
@@ -579,7 +688,7 @@ pub enum Condition {
 
 impl Condition {
     /// The condition of a router.
-    pub fn of<A: AsRef<[Ipv4Addr]>>(router: &VirtualRouter<A>) -> Self {
+    pub fn of<A: AsRef<[IpAddr]>>(router: &VirtualRouter<A>) -> Self {
         match (router.machine().state.role(), router.machine().enabled) {
             (Role::Initialize, false) => Self::Stopped,
             (Role::Initialize, true) => Self::Fault,

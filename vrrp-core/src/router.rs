@@ -3,14 +3,16 @@
 //! Knows octets through [`crate::wire`] and the election through [`crate::fsm`]; knows neither interfaces nor time.
 
 use core::fmt;
-use core::net::{IpAddr, Ipv4Addr};
+use core::net::IpAddr;
 
+use crate::auth::session::{Proof, Session};
+use crate::auth::{Auth, WallClock};
 use crate::counters::{Counter, Counters};
-use crate::fsm::{Actions, Advertise, Event, Machine, Params, Role};
+use crate::fsm::{Actions, Addresses, Advertise, Cause, Event, Link, Machine, Params, Role};
 use crate::rx::{Discard, Notices, Received};
-use crate::types::{AddressList, SimplePassword, Version, Vrid};
+use crate::types::{AddressList, Family, Version, Vrid};
 use crate::wire::BufferTooSmall;
-use crate::wire::advert::{AdvertRepr, ChecksumForm, auth_type};
+use crate::wire::advert::{AdvertRepr, ChecksumForm, MAX_LEN, auth_type};
 
 /// Configuration of one virtual router. `A` holds its addresses: `Box<[_]>`, `&[_]`, an array.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -21,29 +23,61 @@ pub struct RouterConfig<A> {
     pub params: Params,
     /// The virtual addresses.
     pub addresses: AddressList<A>,
-    /// Simple text password (RFC 2338); not used by VRRPv3, which has no authentication.
-    pub password: Option<SimplePassword>,
-    /// Form of the checksum that VRRPv3 sends over IPv4; VRRPv2 has only one.
-    pub checksum: ChecksumForm,
+    /// Authentication. The simple text password is VRRPv2's; VRRPv3 has no place for it and ignores it.
+    pub auth: Auth,
+    /// Forms of the checksum that VRRPv3 sends and accepts over IPv4; VRRPv2 and IPv6 have only one.
+    pub checksum: ChecksumPolicy,
 }
 
-/// One virtual router.
+/// Which of the two checksums that VRRPv3 over IPv4 has in the field a router sends and accepts (R71, R105).
+///
+/// The default is the letter of RFC 9568 on send, and tolerance on receive: [`ChecksumForm::Message`] as Cisco and Arista send
+/// it, and both accepted.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct ChecksumPolicy {
+    /// What is sent. RFC 5798's reading, [`ChecksumForm::PseudoHeader`], is the default of keepalived and FRR.
+    pub send: ChecksumForm,
+    /// What is accepted.
+    pub accept: AcceptChecksum,
+}
+
+impl Default for ChecksumPolicy {
+    fn default() -> Self {
+        Self { send: ChecksumForm::Message, accept: AcceptChecksum::Both }
+    }
+}
+
+/// Which forms of checksum are accepted.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum AcceptChecksum {
+    /// Both; the other one than is sent is noticed and counted.
+    Both,
+    /// Strict: only the one that is sent.
+    Only,
+}
+
+/// One virtual router, of the family of its addresses.
+///
+/// A virtual router of IPv6 speaks VRRPv3 whatever unit its interval has, see [`AdvertInterval::for_family`]; a link whose address
+/// is of the other family counts as one without an address.
+///
+/// [`AdvertInterval::for_family`]: crate::AdvertInterval::for_family
 ///
 /// ```
 /// use vrrp_core::fsm::{Event, Link, Params, Timer, Advertise};
-/// use vrrp_core::router::{RouterConfig, VirtualRouter};
-/// use vrrp_core::wire::advert::ChecksumForm;
-/// use vrrp_core::{AddressList, AdvertInterval, Priority, Vrid};
+/// use vrrp_core::router::{ChecksumPolicy, RouterConfig, VirtualRouter};
+/// use vrrp_core::{AddressList, AdvertInterval, Auth, Priority, Vrid};
 /// let mut router = VirtualRouter::new(RouterConfig {
 ///     vrid: Vrid::new(50).expect("not 0"),
 ///     params: Params {
 ///         priority: Priority::OWNER,
 ///         interval: AdvertInterval::from_secs(1).expect("not 0"),
 ///         preempt: true,
+///         accept: false,
 ///     },
 ///     addresses: AddressList::new([[10, 0, 0, 3].into()])?,
-///     password: None,
-///     checksum: ChecksumForm::Message,
+///     auth: Auth::None,
+///     checksum: ChecksumPolicy::default(),
 /// });
 /// let _ = router.handle(Event::Link(Link::Up([10, 0, 0, 3].into())));
 /// let actions = router.handle(Event::Enabled(true));
@@ -58,13 +92,17 @@ pub struct VirtualRouter<A> {
     config: RouterConfig<A>,
     machine: Machine,
     counters: Counters,
+    last_event: &'static str,
+    session: Session,
 }
 
-impl<A: AsRef<[Ipv4Addr]>> VirtualRouter<A> {
+impl<A: AsRef<[IpAddr]>> VirtualRouter<A> {
     /// In Initialize, with every counter 0.
-    pub fn new(config: RouterConfig<A>) -> Self {
+    pub fn new(mut config: RouterConfig<A>) -> Self {
+        config.params = for_family(config.params, config.addresses.family());
         let machine = Machine::new(config.params);
-        Self { config, machine, counters: Counters::default() }
+        let session = Session::new(&config.auth);
+        Self { config, machine, counters: Counters::default(), last_event: "vrrp-event-none", session }
     }
 
     /// Virtual router identifier.
@@ -73,8 +111,53 @@ impl<A: AsRef<[Ipv4Addr]>> VirtualRouter<A> {
     }
 
     /// The virtual addresses.
-    pub fn addresses(&self) -> &[Ipv4Addr] {
+    pub fn addresses(&self) -> &[IpAddr] {
         self.config.addresses.as_slice()
+    }
+
+    /// The family of its addresses and of its adverts.
+    pub fn family(&self) -> Family {
+        self.config.addresses.family()
+    }
+
+    /// Whether packets to the virtual addresses are accepted while it is Master (R82): as their owner, or by Accept_Mode.
+    /// Neighbour solicitations and advertisements are accepted in any case (R77).
+    pub fn accepts(&self) -> bool {
+        self.machine.params.accepts()
+    }
+
+    /// The identity in RFC 8347 of the last event that changed the state or the addresses: its `last-event`.
+    pub fn last_event(&self) -> &'static str {
+        self.last_event
+    }
+
+    /// Replaces the virtual addresses. The next advert carries the new list; a Master installs it in place of the old one.
+    /// State and timers stay. `Err` gives back a list of another family: that would be another virtual router.
+    pub fn set_addresses(&mut self, addresses: AddressList<A>) -> Result<Actions, AddressList<A>> {
+        if addresses.family() != self.family() {
+            return Err(addresses);
+        }
+        if addresses.as_slice() == self.addresses() {
+            return Ok(Actions::NONE);
+        }
+        self.config.addresses = addresses;
+        self.last_event = "vrrp-event-virtual-ip-addresses";
+        let master = self.machine.state.role() == Role::Master;
+        Ok(Actions { addresses: master.then_some(Addresses::Install), ..Actions::NONE })
+    }
+
+    /// Tells the time of day, which authentication alone uses: before [`VirtualRouter::receive`] and
+    /// [`VirtualRouter::emit`], as late as possible. Without it nothing is signed by HMAC, and no trailer is in time.
+    pub fn set_wall_clock(&mut self, now: WallClock) {
+        self.session.set_clock(now);
+    }
+
+    /// What [`VirtualRouter::emit`] writes.
+    pub fn carriage(&self) -> Carriage {
+        match self.config.auth.kind() {
+            auth_type::IP_AH => Carriage::Datagram,
+            _ => Carriage::Message,
+        }
     }
 
     /// The election's state.
@@ -92,9 +175,14 @@ impl<A: AsRef<[Ipv4Addr]>> VirtualRouter<A> {
         self.counters.add(counter);
     }
 
+    /// Counts many of what this router does not see happen.
+    pub fn count_many(&mut self, counter: Counter, count: u64) {
+        self.counters.add_many(counter, count);
+    }
+
     /// Feeds an event and counts what follows from it.
     pub fn handle(&mut self, event: Event) -> Actions {
-        let (machine, actions) = self.machine.step(event);
+        let (machine, actions) = self.machine.step(self.of_family(event));
         self.machine = machine;
         match actions.advertise {
             Some(Advertise::Claim) => self.counters.add(Counter::AdvertsSent),
@@ -104,24 +192,50 @@ impl<A: AsRef<[Ipv4Addr]>> VirtualRouter<A> {
             }
             None => {}
         }
-        if actions.transition.is_some_and(|transition| transition.to == Role::Master) {
-            self.counters.add(Counter::MasterTransitions);
+        if let Some(transition) = actions.transition {
+            self.last_event = transition.cause.event();
+            if transition.to == Role::Master {
+                self.counters.add(Counter::MasterTransitions);
+            }
+            if transition.cause == Cause::LowerPriorityMaster {
+                self.counters.add(Counter::Preemptions);
+            }
         }
         actions
     }
 
     /// The rungs of the ladder that need this router's configuration; changes nothing.
     pub fn accept(&self, received: &Received<'_>) -> Result<Accepted, Discard> {
+        let proof = self.authentic(received)?;
+        self.weigh(received, proof)
+    }
+
+    /// The rungs down to authentication.
+    fn authentic(&self, received: &Received<'_>) -> Result<Proof, Discard> {
         let advert = &received.advert;
+        if advert.vrid() != Some(self.config.vrid) || advert.family() != self.family() {
+            return Err(Discard::UnknownVrid(advert.vrid_octet()));
+        }
         let ours = self.machine.params.version();
         let theirs = advert.version();
         if ours != theirs {
             return Err(Discard::Version { ours, theirs });
         }
-        let from = IpAddr::V4(received.source);
-        if self.machine.link.source() == Some(from) {
+        let ChecksumPolicy { send, accept } = self.config.checksum;
+        if self.other_form(received) && accept == AcceptChecksum::Only {
+            return Err(Discard::ChecksumForm { ours: send, theirs: received.checksum });
+        }
+        if self.machine.link.source() == Some(received.source) {
             return Err(Discard::OwnSource);
         }
+        self.session.check(&self.config.auth, received)
+    }
+
+    /// The rungs below authentication.
+    fn weigh(&self, received: &Received<'_>, proof: Proof) -> Result<Accepted, Discard> {
+        let advert = &received.advert;
+        let from = received.source;
+        let ours = advert.version();
         let owner = self.machine.params.priority.is_owner();
         if owner && ours == Version::V2 {
             return Err(Discard::Owner);
@@ -135,45 +249,49 @@ impl<A: AsRef<[Ipv4Addr]>> VirtualRouter<A> {
             theirs => return Err(Discard::Interval { ours: our_interval, theirs }),
         };
         let priority = advert.priority();
-        let mut notices = Notices::empty();
+        let mut notices = proof.notices;
         notices.set(Notices::ADDRESS_LIST, !same_addresses(self.addresses(), &advert.addresses()));
         notices.set(Notices::INTERVAL, interval != our_interval);
-        let other_form = ours == Version::V3 && received.checksum != self.config.checksum;
-        notices.set(Notices::CHECKSUM_FORM, other_form);
+        notices.set(Notices::CHECKSUM_FORM, self.other_form(received));
         notices.set(Notices::SECOND_OWNER, owner && priority.is_some_and(crate::Priority::is_owner));
         Ok(Accepted { event: Event::Advert { from, priority, interval }, notices })
     }
 
     /// Accepts, counts and steps.
     pub fn receive(&mut self, received: &Received<'_>) -> Result<(Actions, Notices), Discard> {
-        let Accepted { event, mut notices } = self.accept(received).inspect_err(|reason| {
-            self.counters.add(reason.counter());
-        })?;
+        let outcome = self.authentic(received).and_then(|proof| {
+            self.session.remember(&self.config.auth, received, proof);
+            self.weigh(received, proof)
+        });
+        let Accepted { event, mut notices } = outcome.inspect_err(|reason| self.counters.add(reason.counter()))?;
         self.counters.add(Counter::AdvertsReceived);
         if received.advert.priority().is_none() {
             self.counters.add(Counter::PriorityZeroReceived);
         }
-        let was_master = self.machine.state.role() == Role::Master;
+        let before = self.machine.state.role();
         let actions = self.handle(event);
-        let is_master = self.machine.state.role() == Role::Master;
-        notices.set(Notices::LOSING, was_master && is_master && received.advert.priority().is_some());
+        let claims = received.advert.priority().is_some();
+        match (before, self.machine.state.role()) {
+            (Role::Master, Role::Master) => notices.set(Notices::LOSING, claims),
+            (Role::Backup, Role::Backup) if actions == Actions::NONE => self.counters.add(Counter::WeakerIgnored),
+            (Role::Initialize | Role::Backup | Role::Master, _) => {}
+        }
         for counter in notices.counters() {
             self.counters.add(counter);
         }
         Ok((actions, notices))
     }
 
-    /// Writes the message that `advertise` asks for into the front of `buffer` (1036 octets always suffice).
+    /// Writes what `advertise` asks for into the front of `buffer` ([`MAX_EMITTED`] octets always suffice): a message, or what
+    /// [`VirtualRouter::carriage`] says. `destination` is signed or summed, so it must be where it is sent. With authentication
+    /// each call takes the next number: call once for each packet.
     pub fn emit<'b>(
-        &self,
+        &mut self,
         advertise: Advertise,
-        destination: Ipv4Addr,
+        destination: IpAddr,
         buffer: &'b mut [u8],
     ) -> Result<&'b mut [u8], EmitError> {
-        let source = match self.machine.link.source() {
-            Some(IpAddr::V4(source)) => source,
-            Some(IpAddr::V6(_)) | None => return Err(EmitError::NoSource),
-        };
+        let source = self.machine.link.source().ok_or(EmitError::NoSource)?;
         let priority = match advertise {
             Advertise::Claim => Some(self.machine.params.priority),
             Advertise::Release => None,
@@ -182,23 +300,61 @@ impl<A: AsRef<[Ipv4Addr]>> VirtualRouter<A> {
             vrid: self.config.vrid,
             priority,
             interval: self.machine.params.interval,
-            password: self.config.password,
+            password: self.config.auth.simple_text(),
             addresses: self.config.addresses.as_ref(),
-            checksum: self.config.checksum,
+            checksum: self.config.checksum.send,
         };
-        repr.emit(source, destination, buffer).map_err(EmitError::Buffer)
+        self.session.emit(&self.config.auth, &repr, (source, destination), buffer)
     }
 
     fn authenticate(&self, theirs: u8, data: &[u8]) -> Result<(), Discard> {
-        let ours = if self.config.password.is_some() { auth_type::SIMPLE_TEXT } else { auth_type::NONE };
-        match (theirs, &self.config.password) {
-            (auth_type::NONE, None) => Ok(()),
+        let ours = self.config.auth.kind();
+        match (theirs, self.config.auth.simple_text()) {
             (auth_type::SIMPLE_TEXT, Some(password)) if password.octets() == data => Ok(()),
             (auth_type::SIMPLE_TEXT, Some(_)) => Err(Discard::Password),
+            (theirs, _) if theirs == ours => Ok(()),
             (auth_type::NONE | auth_type::SIMPLE_TEXT | auth_type::IP_AH, _) => Err(Discard::AuthType { ours, theirs }),
             (unknown, _) => Err(Discard::UnknownAuthType(unknown)),
         }
     }
+
+    /// Whether its checksum has the other of the two forms of VRRPv3 over IPv4.
+    fn other_form(&self, received: &Received<'_>) -> bool {
+        let has_forms = received.advert.version() == Version::V3 && received.advert.family() == Family::V4;
+        has_forms && received.checksum != self.config.checksum.send
+    }
+
+    /// The event in terms of this router's family.
+    fn of_family(&self, event: Event) -> Event {
+        let family = self.family();
+        match event {
+            Event::Link(Link::Up(source)) if Family::of(source) != family => Event::Link(Link::NoAddress),
+            Event::Params(params) => Event::Params(for_family(params, family)),
+            Event::Link(_)
+            | Event::Enabled(_)
+            | Event::Healthy(_)
+            | Event::Advert { .. }
+            | Event::Expired(_)
+            | Event::Overdue => event,
+        }
+    }
+}
+
+const fn for_family(params: Params, family: Family) -> Params {
+    Params { interval: params.interval.for_family(family), ..params }
+}
+
+/// Octets that [`VirtualRouter::emit`] writes at most, whatever the configuration.
+pub const MAX_EMITTED: usize = MAX_LEN + 44;
+
+/// What a router sends.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Carriage {
+    /// The payload of a datagram of protocol 112, whose header the kernel writes.
+    Message,
+    /// A whole IPv4 datagram of protocol 51: the Authentication Header signs the IP header too. Send it as it is, through a
+    /// raw socket with `IP_HDRINCL`.
+    Datagram,
 }
 
 /// An advertisement that passed every check.
@@ -213,10 +369,12 @@ pub struct Accepted {
 /// Why no message was written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum EmitError {
-    /// The link is down or has no IPv4 address to send from.
+    /// The link is down or has no address of the router's family to send from.
     NoSource,
     /// The caller's buffer is too short.
     Buffer(BufferTooSmall),
+    /// It cannot be signed: an HMAC trailer needs the time of day, an Authentication Header needs IPv4. Nothing goes out unsigned.
+    Unsigned,
 }
 
 impl fmt::Display for EmitError {
@@ -224,6 +382,7 @@ impl fmt::Display for EmitError {
         match self {
             Self::NoSource => f.write_str("there is no address to send from"),
             Self::Buffer(error) => error.fmt(f),
+            Self::Unsigned => f.write_str("it cannot be signed: no time of day, or an Authentication Header over IPv6"),
         }
     }
 }
@@ -231,7 +390,7 @@ impl fmt::Display for EmitError {
 impl core::error::Error for EmitError {}
 
 /// Order does not matter (R72 only recommends it).
-fn same_addresses(ours: &[Ipv4Addr], theirs: &(impl ExactSizeIterator<Item = Ipv4Addr> + Clone)) -> bool {
+fn same_addresses(ours: &[IpAddr], theirs: &(impl ExactSizeIterator<Item = IpAddr> + Clone)) -> bool {
     theirs.len() == ours.len()
         && (theirs.clone().eq(ours.iter().copied())
             || ours.iter().all(|address| theirs.clone().any(|other| other == *address)))

@@ -4,66 +4,125 @@
 //!
 //! | rung | reason | requirement |
 //! |---|---|---|
-//! | a whole IPv4 datagram of protocol 112 | [`Discard::Ip`], [`Discard::Protocol`] | R7, R50 |
-//! | sent to the group | [`Discard::Destination`] | R3 |
-//! | TTL 255 | [`Discard::Ttl`] | R6 |
-//! | eight octets, a known version, type 1, an address (VRRPv3), exact length | [`Discard::Parse`] | R9, R10, R94, R47 |
-//! | checksum | [`Discard::Checksum`] | R20 |
-//! | virtual router configured on the interface | [`Discard::UnknownVrid`] | R47 |
+//! | a whole IPv4 datagram of protocol 112, or (feature `auth`) 51 with a well-formed Authentication Header | [`Discard::Ip`], [`Discard::Protocol`], [`Discard::Ah`] | R7, R50, R63 |
+//! | sent to the group | [`Discard::Destination`] | R3, R73 |
+//! | TTL or hop limit 255 | [`Discard::Ttl`] | R6, R73 |
+//! | eight octets, a version that the family has, type 1, an address (VRRPv3), exact length (feature `auth`: or 28 octets more), link-local first (IPv6) | [`Discard::Parse`] | R9, R10, R94, R47, R96 |
+//! | checksum | [`Discard::Checksum`] | R20, R105 |
+//! | virtual router configured on the interface, in this family | [`Discard::UnknownVrid`] | R47 |
 //! | its version | [`Discard::Version`] | R9 |
+//! | its form of checksum (VRRPv3 over IPv4, where strict) | [`Discard::ChecksumForm`] | R105 |
 //! | not our own packet | [`Discard::OwnSource`] | |
+//! | Authentication Header there if and only if configured; SPI, signature, number (feature `auth`) | [`Discard::Ah`] | R63 |
+//! | HMAC trailer there only if configured, and if demanded; form, time, key, signature, number (feature `auth`) | [`Discard::Trailer`] | |
 //! | we are not the owner (VRRPv2) | [`Discard::Owner`] | R47 |
 //! | authentication type, then password (VRRPv2) | [`Discard::UnknownAuthType`], [`Discard::AuthType`], [`Discard::Password`] | R16, R62 |
 //! | interval not 0 and, in VRRPv2, ours | [`Discard::Interval`] | R49, R117 |
 //!
+//! Authentication stands as high as it can: the rungs above it cost nothing, need no key, and what they say of a packet holds
+//! whoever sent it; nothing below them is believed of a stranger. keepalived looks at the trailer before length and checksum,
+//! which drops the same packets for other reasons.
+//!
 //! What is worth telling but no reason to drop is a [`Notices`] flag: dropping a peer's adverts because its list of
 //! addresses differs would make two Masters out of a configuration that is being changed on one host after the other.
+//!
+//! Raw IPv4 sockets deliver the IP header, so [`Received::check_datagram`] begins at the top; raw IPv6 sockets deliver the message
+//! alone, with the rest beside it, so [`Received::check`] begins at the second rung.
 //!
 //! Knows no socket: octets and the interface they came from are the caller's.
 
 use core::fmt;
-use core::net::Ipv4Addr;
+use core::net::{IpAddr, Ipv4Addr};
 
+use crate::auth::{AhError, TrailerError};
+#[cfg(feature = "auth")]
+use crate::auth::{ah, trailer};
 use crate::counters::Counter;
-use crate::types::{AdvertInterval, Version};
-use crate::wire::advert::{Advert, ChecksumForm, ChecksumMismatch, ParseError};
+use crate::types::{AdvertInterval, Family, Version};
+use crate::wire::advert::{Advert, ChecksumForm, ChecksumMismatch, ParseError, check_form};
 use crate::wire::ipv4::{Ipv4Error, Ipv4Packet, PROTOCOL_VRRP};
 
-/// TTL of every advertisement (R5).
+/// TTL, or hop limit, of every advertisement (R5, R73).
 pub const TTL: u8 = 255;
+
+/// What an IP header says of a message.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Meta {
+    /// Source address.
+    pub source: IpAddr,
+    /// Destination address.
+    pub destination: IpAddr,
+    /// TTL, or hop limit.
+    pub ttl: u8,
+}
 
 /// An advertisement that passed the rungs that need no configuration.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Received<'a> {
     /// Source of the datagram.
-    pub source: Ipv4Addr,
+    pub source: IpAddr,
     /// The message.
     pub advert: Advert<'a>,
     /// The form of its checksum.
     pub checksum: ChecksumForm,
+    /// What stands behind the message.
+    #[cfg(feature = "auth")]
+    pub(crate) trailer: Option<trailer::Trailer<'a>>,
+    /// What the message came in.
+    #[cfg(feature = "auth")]
+    pub(crate) ah: Option<ah::AhPacket<'a>>,
 }
 
 impl<'a> Received<'a> {
     /// Climbs the ladder down to the checksum. `octets` is a whole IPv4 datagram, header included; link-layer padding behind
     /// it is ignored. `group` is the multicast group that the interface listens to.
-    pub fn check(octets: &'a [u8], group: Ipv4Addr) -> Result<Self, Rejected> {
+    pub fn check_datagram(octets: &'a [u8], group: Ipv4Addr) -> Result<Self, Rejected> {
         let packet = Ipv4Packet::parse(octets).map_err(|error| Rejected::anonymous(Discard::Ip(error)))?;
-        let rejected =
-            |reason| Rejected { source: Some(packet.source()), vrid: packet.payload().get(1).copied(), reason };
+        let meta = Meta { source: packet.source().into(), destination: packet.destination().into(), ttl: packet.ttl() };
+        #[cfg(feature = "auth")]
+        if packet.protocol() == ah::PROTOCOL_AH {
+            let ah = ah::AhPacket::parse(packet.header(), packet.payload()).map_err(|error| Rejected {
+                source: Some(meta.source),
+                vrid: None,
+                reason: Discard::Ah(error),
+            })?;
+            let received = Self::check(&meta, ah.message(), group.into())?;
+            return Ok(Self { ah: Some(ah), ..received });
+        }
         if packet.protocol() != PROTOCOL_VRRP {
-            return Err(rejected(Discard::Protocol(packet.protocol())));
+            return Err(meta.rejected(packet.payload(), Discard::Protocol(packet.protocol())));
         }
-        if packet.destination() != group {
-            return Err(rejected(Discard::Destination(packet.destination())));
+        Self::check(&meta, packet.payload(), group.into())
+    }
+
+    /// Climbs the ladder from the second rung down to the checksum. `payload` is the message alone, of a whole datagram of
+    /// protocol 112. `group` is the multicast group that the interface listens to.
+    #[inline]
+    pub fn check(meta: &Meta, payload: &'a [u8], group: IpAddr) -> Result<Self, Rejected> {
+        let &Meta { source, destination, ttl } = meta;
+        let rejected = |reason| meta.rejected(payload, reason);
+        let family = Family::of(source);
+        if destination != group || Family::of(group) != family {
+            return Err(rejected(Discard::Destination(destination)));
         }
-        if packet.ttl() != TTL {
-            return Err(rejected(Discard::Ttl(packet.ttl())));
+        if ttl != TTL {
+            return Err(rejected(Discard::Ttl(ttl)));
         }
-        let advert = Advert::parse(packet.payload()).map_err(|error| rejected(Discard::Parse(error)))?;
+        let message_len = message_len(payload, family).map_err(|error| rejected(Discard::Parse(error)))?;
+        let (message, behind) = payload.split_at(message_len);
+        let advert = Advert::formed(message, family);
         let checksum = advert
-            .verify(packet.source(), packet.destination())
+            .verify_before(source, destination, behind)
             .map_err(|mismatch| rejected(Discard::Checksum(mismatch)))?;
-        Ok(Self { source: packet.source(), advert, checksum })
+        Ok(Self {
+            source,
+            advert,
+            checksum,
+            #[cfg(feature = "auth")]
+            trailer: behind.try_into().ok().map(trailer::Trailer::new),
+            #[cfg(feature = "auth")]
+            ah: None,
+        })
     }
 
     /// Why this advertisement was dropped further down, with whom to blame.
@@ -72,11 +131,35 @@ impl<'a> Received<'a> {
     }
 }
 
+/// Octets of the message, whose form is right; what follows is a trailer.
+#[cfg(feature = "auth")]
+#[inline]
+fn message_len(payload: &[u8], family: Family) -> Result<usize, ParseError> {
+    match check_form(payload, family) {
+        Err(ParseError::Length { expected, found }) if found == expected + trailer::LEN => {
+            check_form(&payload[..expected], family).map(|()| expected)
+        }
+        outcome => outcome.map(|()| payload.len()),
+    }
+}
+
+#[cfg(not(feature = "auth"))]
+#[inline]
+fn message_len(payload: &[u8], family: Family) -> Result<usize, ParseError> {
+    check_form(payload, family).map(|()| payload.len())
+}
+
+impl Meta {
+    fn rejected(&self, payload: &[u8], reason: Discard) -> Rejected {
+        Rejected { source: Some(self.source), vrid: payload.get(1).copied(), reason }
+    }
+}
+
 /// A dropped datagram: the reason, and what could be read of its sender.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Rejected {
-    /// Source address, where there was an IPv4 header.
-    pub source: Option<Ipv4Addr>,
+    /// Source address, where there was an IP header.
+    pub source: Option<IpAddr>,
     /// The octet where the virtual router identifier stands, where the message is that long.
     pub vrid: Option<u8>,
     /// Why.
@@ -97,8 +180,8 @@ pub enum Discard {
     /// Another protocol than 112.
     Protocol(u8),
     /// Not sent to the group; unicast is for listed peers only.
-    Destination(Ipv4Addr),
-    /// TTL below 255: the packet crossed a router.
+    Destination(IpAddr),
+    /// TTL or hop limit below 255: the packet crossed a router.
     Ttl(u8),
     /// Not of the form of an advertisement.
     Parse(ParseError),
@@ -113,10 +196,21 @@ pub enum Discard {
         /// The sender's.
         theirs: Version,
     },
+    /// The other form of checksum than ours, where only ours is accepted (VRRPv3 over IPv4).
+    ChecksumForm {
+        /// Ours.
+        ours: ChecksumForm,
+        /// The sender's.
+        theirs: ChecksumForm,
+    },
     /// Sent from our own address: our packet came back, or another host has our address.
     OwnSource,
     /// We own the addresses: nobody else may advertise them (VRRPv2).
     Owner,
+    /// Its Authentication Header does not convince.
+    Ah(AhError),
+    /// Its HMAC trailer does not convince.
+    Trailer(TrailerError),
     /// An authentication type that no RFC defines.
     UnknownAuthType(u8),
     /// Another authentication type than ours.
@@ -143,22 +237,36 @@ impl Discard {
         match self {
             Self::Ip(_) | Self::Protocol(_) | Self::Destination(_) => Counter::IpErrors,
             Self::Ttl(_) => Counter::TtlErrors,
-            Self::Parse(ParseError::Version(_)) | Self::Version { .. } => Counter::VersionErrors,
+            Self::Parse(ParseError::Version(_) | ParseError::V2OverIpv6) | Self::Version { .. } => {
+                Counter::VersionErrors
+            }
             Self::Parse(ParseError::Type(_)) => Counter::InvalidTypeReceived,
-            Self::Parse(ParseError::Length { .. }) => Counter::LengthErrors,
-            Self::Parse(ParseError::NoAddress) => Counter::AddressListErrors,
+            Self::Parse(ParseError::Length { .. }) | Self::Trailer(TrailerError::Unexpected) => Counter::LengthErrors,
+            Self::Parse(ParseError::NoAddress | ParseError::FirstNotLinkLocal(_)) => Counter::AddressListErrors,
             Self::Checksum(_) => Counter::ChecksumErrors,
             Self::UnknownVrid(_) => Counter::VridErrors,
+            Self::ChecksumForm { .. } => Counter::ChecksumFormErrors,
             Self::OwnSource => Counter::OwnSource,
             Self::Owner => Counter::OwnerConflicts,
+            Self::Ah(AhError::Missing) => Counter::AhMissing,
+            Self::Ah(AhError::Malformed | AhError::Spi(_)) => Counter::AhMalformed,
+            Self::Ah(AhError::Invalid) => Counter::AhInvalid,
+            Self::Ah(AhError::Replay { .. }) => Counter::AhReplays,
+            Self::Trailer(TrailerError::Missing) => Counter::HmacMissing,
+            Self::Trailer(TrailerError::Malformed { .. }) => Counter::HmacMalformed,
+            Self::Trailer(TrailerError::Stale { .. } | TrailerError::NoClock) => Counter::HmacStale,
+            Self::Trailer(TrailerError::UnknownKey(_)) => Counter::HmacUnknownKey,
+            Self::Trailer(TrailerError::Invalid) => Counter::HmacInvalid,
+            Self::Trailer(TrailerError::Replay) => Counter::HmacReplays,
             Self::UnknownAuthType(_) => Counter::InvalidAuthType,
-            Self::AuthType { .. } => Counter::AuthTypeMismatch,
+            Self::AuthType { .. } | Self::Ah(AhError::Unexpected) => Counter::AuthTypeMismatch,
             Self::Password => Counter::AuthFailures,
             Self::Interval { .. } => Counter::IntervalErrors,
         }
     }
 
-    /// Whether [`VirtualRouter::receive`](crate::router::VirtualRouter::receive) gives this reason, and has counted it.
+    /// Whether it is the reason of a virtual router, [`VirtualRouter::receive`](crate::router::VirtualRouter::receive), which
+    /// has counted it.
     pub const fn is_routers(&self) -> bool {
         match self {
             Self::Ip(_)
@@ -167,9 +275,13 @@ impl Discard {
             | Self::Ttl(_)
             | Self::Parse(_)
             | Self::Checksum(_)
+            | Self::Ah(AhError::Malformed)
             | Self::UnknownVrid(_) => false,
             Self::Version { .. }
+            | Self::ChecksumForm { .. }
             | Self::OwnSource
+            | Self::Ah(_)
+            | Self::Trailer(_)
             | Self::Owner
             | Self::UnknownAuthType(_)
             | Self::AuthType { .. }
@@ -192,8 +304,16 @@ impl fmt::Display for Discard {
             }
             Self::UnknownVrid(vrid) => write!(f, "virtual_router_id {vrid} is not configured on this interface"),
             Self::Version { ours, theirs } => write!(f, "VRRP version is {theirs}, ours is {ours}"),
+            Self::ChecksumForm { ours: ChecksumForm::Message, .. } => f.write_str(
+                "its checksum covers a pseudo-header (RFC 5798), ours does not (RFC 9568), and strict is set",
+            ),
+            Self::ChecksumForm { ours: ChecksumForm::PseudoHeader, .. } => {
+                f.write_str("its checksum covers no pseudo-header (RFC 9568), ours does (RFC 5798), and strict is set")
+            }
             Self::OwnSource => f.write_str("it comes from our own address: a loop in the network, or a cloned host"),
             Self::Owner => f.write_str("this host owns the addresses (priority 255), nobody else may advertise them"),
+            Self::Ah(error) => error.fmt(f),
+            Self::Trailer(error) => error.fmt(f),
             Self::UnknownAuthType(kind) => write!(f, "authentication type {kind} is unknown"),
             Self::AuthType { ours, theirs } => {
                 write!(f, "authentication is {}, ours is {}", AuthName(*theirs), AuthName(*ours))
@@ -234,6 +354,10 @@ bitflags::bitflags! {
         const LOSING = 1 << 3;
         /// It claims to own the addresses, as we do (R116).
         const SECOND_OWNER = 1 << 4;
+        /// It carries no HMAC trailer, which is not demanded yet.
+        const UNSIGNED = 1 << 5;
+        /// The sender's clock is off by more than half the time window of the HMAC trailer.
+        const CLOCK_SKEW = 1 << 6;
     }
 }
 
@@ -245,6 +369,8 @@ impl Notices {
             Self::INTERVAL => Counter::IntervalErrors,
             Self::CHECKSUM_FORM => Counter::OtherChecksumForm,
             Self::LOSING => Counter::LosingAdverts,
+            Self::UNSIGNED => Counter::HmacUnsigned,
+            Self::CLOCK_SKEW => Counter::HmacClockSkew,
             _ => Counter::OwnerConflicts,
         })
     }

@@ -3,13 +3,14 @@
 //! Generic in the instant: std's `Instant` in a daemon, a number in a simulator. Timers are anchored at the time of the
 //! event that set them, never of its processing, so that adverts do not drift. Reads no clock.
 
-use core::net::Ipv4Addr;
+use core::net::IpAddr;
 use core::ops::Add;
 use core::time::Duration;
 
 use crate::fsm::{Actions, Event, Params, Timer, TimerOp};
 use crate::router::VirtualRouter;
 use crate::rx::{Discard, Notices, Received};
+use crate::types::AddressList;
 
 /// An instant: ordered, copied, and moved forward by a span.
 pub trait Instant: Copy + Ord + Add<Duration, Output = Self> {}
@@ -38,7 +39,7 @@ struct Armed<I> {
 /// Periods beyond this are not counted one by one: the phase of a timer that late means nothing to anybody.
 const MISSED_PERIODS: u32 = 64;
 
-impl<I: Instant, A: AsRef<[Ipv4Addr]>> Timed<I, A> {
+impl<I: Instant, A: AsRef<[IpAddr]>> Timed<I, A> {
     /// No timer runs.
     pub fn new(router: VirtualRouter<A>) -> Self {
         Self { router, armed: None }
@@ -83,6 +84,11 @@ impl<I: Instant, A: AsRef<[Ipv4Addr]>> Timed<I, A> {
         let (actions, notices) = self.router.receive(received)?;
         self.apply(at, actions.timer);
         Ok((after(before, actions), notices))
+    }
+
+    /// Replaces the virtual addresses, see [`VirtualRouter::set_addresses`]. No timer moves.
+    pub fn set_addresses(&mut self, addresses: AddressList<A>) -> Result<Actions, AddressList<A>> {
+        self.router.set_addresses(addresses)
     }
 
     /// Fires the timer if it is due at `now`.

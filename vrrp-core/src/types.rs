@@ -3,7 +3,7 @@
 //! Knows nothing of octets on the wire, of sockets or of time that passes.
 
 use core::fmt;
-use core::net::Ipv4Addr;
+use core::net::IpAddr;
 use core::num::{NonZeroU8, NonZeroU16};
 use core::time::Duration;
 
@@ -13,6 +13,7 @@ use core::time::Duration;
 /// use vrrp_core::Vrid;
 /// let vrid = Vrid::new(50).expect("50 is not 0");
 /// assert_eq!(vrid.mac_v4(), [0x00, 0x00, 0x5e, 0x00, 0x01, 50]);
+/// assert_eq!(vrid.mac_v6(), [0x00, 0x00, 0x5e, 0x00, 0x02, 50]);
 /// assert_eq!(Vrid::new(0), None);
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -35,6 +36,19 @@ impl Vrid {
     /// The virtual router's MAC address for IPv4, 00-00-5E-00-01-{VRID} (RFC 3768 section 7.3).
     pub const fn mac_v4(self) -> [u8; 6] {
         [0x00, 0x00, 0x5e, 0x00, 0x01, self.get()]
+    }
+
+    /// The virtual router's MAC address for IPv6, 00-00-5E-00-02-{VRID} (RFC 9568 section 7.3).
+    pub const fn mac_v6(self) -> [u8; 6] {
+        [0x00, 0x00, 0x5e, 0x00, 0x02, self.get()]
+    }
+
+    /// The virtual router's MAC address for `family`.
+    pub const fn mac(self, family: Family) -> [u8; 6] {
+        match family {
+            Family::V4 => self.mac_v4(),
+            Family::V6 => self.mac_v6(),
+        }
     }
 }
 
@@ -91,6 +105,43 @@ impl Default for Priority {
 impl fmt::Display for Priority {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
+    }
+}
+
+/// Address family of a virtual router. One has addresses of one family; the same identifier in the other family is another
+/// virtual router (RFC 9568 section 5.2.3).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Family {
+    /// IPv4: VRRPv2 or VRRPv3.
+    V4,
+    /// IPv6: VRRPv3 alone.
+    V6,
+}
+
+impl Family {
+    /// The family of `address`.
+    pub const fn of(address: IpAddr) -> Self {
+        match address {
+            IpAddr::V4(_) => Self::V4,
+            IpAddr::V6(_) => Self::V6,
+        }
+    }
+
+    /// Octets of an address: 4 or 16.
+    pub const fn address_len(self) -> usize {
+        match self {
+            Self::V4 => 4,
+            Self::V6 => 16,
+        }
+    }
+}
+
+impl fmt::Display for Family {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::V4 => "IPv4",
+            Self::V6 => "IPv6",
+        })
     }
 }
 
@@ -190,6 +241,30 @@ impl AdvertInterval {
             Self::Centiseconds(_) => Version::V3,
         }
     }
+
+    /// The interval in the unit that `family` can carry. IPv6 has VRRPv3 alone: seconds become centiseconds there, 40.95 s at
+    /// most.
+    ///
+    /// ```
+    /// use vrrp_core::{AdvertInterval, Family};
+    /// let second = AdvertInterval::from_secs(1).expect("1..=255");
+    /// assert_eq!(second.for_family(Family::V4), second);
+    /// assert_eq!(Some(second.for_family(Family::V6)), AdvertInterval::from_centis(100));
+    /// ```
+    #[must_use]
+    pub const fn for_family(self, family: Family) -> Self {
+        match (self, family) {
+            (Self::Seconds(seconds), Family::V6) => {
+                let centiseconds = seconds.get() as u16 * 100;
+                let centiseconds = if centiseconds > Centiseconds::MAX { Centiseconds::MAX } else { centiseconds };
+                match Self::from_centis(centiseconds) {
+                    Some(interval) => interval,
+                    None => self,
+                }
+            }
+            (Self::Seconds(_), Family::V4) | (Self::Centiseconds(_), _) => self,
+        }
+    }
 }
 
 impl fmt::Display for AdvertInterval {
@@ -231,58 +306,82 @@ impl fmt::Debug for SimplePassword {
     }
 }
 
-/// The virtual addresses of a router: 1 to 255, all different, none unspecified, multicast or broadcast.
+/// The virtual addresses of a router: 1 to 255 of one family, all different, none unspecified, multicast or broadcast; of IPv6
+/// addresses the first is link-local (RFC 9568 section 5.2.9).
 ///
 /// `A` is whatever holds them: an array, a slice, a `Box`.
 ///
 /// ```
-/// use core::net::Ipv4Addr;
-/// use vrrp_core::{AddressError, AddressList};
-/// let vip = Ipv4Addr::new(10, 0, 0, 3);
+/// use core::net::IpAddr;
+/// use vrrp_core::{AddressError, AddressList, Family};
+/// let vip: IpAddr = [10, 0, 0, 3].into();
 /// assert_eq!(AddressList::new([vip])?.count(), 1);
 /// assert_eq!(AddressList::new([vip, vip]), Err(AddressError::Duplicate(vip)));
+///
+/// let local: IpAddr = "fe80::3".parse().expect("an address");
+/// let global: IpAddr = "2001:db8::3".parse().expect("an address");
+/// assert_eq!(AddressList::new([local, global])?.family(), Family::V6);
+/// assert_eq!(AddressList::new([global, local]), Err(AddressError::FirstNotLinkLocal(global)));
+/// assert_eq!(AddressList::new([local, vip]), Err(AddressError::MixedFamilies(vip)));
 /// # Ok::<(), AddressError>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct AddressList<A>(A);
 
-impl<A: AsRef<[Ipv4Addr]>> AddressList<A> {
+impl<A: AsRef<[IpAddr]>> AddressList<A> {
     /// The most that the message's Count octet can say.
     pub const MAX: usize = 255;
 
     /// Checks the list.
     pub fn new(addresses: A) -> Result<Self, AddressError> {
         let list = addresses.as_ref();
-        if list.is_empty() {
-            return Err(AddressError::Empty);
-        }
+        let first = *list.first().ok_or(AddressError::Empty)?;
         if list.len() > Self::MAX {
             return Err(AddressError::TooMany(list.len()));
         }
         for (i, address) in list.iter().enumerate() {
-            if address.is_unspecified() || address.is_multicast() || address.is_broadcast() {
+            if !is_unicast(*address) {
                 return Err(AddressError::NotUnicast(*address));
+            }
+            if Family::of(*address) != Family::of(first) {
+                return Err(AddressError::MixedFamilies(*address));
             }
             if list.iter().take(i).any(|earlier| earlier == address) {
                 return Err(AddressError::Duplicate(*address));
             }
         }
-        Ok(Self(addresses))
+        match first {
+            IpAddr::V6(local) if !local.is_unicast_link_local() => Err(AddressError::FirstNotLinkLocal(first)),
+            IpAddr::V4(_) | IpAddr::V6(_) => Ok(Self(addresses)),
+        }
     }
 
     /// The addresses, in configured order.
-    pub fn as_slice(&self) -> &[Ipv4Addr] {
+    pub fn as_slice(&self) -> &[IpAddr] {
         self.0.as_ref()
     }
 
     /// The list without its owner.
-    pub fn as_ref(&self) -> AddressList<&[Ipv4Addr]> {
+    pub fn as_ref(&self) -> AddressList<&[IpAddr]> {
         AddressList(self.0.as_ref())
+    }
+
+    /// Their family.
+    pub fn family(&self) -> Family {
+        self.as_slice().first().copied().map_or(Family::V4, Family::of)
     }
 
     /// How many there are, as the message's Count octet says it.
     pub fn count(&self) -> u8 {
         u8::try_from(self.as_slice().len()).unwrap_or(u8::MAX)
+    }
+}
+
+#[cfg(feature = "alloc")]
+impl AddressList<&[IpAddr]> {
+    /// The list with an owner of its own.
+    pub fn to_boxed(self) -> AddressList<alloc::boxed::Box<[IpAddr]>> {
+        AddressList(self.0.into())
     }
 }
 
@@ -294,9 +393,13 @@ pub enum AddressError {
     /// More than the Count octet can say.
     TooMany(usize),
     /// The same address twice.
-    Duplicate(Ipv4Addr),
+    Duplicate(IpAddr),
     /// An address that no host can have.
-    NotUnicast(Ipv4Addr),
+    NotUnicast(IpAddr),
+    /// An address of another family than the first (RFC 9568 section 5.2.9).
+    MixedFamilies(IpAddr),
+    /// The first IPv6 address is not link-local (RFC 9568 section 6.1).
+    FirstNotLinkLocal(IpAddr),
 }
 
 impl fmt::Display for AddressError {
@@ -306,8 +409,27 @@ impl fmt::Display for AddressError {
             Self::TooMany(count) => write!(f, "{count} virtual addresses: an advertisement carries 255 at most"),
             Self::Duplicate(address) => write!(f, "virtual address {address} is listed twice"),
             Self::NotUnicast(address) => write!(f, "{address} cannot be a virtual address: it is not a host's address"),
+            Self::MixedFamilies(address) => {
+                write!(f, "virtual address {address} is not of the first one's family: a virtual router has one family")
+            }
+            Self::FirstNotLinkLocal(address) => {
+                write!(
+                    f,
+                    "the first virtual address {address} is not link-local (fe80::/10), as VRRP over IPv6 needs it"
+                )
+            }
         }
     }
 }
 
 impl core::error::Error for AddressError {}
+
+const fn is_unicast(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => !(address.is_unspecified() || address.is_multicast() || address.is_broadcast()),
+        IpAddr::V6(address) => !(address.is_unspecified() || address.is_multicast()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

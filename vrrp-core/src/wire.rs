@@ -6,6 +6,7 @@
 pub mod advert;
 pub mod arp;
 pub mod ipv4;
+pub mod nd;
 
 use core::fmt;
 

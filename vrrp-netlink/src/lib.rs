@@ -16,6 +16,7 @@ pub mod packet;
 pub mod process;
 pub mod rtnl;
 pub mod socket;
+pub mod socket6;
 
 #[cfg(test)]
 mod testing;

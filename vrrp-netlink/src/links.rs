@@ -24,8 +24,8 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 
 use netlink_packet_core::{Emitable, NLM_F_CREATE, NLM_F_EXCL, parse_u32};
 use netlink_packet_route::link::{
-    InfoBridge, InfoData, InfoKind, InfoVeth, LinkAttribute, LinkExtentMask, LinkFlags, LinkHeader, LinkInfo,
-    LinkMessage,
+    AfSpecInet6, AfSpecUnspec, In6AddrGenMode, InfoBridge, InfoData, InfoKind, InfoVeth, LinkAttribute, LinkExtentMask,
+    LinkFlags, LinkHeader, LinkInfo, LinkMessage,
 };
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 
@@ -165,6 +165,18 @@ impl Rtnl {
         let operation = if up { "switch the interface on" } else { "switch the interface off" };
         let request = Request { message: RouteNetlinkMessage::SetLink(message), flags: 0 };
         self.request(operation, request).map_err(|error| error.on(numbered(index)))
+    }
+
+    /// Whether the interface `index` is to give itself a link-local IPv6 address, made of its Ethernet address, whenever
+    /// it is switched on; one that it has stays. EAFNOSUPPORT where it has no IPv6.
+    pub fn set_link_local_generation(&mut self, index: u32, generate: bool) -> Result<()> {
+        let mode = if generate { In6AddrGenMode::Eui64 } else { In6AddrGenMode::None };
+        let mut message = LinkMessage::default();
+        message.header.index = index;
+        let spec = AfSpecUnspec::Inet6(vec![AfSpecInet6::AddrGenMode(mode)]);
+        message.attributes.push(LinkAttribute::AfSpecUnspec(vec![spec]));
+        let request = Request { message: RouteNetlinkMessage::SetLink(message), flags: 0 };
+        self.request("set how link-local addresses are made", request).map_err(|error| error.on(numbered(index)))
     }
 
     /// Makes the interface `index` a part of the bridge, bond or VRF `master`, or of none.

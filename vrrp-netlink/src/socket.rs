@@ -23,18 +23,19 @@
 //! # }
 //! ```
 
-use std::fmt;
+mod batch;
+
 use std::io::{self, ErrorKind, IoSlice, Read};
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::time::Duration;
 
 use nix::sys::socket::{setsockopt, sockopt};
-use nix::time::{ClockId, clock_gettime};
 use socket2::{Domain, InterfaceIndexOrAddress, Protocol, SockAddr, Socket, Type};
 
 use crate::sys;
 use crate::{Error, Result};
+
+pub use batch::{Batch, Datagram, Envelope};
 
 /// Octets asked for as the receive buffer. The usual default holds 256 small datagrams, this one several thousand.
 pub const RECEIVE_BUFFER: usize = 2 * 1024 * 1024;
@@ -42,7 +43,7 @@ pub const RECEIVE_BUFFER: usize = 2 * 1024 * 1024;
 /// Length of an IPv4 header without options, octets.
 const HEADER_LEN: usize = 20;
 /// Precedence "internetwork control", as routing protocols use it.
-const TOS: u8 = 0xc0;
+pub(crate) const TOS: u8 = 0xc0;
 /// The queueing priority that goes with it.
 const PRIORITY: u32 = 6;
 /// More datagrams than arrive while a socket is being set up; ends the discarding under a flood.
@@ -104,16 +105,8 @@ impl VrrpSocket {
         socket.set_header_included_v4(true).map_err(fail("send own IPv4 headers"))?;
         socket.set_multicast_loop_v4(false).map_err(fail("switch multicast loop off"))?;
         socket.set_multicast_all_v4(false).map_err(fail("refuse groups not joined"))?;
-        socket.set_priority(PRIORITY).map_err(fail("set the priority of a socket"))?;
-        if setsockopt(&socket, sockopt::RcvBufForce, &RECEIVE_BUFFER).is_err() {
-            socket.set_recv_buffer_size(RECEIVE_BUFFER).map_err(fail("enlarge the receive buffer"))?;
-        }
-        setsockopt(&socket, sockopt::ReceiveTimestampns, &true)
-            .map_err(|errno| fail("ask for receive time stamps")(errno.into()))?;
-        setsockopt(&socket, sockopt::RxqOvfl, &1).map_err(|errno| fail("ask for the count of drops")(errno.into()))?;
-        let opened = Self { socket, interface: interface.into(), index };
-        opened.discard_strays()?;
-        Ok(opened)
+        prepare_reception(&socket).map_err(|(operation, error)| fail(operation)(error))?;
+        Ok(Self { socket, interface: interface.into(), index })
     }
 
     /// Joins a multicast group on the socket's interface. Joining again does nothing.
@@ -131,15 +124,13 @@ impl VrrpSocket {
     /// A full send buffer is an error of kind `WouldBlock`; a payload above the interface's MTU is refused (EMSGSIZE).
     pub fn send(&self, header: &Ipv4Send, payload: &[u8]) -> Result<()> {
         let octets = header.header();
-        let parts = [IoSlice::new(&octets), IoSlice::new(payload)];
-        let to = SockAddr::from(SocketAddrV4::new(header.destination, 0));
-        match self.socket.send_to_vectored_with_flags(&parts, &to, libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL) {
-            Ok(_) => Ok(()),
-            Err(error) => {
-                let operation = permitted(&error, "send a datagram", "send a datagram (a firewall rule may refuse it)");
-                Err(self.fail(operation, error))
-            }
-        }
+        self.hand_over(&[IoSlice::new(&octets), IoSlice::new(payload)], header.destination)
+    }
+
+    /// Sends one whole datagram, IPv4 header included, without blocking. The kernel replaces a header's total length and
+    /// checksum, an identification of 0 and a source of 0.0.0.0; it sends no more than the interface's MTU (EMSGSIZE).
+    pub fn send_datagram(&self, destination: Ipv4Addr, datagram: &[u8]) -> Result<()> {
+        self.hand_over(&[IoSlice::new(datagram)], destination)
     }
 
     /// Replaces what `batch` holds by datagrams that have arrived, in order; returns how many, 0 when none has.
@@ -164,17 +155,15 @@ impl VrrpSocket {
         self.index
     }
 
-    /// Throws away what arrived by other interfaces before the socket was bound.
-    fn discard_strays(&self) -> Result<()> {
-        for _ in 0..MOST_STRAYS {
-            match (&self.socket).read(&mut [0]) {
-                Ok(_) => {}
-                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(self.fail("empty a new raw socket", error)),
+    fn hand_over(&self, parts: &[IoSlice<'_>], destination: Ipv4Addr) -> Result<()> {
+        let to = SockAddr::from(SocketAddrV4::new(destination, 0));
+        match self.socket.send_to_vectored_with_flags(parts, &to, libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL) {
+            Ok(_) => Ok(()),
+            Err(error) => {
+                let operation = permitted(&error, "send a datagram", "send a datagram (a firewall rule may refuse it)");
+                Err(self.fail(operation, error))
             }
         }
-        Ok(())
     }
 
     fn fail(&self, operation: &'static str, error: io::Error) -> Error {
@@ -188,137 +177,26 @@ impl AsFd for VrrpSocket {
     }
 }
 
-/// One datagram of a [`Batch`].
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Datagram<'b> {
-    /// The datagram with its IPv4 header, as the kernel delivers it.
-    pub bytes: &'b [u8],
-    /// Time since the kernel received it, as far as the wall clock tells: a clock set back gives 0, a clock set forward
-    /// too much, so clamp it. 0 where the kernel gave no time stamp.
-    pub age: Duration,
-    /// Whether the datagram was longer than the batch's room for one, and `bytes` is its beginning.
-    pub truncated: bool,
-}
-
-/// Room for the datagrams of one [`VrrpSocket::receive`], allocated once.
-pub struct Batch {
-    octets: Box<[u8]>,
-    controls: Box<[sys::Control]>,
-    headers: sys::Headers,
-    room: usize,
-    received: usize,
-    now: Duration,
-    lost: u32,
-}
-
-impl Batch {
-    /// Room for `count` datagrams of at most `datagram_len` octets each, IPv4 header included. Zero counts as one; the
-    /// kernel delivers at most 1024 at a time.
-    pub fn new(count: usize, datagram_len: usize) -> Self {
-        let (count, room) = (count.max(1), datagram_len.max(1));
-        Self {
-            octets: vec![0; count.saturating_mul(room)].into(),
-            controls: vec![sys::Control([0; sys::CONTROL_LEN]); count].into(),
-            headers: sys::Headers::new(count),
-            room,
-            received: 0,
-            now: Duration::ZERO,
-            lost: 0,
+/// What both families have in common behind their own options: queueing, buffer, time stamps; and throws away what
+/// arrived by other interfaces before the socket was bound.
+pub(crate) fn prepare_reception(socket: &Socket) -> std::result::Result<(), (&'static str, io::Error)> {
+    socket.set_priority(PRIORITY).map_err(|error| ("set the priority of a socket", error))?;
+    if setsockopt(socket, sockopt::RcvBufForce, &RECEIVE_BUFFER).is_err() {
+        socket.set_recv_buffer_size(RECEIVE_BUFFER).map_err(|error| ("enlarge the receive buffer", error))?;
+    }
+    setsockopt(socket, sockopt::ReceiveTimestampns, &true)
+        .map_err(|errno| ("ask for receive time stamps", errno.into()))?;
+    setsockopt(socket, sockopt::RxqOvfl, &1).map_err(|errno| ("ask for the count of drops", errno.into()))?;
+    for _ in 0..MOST_STRAYS {
+        let mut socket = socket;
+        match socket.read(&mut [0]) {
+            Ok(_) => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(("empty a new raw socket", error)),
         }
     }
-
-    /// The datagrams of the last receive, oldest first.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = Datagram<'_>> {
-        let slots = self.octets.chunks_exact(self.room).zip(&self.controls).enumerate().take(self.received);
-        slots.map(|(slot, (octets, control))| Datagram {
-            bytes: &octets[..self.headers.len(slot).min(octets.len())],
-            age: read_control(&control.0).stamp.map_or(Duration::ZERO, |stamp| self.now.saturating_sub(stamp)),
-            truncated: self.headers.truncated(slot),
-        })
-    }
-
-    /// How many datagrams the last receive delivered.
-    pub fn len(&self) -> usize {
-        self.received
-    }
-
-    /// Whether the last receive delivered nothing.
-    pub fn is_empty(&self) -> bool {
-        self.received == 0
-    }
-
-    /// How many datagrams its socket has lost since it was opened, because the receive buffer was full; as told with the
-    /// newest datagram received. It wraps at 2^32. Use one batch for one socket to compare it.
-    pub fn lost(&self) -> u32 {
-        self.lost
-    }
-
-    fn fill_from(&mut self, fd: BorrowedFd<'_>) -> io::Result<usize> {
-        self.received = 0;
-        self.received = loop {
-            match sys::receive_many(fd, &mut self.headers, &mut self.octets, self.room, &mut self.controls) {
-                Ok(received) => break received,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(0),
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        };
-        self.now = clock_gettime(ClockId::CLOCK_REALTIME)?.into();
-        if let Some(newest) = self.received.checked_sub(1).and_then(|last| self.controls.get(last)) {
-            // The kernel leaves the count out while it is 0.
-            self.lost = read_control(&newest.0).lost.unwrap_or(0);
-        }
-        Ok(self.received)
-    }
-}
-
-impl fmt::Debug for Batch {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.iter()).finish()
-    }
-}
-
-/// What the kernel tells beside a datagram.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-struct Told {
-    stamp: Option<Duration>,
-    lost: Option<u32>,
-}
-
-/// Walks control messages: length (a word, header included), level, type, data, padding to a word. Zeroes end it.
-fn read_control(mut octets: &[u8]) -> Told {
-    const WORD: usize = size_of::<usize>();
-    const HEADER: usize = WORD + 8;
-
-    let mut told = Told::default();
-    while let (Some(len), Some(level), Some(kind)) =
-        (array(octets, 0), array(octets, WORD).map(i32::from_ne_bytes), array(octets, WORD + 4).map(i32::from_ne_bytes))
-    {
-        let len = usize::from_ne_bytes(len);
-        let Some(data) = octets.get(HEADER..len) else { break };
-        if level == libc::SOL_SOCKET && kind == libc::SCM_TIMESTAMPNS {
-            told.stamp = read_stamp(data);
-        } else if level == libc::SOL_SOCKET && kind == libc::SO_RXQ_OVFL {
-            told.lost = array(data, 0).map(u32::from_ne_bytes);
-        }
-        octets = octets.get(len.next_multiple_of(WORD)..).unwrap_or_default();
-    }
-    told
-}
-
-/// Seconds and nanoseconds, of 64 bits each or, on older 32-bit systems, of 32.
-fn read_stamp(data: &[u8]) -> Option<Duration> {
-    let (seconds, nanoseconds) = if data.len() >= 16 {
-        (i64::from_ne_bytes(array(data, 0)?), i64::from_ne_bytes(array(data, 8)?))
-    } else {
-        (i32::from_ne_bytes(array(data, 0)?).into(), i32::from_ne_bytes(array(data, 4)?).into())
-    };
-    let nanoseconds = u32::try_from(nanoseconds).ok().filter(|&nanoseconds| nanoseconds < 1_000_000_000)?;
-    Some(Duration::new(u64::try_from(seconds).ok()?, nanoseconds))
-}
-
-fn array<const N: usize>(octets: &[u8], at: usize) -> Option<[u8; N]> {
-    octets.get(at..)?.first_chunk().copied()
+    Ok(())
 }
 
 /// `denied` where the kernel refused for want of permission, else `plain`.

@@ -4,6 +4,7 @@
 
 use std::ffi::CStr;
 use std::io;
+use std::net::Ipv6Addr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
@@ -19,8 +20,18 @@ use nix::sys::stat::Mode;
 use nix::unistd::write;
 use socket2::SockAddr;
 
-/// Octets of control messages for one datagram: a time stamp (32) and a drop count (24), rounded up.
-pub(crate) const CONTROL_LEN: usize = 64;
+/// Octets of control messages for one datagram: a time stamp (32), a drop count (24), destination (40) and hop limit
+/// (24), rounded up.
+pub(crate) const CONTROL_LEN: usize = 128;
+
+/// A socket address of no family.
+const NO_NAME: libc::sockaddr_in6 = libc::sockaddr_in6 {
+    sin6_family: 0,
+    sin6_port: 0,
+    sin6_flowinfo: 0,
+    sin6_addr: libc::in6_addr { s6_addr: [0; 16] },
+    sin6_scope_id: 0,
+};
 
 /// Room for the control messages of one datagram, aligned as the kernel writes them.
 #[derive(Clone, Copy)]
@@ -29,6 +40,7 @@ pub(crate) struct Control(pub(crate) [u8; CONTROL_LEN]);
 
 /// The headers of one `recvmmsg`, kept so that a call allocates nothing.
 pub(crate) struct Headers {
+    names: Box<[libc::sockaddr_in6]>,
     vectors: Box<[libc::iovec]>,
     messages: Box<[libc::mmsghdr]>,
 }
@@ -42,7 +54,14 @@ impl Headers {
         let vector = libc::iovec { iov_base: ptr::null_mut(), iov_len: 0 };
         // SAFETY: `mmsghdr` is a C structure of integers and pointers; all zero is a valid value of each.
         let message: libc::mmsghdr = unsafe { std::mem::zeroed() };
-        Self { vectors: vec![vector; count].into(), messages: vec![message; count].into() }
+        let names = vec![NO_NAME; count].into();
+        Self { names, vectors: vec![vector; count].into(), messages: vec![message; count].into() }
+    }
+
+    /// Source of datagram `slot` of the last call; `None` when it did not come by IPv6.
+    pub(crate) fn source(&self, slot: usize) -> Option<Ipv6Addr> {
+        let name = self.names.get(slot)?;
+        (i32::from(name.sin6_family) == libc::AF_INET6).then(|| Ipv6Addr::from(name.sin6_addr.s6_addr))
     }
 
     /// Length of datagram `slot` of the last call, in octets received.
@@ -66,20 +85,21 @@ pub(crate) fn receive_many(
 ) -> io::Result<usize> {
     // The flag's parameter is signed in one libc and unsigned in another; a literal fits both.
     const _: () = assert!(libc::MSG_DONTWAIT == 0x40);
-    const _: () = assert!(CONTROL_LEN == 64);
+    const _: () = assert!(CONTROL_LEN == 128 && size_of::<libc::sockaddr_in6>() == 28);
 
     let mut prepared: libc::c_uint = 0;
-    let slots = headers.messages.iter_mut().zip(headers.vectors.iter_mut());
-    for ((message, vector), (octets, control)) in slots.zip(octets.chunks_exact_mut(room).zip(controls)) {
+    let slots = headers.messages.iter_mut().zip(headers.vectors.iter_mut()).zip(headers.names.iter_mut());
+    for (((message, vector), name), (octets, control)) in slots.zip(octets.chunks_exact_mut(room).zip(controls)) {
         control.0.fill(0);
+        *name = NO_NAME;
         *vector = libc::iovec { iov_base: octets.as_mut_ptr().cast(), iov_len: octets.len() };
         message.msg_len = 0;
-        message.msg_hdr.msg_name = ptr::null_mut();
-        message.msg_hdr.msg_namelen = 0;
+        message.msg_hdr.msg_name = ptr::from_mut(name).cast();
+        message.msg_hdr.msg_namelen = 28;
         message.msg_hdr.msg_iov = vector;
         message.msg_hdr.msg_iovlen = 1;
         message.msg_hdr.msg_control = control.0.as_mut_ptr().cast();
-        message.msg_hdr.msg_controllen = 64;
+        message.msg_hdr.msg_controllen = 128;
         message.msg_hdr.msg_flags = 0;
         prepared += 1;
     }
@@ -88,6 +108,62 @@ pub(crate) fn receive_many(
     let received =
         unsafe { libc::recvmmsg(fd.as_raw_fd(), headers.messages.as_mut_ptr(), prepared, 0x40, ptr::null_mut()) };
     usize::try_from(received).map_err(|_| io::Error::last_os_error())
+}
+
+/// One non-blocking `sendmsg` of an IPv6 datagram with this source address (`IPV6_PKTINFO`), by the interface `index`.
+#[allow(clippy::useless_conversion, reason = "the types of lengths differ between C libraries")]
+pub(crate) fn send_from_v6(
+    fd: BorrowedFd<'_>,
+    index: u32,
+    source: Ipv6Addr,
+    destination: Ipv6Addr,
+    payload: &[u8],
+) -> io::Result<()> {
+    #[repr(C, align(8))]
+    struct PacketInfo {
+        header: libc::cmsghdr,
+        info: libc::in6_pktinfo,
+    }
+    // The C macro CMSG_LEN; the information stands directly behind the header.
+    const LEN: usize = size_of::<libc::cmsghdr>() + size_of::<libc::in6_pktinfo>();
+    const _: () = assert!(std::mem::offset_of!(PacketInfo, info) == size_of::<libc::cmsghdr>());
+
+    let address = |address: Ipv6Addr| libc::in6_addr { s6_addr: address.octets() };
+    let mut name = NO_NAME;
+    name.sin6_family = libc::sa_family_t::try_from(libc::AF_INET6).map_err(|_| io::ErrorKind::InvalidInput)?;
+    name.sin6_addr = address(destination);
+    name.sin6_scope_id = index;
+    // SAFETY: both are C structures of integers and pointers; all zero is a valid value of each.
+    let (mut control, mut message): (PacketInfo, libc::msghdr) = unsafe { (std::mem::zeroed(), std::mem::zeroed()) };
+    control.header.cmsg_len = LEN.try_into().map_err(|_| io::ErrorKind::InvalidInput)?;
+    control.header.cmsg_level = libc::IPPROTO_IPV6;
+    control.header.cmsg_type = libc::IPV6_PKTINFO;
+    control.info = libc::in6_pktinfo {
+        ipi6_addr: address(source),
+        ipi6_ifindex: index.try_into().map_err(|_| io::Error::from_raw_os_error(libc::ENODEV))?,
+    };
+    let mut vector = libc::iovec { iov_base: payload.as_ptr().cast_mut().cast(), iov_len: payload.len() };
+    message.msg_name = ptr::from_mut(&mut name).cast();
+    message.msg_namelen = socklen(size_of_val(&name))?;
+    message.msg_iov = &raw mut vector;
+    message.msg_iovlen = 1;
+    message.msg_control = ptr::from_mut(&mut control).cast();
+    message.msg_controllen = size_of_val(&control).try_into().map_err(|_| io::ErrorKind::InvalidInput)?;
+    // SAFETY: `message` points to `name`, `vector`, `control` and, through `vector`, to `payload`, with their lengths;
+    // all of them live until the call returns, which only reads them.
+    let sent = unsafe { libc::sendmsg(fd.as_raw_fd(), &raw const message, libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL) };
+    if sent < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// Leaves the checksum of a raw IPv6 socket's datagrams to whoever made them.
+pub(crate) fn leave_checksum_v6(fd: BorrowedFd<'_>) -> io::Result<()> {
+    let none: libc::c_int = -1;
+    let len = socklen(size_of_val(&none))?;
+    // SAFETY: the pointer and the length describe `none`, which lives until the call returns.
+    let result = unsafe {
+        libc::setsockopt(fd.as_raw_fd(), libc::IPPROTO_IPV6, libc::IPV6_CHECKSUM, ptr::from_ref(&none).cast(), len)
+    };
+    checked(result)
 }
 
 /// Makes `index` the interface that multicast leaves by, whatever addresses it has.

@@ -4,9 +4,13 @@
 
 mod advert;
 mod node;
+mod sequence;
+mod trailer;
 
 pub use advert::advert;
 pub use node::node;
+pub use sequence::sequence;
+pub use trailer::trailer;
 
 use std::net::Ipv4Addr;
 

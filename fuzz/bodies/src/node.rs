@@ -1,18 +1,22 @@
-//! An arbitrary sequence of inputs and passing time over a node with four routers.
+//! An arbitrary sequence of inputs and passing time over a node with six routers, of both versions and families.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use vrrp_core::fsm::{Addresses, Advertise, Link, Params, Role};
-use vrrp_core::node::{Faults, Input, InterfaceId, Node, Output, RouterId, RouterSetup, Which};
-use vrrp_core::router::RouterConfig;
+use vrrp_core::node::{Faults, Groups, Input, InterfaceId, Node, Output, RouterId, RouterSetup, Which};
+use vrrp_core::router::{ChecksumPolicy, RouterConfig, VirtualRouter};
+use vrrp_core::rx::{Meta, TTL};
 use vrrp_core::wire::advert::{AdvertRepr, ChecksumForm, MAX_LEN};
-use vrrp_core::{AddressList, AdvertInterval, Priority, SimplePassword, Vrid};
+use vrrp_core::{AddressList, AdvertInterval, Auth, Family, Priority, SimplePassword, Version, Vrid};
 
-use crate::GROUP;
-
-const OWN: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 5);
-const VIP: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 100);
+const OWN: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 5));
+const OWN_V6: IpAddr = IpAddr::V6(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 5));
+const VIPS: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::new(10, 0, 0, 100)), IpAddr::V4(Ipv4Addr::new(10, 0, 0, 101))];
+const VIPS_V6: [IpAddr; 2] = [
+    IpAddr::V6(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 100)),
+    IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 100)),
+];
 const INTERFACES: [InterfaceId; 2] = [InterfaceId(0), InterfaceId(1)];
 
 /// Reads `data` as inputs, and checks after each of them what must always hold.
@@ -62,24 +66,25 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        let mut node = Node::new(GROUP);
+        let mut node = Node::new(Groups::default());
         let v2 = AdvertInterval::from_secs(1);
         let v3 = AdvertInterval::from_centis(10);
-        let routers =
-            [(0, 1, v2, 100, None), (0, 2, v3, 100, None), (1, 1, v2, 255, None), (1, 2, v2, 200, Some(b"secret"))];
-        let add = |(interface, vrid, interval, priority, password): (
-            usize,
-            _,
-            Option<AdvertInterval>,
-            _,
-            Option<&[u8; 6]>,
-        )| {
+        let v6 = Family::V6;
+        let routers = [
+            (0, 1, Family::V4, v2, 100, None),
+            (0, 2, Family::V4, v3, 100, None),
+            (1, 1, Family::V4, v2, 255, None),
+            (1, 2, Family::V4, v2, 200, SimplePassword::new(b"secret")),
+            (0, 1, v6, v3, 100, None),
+            (1, 2, v6, v2, 255, None),
+        ];
+        let add = |(interface, vrid, family, interval, priority, password): (usize, _, _, Option<_>, _, Option<_>)| {
             let config = RouterConfig {
                 vrid: Vrid::new(vrid)?,
-                params: Params { priority: Priority::new(priority)?, interval: interval?, preempt: true },
-                addresses: AddressList::new(Box::from([VIP])).ok()?,
-                password: password.and_then(|text| SimplePassword::new(text)),
-                checksum: ChecksumForm::Message,
+                params: Params { priority: Priority::new(priority)?, interval: interval?, preempt: true, accept: true },
+                addresses: AddressList::new(&vips(family)[..1]).ok()?.to_boxed(),
+                auth: password.map_or(Auth::None, Auth::SimpleText),
+                checksum: ChecksumPolicy::default(),
             };
             node.add(RouterSetup { interface: INTERFACES[interface], source: None, config }).ok()
         };
@@ -98,12 +103,14 @@ impl World {
             2 => self.input(Input::Enabled { which: Which::All, enabled: value & 1 == 1 }),
             3 => self.input(Input::Enabled { which: Which::One(router), enabled: value & 1 == 1 }),
             4 => {
+                let family = family(value);
                 let link = match value & 3 {
                     0 => Link::Down,
                     1 => Link::NoAddress,
-                    _ => Link::Up(OWN.into()),
+                    2 => Link::Up(OWN),
+                    _ => Link::Up(OWN_V6),
                 };
-                self.input(Input::Link { interface, link });
+                self.input(Input::Link { interface, family, link });
             }
             5 => {
                 if let Some(params) = params(value, octets) {
@@ -126,13 +133,28 @@ impl World {
                 assert!(!out.iter().any(|output| matches!(output, Output::Announce { .. })));
                 self.perform(&out);
             }
+            11 => {
+                let list = &vips(family(value))[..=usize::from(value & 1)];
+                let Ok(addresses) = AddressList::new(list) else { return };
+                self.input(Input::AddressList { router, addresses });
+            }
+            12 => {
+                let meta = Meta { source: OWN_V6, destination: Groups::default().of(family(kind)), ttl: TTL };
+                let octets = octets.take(usize::from(value));
+                self.input(Input::Message { interface, meta, octets });
+            }
             _ => self.advert(interface, kind, value, octets),
         }
     }
 
     /// A well-formed advertisement, so that the election is reached.
     fn advert(&mut self, interface: InterfaceId, kind: u8, vrid: u8, octets: &mut Octets<'_>) {
-        let source = Ipv4Addr::new(10, 0, 0, 3 + octets.next() % 5);
+        let last = 3 + octets.next() % 5;
+        let family = family(kind);
+        let source: IpAddr = match family {
+            Family::V4 => [10, 0, 0, last].into(),
+            Family::V6 => [0xfe80, 0, 0, 0, 0, 0, 0, u16::from(last)].into(),
+        };
         let priority = Priority::new(octets.next());
         let interval = if kind & 0x10 == 0 {
             AdvertInterval::from_secs(1)
@@ -140,18 +162,16 @@ impl World {
             AdvertInterval::from_centis(u16::from(octets.next()))
         };
         let password = if kind & 0x20 == 0 { None } else { SimplePassword::new(b"secret") };
-        let (Some(vrid), Some(interval), Ok(addresses)) = (Vrid::new(vrid % 4), interval, AddressList::new(&[VIP][..]))
+        let (Some(vrid), Some(interval), Ok(addresses)) =
+            (Vrid::new(vrid % 4), interval, AddressList::new(&vips(family)[..1]))
         else {
             return;
         };
         let repr = AdvertRepr { vrid, priority, interval, password, addresses, checksum: ChecksumForm::PseudoHeader };
         let mut buffer = [0; 64];
-        let message = repr.emit(source, GROUP, &mut buffer).expect("one address fits");
-        let total = u8::try_from(20 + message.len()).expect("one address fits");
-        let mut datagram = vec![0x45, 0xc0, 0, total, 0, 0, 0, 0, 255, 112, 0, 0];
-        datagram.extend(source.octets().iter().chain(&GROUP.octets()));
-        datagram.extend_from_slice(message);
-        self.input(Input::Datagram { interface, octets: &datagram });
+        let destination = Groups::default().of(family);
+        let octets = repr.emit(source, destination, &mut buffer).expect("one address fits");
+        self.input(Input::Message { interface, meta: Meta { source, destination, ttl: TTL }, octets });
     }
 
     /// Time passes; what is due afterwards fires, late.
@@ -185,9 +205,10 @@ impl World {
                     let sent = self.node.message(router, advertise, &mut buffer).is_ok();
                     assert!(sent || advertise == Advertise::Release, "a claim comes from an address");
                 }
-                Output::Addresses { router, wanted, epoch } => {
+                Output::Addresses { router, wanted, accept, epoch } => {
                     let told = &mut self.told[router.index()];
                     assert!(epoch > told.epoch, "epochs grow");
+                    assert_eq!(Some(accept), self.node.router(router).map(VirtualRouter::accepts));
                     *told = Told { serving: wanted == Addresses::Install, acknowledged: false, epoch };
                 }
                 Output::Announce { router } => {
@@ -202,12 +223,29 @@ impl World {
 
     fn check(&self) {
         for (id, told) in self.ids.iter().zip(&self.told) {
-            let machine = self.node.router(*id).expect("added").machine();
+            let router = self.node.router(*id).expect("added");
+            let machine = router.machine();
             assert_eq!(told.serving, machine.state.role() == Role::Master, "addresses are a Master's alone");
+            assert_eq!(router.family() == Family::V6, router.addresses()[0].is_ipv6());
+            assert!(
+                router.family() == Family::V4 || machine.params.version() == Version::V3,
+                "IPv6 has version 3 alone"
+            );
             assert_eq!(machine.runs(), machine.state.role() != Role::Initialize);
         }
         let running = self.ids.iter().any(|id| self.node.router(*id).is_some_and(|router| router.machine().runs()));
         assert!(!running || self.node.next_deadline().is_some(), "a router that runs has a timer");
+    }
+}
+
+fn family(value: u8) -> Family {
+    if value & 0x40 == 0 { Family::V4 } else { Family::V6 }
+}
+
+fn vips(family: Family) -> &'static [IpAddr; 2] {
+    match family {
+        Family::V4 => &VIPS,
+        Family::V6 => &VIPS_V6,
     }
 }
 
@@ -217,5 +255,5 @@ fn params(value: u8, octets: &mut Octets<'_>) -> Option<Params> {
     } else {
         AdvertInterval::from_centis(u16::from(octets.next()))?
     };
-    Some(Params { priority: Priority::new(octets.next())?, interval, preempt: value & 2 == 0 })
+    Some(Params { priority: Priority::new(octets.next())?, interval, preempt: value & 2 == 0, accept: value & 4 == 0 })
 }

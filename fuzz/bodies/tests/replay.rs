@@ -25,3 +25,13 @@ fn advert() {
 fn node() {
     replay("node", vrrp_fuzz_bodies::node);
 }
+
+#[test]
+fn sequence() {
+    replay("sequence", vrrp_fuzz_bodies::sequence);
+}
+
+#[test]
+fn trailer() {
+    replay("trailer", vrrp_fuzz_bodies::trailer);
+}

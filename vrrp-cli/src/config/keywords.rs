@@ -85,6 +85,8 @@ pub(crate) enum GlobalSetting {
     RouterId,
     VrrpVersion,
     McastGroup4,
+    McastGroup6,
+    ChecksumAsV2,
 }
 
 /// Settings of `vrrp_instance`.
@@ -99,6 +101,8 @@ pub(crate) enum InstanceSetting {
     Nopreempt,
     Preempt,
     McastSrcIp,
+    ChecksumAsV2,
+    Accept,
     Authentication,
     VirtualIpaddress,
     NotifyMaster,
@@ -166,6 +170,16 @@ pub(crate) const SUPPORTED: &[Keyword] = {
         global("router_id", G::RouterId, "router_id NAME", "name of this host in messages"),
         global("vrrp_version", G::VrrpVersion, "vrrp_version 2", "protocol version of all instances"),
         global("vrrp_mcast_group4", G::McastGroup4, "vrrp_mcast_group4 ADDRESS", "where adverts are sent to"),
+        global("vrrp_mcast_group6", G::McastGroup6, "vrrp_mcast_group6 ADDRESS", "where adverts of IPv6 are sent to"),
+        Keyword {
+            values: (0, 1),
+            ..global(
+                "v3_checksum_as_v2",
+                G::ChecksumAsV2,
+                "v3_checksum_as_v2",
+                "VRRPv3's checksum over IPv4 without pseudo-header, as RFC 9568 wants it",
+            )
+        },
         instance("state", I::State, (1, 1), "state MASTER|BACKUP", "state to begin in, a hint"),
         instance("interface", I::Interface, (1, 1), "interface NAME", "the interface adverts are sent on"),
         instance(
@@ -181,6 +195,14 @@ pub(crate) const SUPPORTED: &[Keyword] = {
         instance("nopreempt", I::Nopreempt, (0, 0), "nopreempt", "leave a master of lower priority alone"),
         instance("preempt", I::Preempt, (0, 0), "preempt", "take over from a master of lower priority"),
         instance("mcast_src_ip", I::McastSrcIp, (1, 1), "mcast_src_ip ADDRESS", "source address of adverts"),
+        instance(
+            "v3_checksum_as_v2",
+            I::ChecksumAsV2,
+            (0, 1),
+            "v3_checksum_as_v2 [on|off]",
+            "VRRPv3's checksum over IPv4 without pseudo-header, as RFC 9568 wants it",
+        ),
+        instance("accept", I::Accept, (0, 0), "accept", "serve the addresses as any other, which is the default"),
         Keyword {
             opens: Some(Context::Authentication),
             ..instance("authentication", I::Authentication, (0, 0), "authentication { ... }", "password of the group")
@@ -201,7 +223,7 @@ pub(crate) const SUPPORTED: &[Keyword] = {
         instance("notify_fault", I::NotifyFault, (1, 3), NOTIFY, "run when this router cannot work"),
         instance("notify_stop", I::NotifyStop, (1, 3), NOTIFY, "run when this router is stopped"),
         instance("notify", I::Notify, (1, 3), NOTIFY, "run at every transition, with four arguments that tell which"),
-        auth("auth_type", A::Type, "auth_type PASS", "kind of authentication"),
+        auth("auth_type", A::Type, "auth_type PASS|AH", "kind of authentication"),
         auth("auth_pass", A::Pass, "auth_pass PASSWORD", "password, at most eight octets, sent in clear"),
     ]
 };

@@ -3,7 +3,7 @@
 //! Every value is in its range and every default is filled in. Spans stay with what only the running host can refuse
 //! (a missing interface, say), so that it can be reported at its place in the file.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use vrrp_core::{AdvertInterval, Priority, SimplePassword, Version, Vrid};
 
@@ -27,11 +27,21 @@ pub struct Global {
     pub version: Version,
     /// Multicast group of the adverts, 224.0.0.18 unless set.
     pub mcast_group4: Ipv4Addr,
+    /// The same of IPv6, ff02::12 unless set.
+    pub mcast_group6: Ipv6Addr,
+    /// `v3_checksum_as_v2`: that of the instances which do not say, false unless set.
+    pub v3_checksum_as_v2: bool,
 }
 
 impl Default for Global {
     fn default() -> Self {
-        Self { router_id: None, version: Version::V2, mcast_group4: Ipv4Addr::new(224, 0, 0, 18) }
+        Self {
+            router_id: None,
+            version: Version::V2,
+            mcast_group4: Ipv4Addr::new(224, 0, 0, 18),
+            mcast_group6: Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x12),
+            v3_checksum_as_v2: false,
+        }
     }
 }
 
@@ -46,7 +56,7 @@ pub struct Instance {
     pub initial: Initial,
     /// `interface`: 1 to 15 octets, not `lo`; whether it exists is not known here.
     pub interface: Spanned<String>,
-    /// `virtual_router_id`, unique on its interface.
+    /// `virtual_router_id`, unique on its interface among the instances of its family.
     pub vrid: Vrid,
     /// `priority`: 100 unless set, or 255 for `state MASTER`.
     pub priority: Priority,
@@ -54,11 +64,17 @@ pub struct Instance {
     pub interval: AdvertInterval,
     /// Whether to take over from a master of lower priority; true unless `nopreempt` is set and has an effect.
     pub preempt: bool,
-    /// `mcast_src_ip`: source of the adverts; the interface's primary address when `None`.
-    pub mcast_source: Option<Ipv4Addr>,
-    /// `auth_pass`, where `auth_type PASS` is set and the version is 2.
+    /// `mcast_src_ip`: source of the adverts, of the family of the addresses; the interface's primary address, or its
+    /// link-local one, when `None`.
+    pub mcast_source: Option<IpAddr>,
+    /// Whether VRRPv3's adverts over IPv4 have the checksum without pseudo-header, as RFC 9568 wants it.
+    pub v3_checksum_as_v2: bool,
+    /// `auth_pass`, where an `auth_type` is set and the version is 2.
     pub password: Option<SimplePassword>,
-    /// `virtual_ipaddress`: 1 to 255, each only once in the whole configuration.
+    /// `auth_type AH`: the password is the key of an Authentication Header, and not sent.
+    pub authentication_header: bool,
+    /// `virtual_ipaddress`: 1 to 255 of one family, each only once in the whole configuration. Of IPv6, the first is
+    /// link-local.
     pub addresses: Vec<VirtualAddress>,
     /// The commands to run at transitions.
     pub notify: Notify,
@@ -78,7 +94,7 @@ pub enum Initial {
 pub struct VirtualAddress {
     /// An address that a host can have.
     pub address: IpAddr,
-    /// 0 to 32; 32 unless written.
+    /// 0 to 32, or 128 of IPv6; the longest unless written.
     pub prefix_len: u8,
     /// `dev`: the interface to put it on; the instance's own when `None`.
     pub device: Option<Spanned<String>>,

@@ -4,17 +4,17 @@
 //! A process that was held up thus hears its master before it believes in its silence.
 
 use std::panic::{self, AssertUnwindSafe};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use crossbeam_channel::Receiver;
 use vrrp_core::fsm::{Advertise, Link};
 use vrrp_core::node::{Input, InterfaceId, Node, Output, RouterId, Which};
-use vrrp_core::rx::TTL;
-use vrrp_core::wire::advert::MAX_LEN;
-use vrrp_core::wire::ipv4::PROTOCOL_VRRP;
+use vrrp_core::router::MAX_EMITTED;
+use vrrp_core::{Family, WallClock};
 use vrrp_netlink::process::{self, Poller, Token, Wakeup};
-use vrrp_netlink::socket::{Batch, Ipv4Send, VrrpSocket};
+use vrrp_netlink::socket::Batch;
 
+use super::ear::{self, Ear, Kind};
 use super::orders::Orders;
 use super::report::Reporter;
 use super::setup::Interface;
@@ -25,12 +25,13 @@ const BATCH: usize = 64;
 /// System calls for one socket in one turn: a bound for floods, far above what adverts need.
 const BATCHES: usize = 64;
 /// The longest advertisement with the longest IPv4 header.
-const DATAGRAM: usize = MAX_LEN + 60;
+const DATAGRAM: usize = MAX_EMITTED + 60;
 
 /// The election thread's state.
 pub(super) struct Election {
     node: Node<Instant>,
-    ports: Vec<Port>,
+    /// By interface and kind.
+    ports: Vec<[Port; Kind::COUNT]>,
     orders: Orders,
     feedback: Receiver<Feedback>,
     wakeup: Wakeup,
@@ -41,9 +42,12 @@ pub(super) struct Election {
     message: Box<[u8]>,
 }
 
-/// An interface that is listened to.
+/// State of an interface, as the routers of a family see it.
+pub(super) type Level = (InterfaceId, Family, Link);
+
+/// A way to hear adverts, where one is needed.
 struct Port {
-    socket: Option<VrrpSocket>,
+    socket: Option<Ear>,
     token: Option<Token>,
     /// What is queued now arrived after this.
     drained: Instant,
@@ -60,10 +64,10 @@ impl Election {
     ) -> Self {
         let reporter = Reporter::new(&node, names, interfaces.iter().map(|i| i.device.name.clone()).collect());
         let drained = Instant::now();
-        let port = |interface: Interface| Port { socket: interface.socket, token: None, drained };
+        let ports = |interface: Interface| interface.sockets.map(|socket| Port { socket, token: None, drained });
         Self {
             node,
-            ports: interfaces.into_iter().map(port).collect(),
+            ports: interfaces.into_iter().map(ports).collect(),
             orders,
             feedback,
             wakeup,
@@ -71,12 +75,12 @@ impl Election {
             poller: Poller::new(),
             batch: Batch::new(BATCH, DATAGRAM),
             out: Vec::new(),
-            message: vec![0; MAX_LEN].into(),
+            message: vec![0; MAX_EMITTED].into(),
         }
     }
 
     /// Runs until the operator stops it or a thread dies; then every Master has sent its release.
-    pub(super) fn run(mut self, levels: &[(InterfaceId, Link)], leftovers: &[RouterId]) -> Result<(), ServeError> {
+    pub(super) fn run(mut self, levels: &[Level], leftovers: &[RouterId]) -> Result<(), ServeError> {
         if let Err(error) = process::set_timer_slack(Duration::from_nanos(1)) {
             tracing::warn!("{error}: timers may be 50 µs late");
         }
@@ -88,11 +92,12 @@ impl Election {
         }
     }
 
-    fn turns(&mut self, levels: &[(InterfaceId, Link)], leftovers: &[RouterId]) -> Result<(), ServeError> {
+    fn turns(&mut self, levels: &[Level], leftovers: &[RouterId]) -> Result<(), ServeError> {
         self.listen();
         let now = Instant::now();
-        for (interface, link) in levels {
-            self.feed(now, Input::Link { interface: *interface, link: *link });
+        self.tell_the_time(now);
+        for &(interface, family, link) in levels {
+            self.feed(now, Input::Link { interface, family, link });
         }
         for router in leftovers {
             self.feed(now, Input::Leftover { router: *router });
@@ -103,6 +108,7 @@ impl Election {
             let timeout = self.node.next_deadline().map(|at| at.saturating_duration_since(Instant::now()));
             self.poller.wait(timeout)?;
             let now = Instant::now();
+            self.tell_the_time(now);
             self.wakeup.clear();
             while let Ok(feedback) = self.feedback.try_recv() {
                 if let Some(outcome) = self.hear(feedback) {
@@ -111,8 +117,11 @@ impl Election {
             }
             let due = self.node.next_deadline().is_some_and(|deadline| deadline <= now);
             for index in 0..self.ports.len() {
-                if due || self.ports[index].token.is_some_and(|token| self.poller.ready(token)) {
-                    self.drain(index);
+                for kind in Kind::ALL {
+                    let token = self.ports[index][kind.index()].token;
+                    if token.is_some_and(|token| due || self.poller.ready(token)) {
+                        self.drain(index, kind);
+                    }
                 }
             }
             self.node.expire(now, &mut self.out);
@@ -122,17 +131,27 @@ impl Election {
 
     /// Releases what is held, and says so.
     fn stop(&mut self) {
-        self.feed(Instant::now(), Input::Enabled { which: Which::All, enabled: false });
+        let now = Instant::now();
+        self.tell_the_time(now);
+        self.feed(now, Input::Enabled { which: Which::All, enabled: false });
         self.reporter.sweep(&self.node, &self.orders);
+    }
+
+    /// Signatures carry the time of day, or numbers that grow with it.
+    fn tell_the_time(&mut self, now: Instant) {
+        if let Ok(unix) = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH) {
+            self.feed(now, Input::WallClock(WallClock::from_unix(unix)));
+        }
     }
 
     /// Takes in what another thread says; the outcome ends the election.
     fn hear(&mut self, feedback: Feedback) -> Option<Result<(), ServeError>> {
         let now = Instant::now();
         match feedback {
-            Feedback::Link { interface, link } => self.feed(now, Input::Link { interface, link }),
+            Feedback::Link { interface, family, link } => self.feed(now, Input::Link { interface, family, link }),
             Feedback::Socket { interface, socket } => {
-                if let Some(port) = self.ports.get_mut(index_of(interface)) {
+                if let Some(ports) = self.ports.get_mut(index_of(interface)) {
+                    let port = &mut ports[socket.kind().index()];
                     port.socket = Some(socket);
                     port.drained = now;
                 }
@@ -153,10 +172,10 @@ impl Election {
     }
 
     /// Hears everything that is queued at one port, in bounded portions.
-    fn drain(&mut self, index: usize) {
+    fn drain(&mut self, index: usize, kind: Kind) {
         let interface = InterfaceId(u32::try_from(index).unwrap_or(u32::MAX));
         for _ in 0..BATCHES {
-            let Some(Port { socket: Some(socket), drained, .. }) = self.ports.get(index) else { return };
+            let Port { socket: Some(socket), drained, .. } = &self.ports[index][kind.index()] else { return };
             let (before, drained) = (Instant::now(), *drained);
             match socket.receive(&mut self.batch) {
                 Ok(received) => {
@@ -165,10 +184,10 @@ impl Election {
                         // The kernel's stamps are of the wall clock: a clock that was set must not move an arrival.
                         let age = datagram.age.min(now.saturating_duration_since(drained));
                         let at = now.checked_sub(age).unwrap_or(now);
-                        self.node.handle(at, Input::Datagram { interface, octets: datagram.bytes }, &mut self.out);
+                        self.node.handle(at, ear::input(kind, interface, datagram), &mut self.out);
                     }
                     if received < BATCH {
-                        self.ports[index].drained = before;
+                        self.ports[index][kind.index()].drained = before;
                         break;
                     }
                     self.node.expire_adverts(now, &mut self.out);
@@ -193,7 +212,7 @@ impl Election {
         for output in out.drain(..) {
             match output {
                 Output::Advertise { router, advertise } => self.advertise(router, advertise),
-                Output::Addresses { router, wanted, epoch } => self.orders.set(router, wanted, epoch),
+                Output::Addresses { router, wanted, epoch, accept: _ } => self.orders.set(router, wanted, epoch),
                 Output::Announce { router } => self.orders.announce(router),
                 Output::Transition { router, transition } => {
                     self.reporter.transition(&self.node, router, transition, &self.orders);
@@ -210,11 +229,10 @@ impl Election {
 
     fn advertise(&mut self, router: RouterId, advertise: Advertise) {
         let Ok(message) = self.node.message(router, advertise, &mut self.message) else { return };
-        let header =
-            Ipv4Send { source: message.source, destination: message.destination, protocol: PROTOCOL_VRRP, ttl: TTL };
-        let port = self.ports.get(index_of(message.interface));
-        if let Some(socket) = port.and_then(|port| port.socket.as_ref())
-            && let Err(error) = socket.send(&header, message.octets)
+        let kind = Kind::for_message(&message);
+        let ports = self.ports.get(index_of(message.interface));
+        if let Some(socket) = ports.and_then(|ports| ports[kind.index()].socket.as_ref())
+            && let Err(error) = socket.send(&message)
         {
             self.reporter.socket_error(&error);
         }
@@ -223,7 +241,7 @@ impl Election {
     fn listen(&mut self) {
         self.poller.clear();
         self.poller.add(&self.wakeup);
-        for port in &mut self.ports {
+        for port in self.ports.iter_mut().flatten() {
             port.token = port.socket.as_ref().map(|socket| self.poller.add(socket));
         }
     }

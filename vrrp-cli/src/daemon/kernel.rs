@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use vrrp_core::fsm::Addresses;
 use vrrp_core::node::RouterId;
-use vrrp_core::wire::arp::{FRAME_LEN, GratuitousArp};
+use vrrp_core::wire::arp::GratuitousArp;
+use vrrp_core::wire::nd::{FRAME_LEN, NeighbourAdvertisement};
 use vrrp_netlink::addresses::{Address, Change, Scope};
 use vrrp_netlink::packet::PacketSocket;
 use vrrp_netlink::rtnl::Rtnl;
@@ -421,9 +422,12 @@ fn announce(packets: &PacketSocket, installation: &Installation, devices: &[Devi
     let device = devices.get(installation.device);
     // An interface without an Ethernet address has nobody to tell.
     let (Some(index), Some(mac)) = (device.and_then(|d| d.index), device.and_then(|d| d.mac)) else { return Ok(()) };
-    let IpAddr::V4(address) = installation.address else { return Ok(()) };
     let mut frame = [0; FRAME_LEN];
-    let Ok(frame) = GratuitousArp { mac, address }.emit(&mut frame) else { return Ok(()) };
+    let frame = match installation.address {
+        IpAddr::V4(address) => GratuitousArp { mac, address }.emit(&mut frame),
+        IpAddr::V6(address) => NeighbourAdvertisement { mac, address, router: true }.emit(&mut frame),
+    };
+    let Ok(frame) = frame else { return Ok(()) };
     for _ in 1..SEND_TRIES {
         match packets.send(index, frame) {
             Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {

@@ -8,7 +8,7 @@ use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use vrrp_core::Vrid;
+use vrrp_core::{Family, Vrid};
 
 /// Held as long as the daemon serves the virtual router.
 #[derive(Debug)]
@@ -18,8 +18,12 @@ pub(super) struct Lock {
 
 impl Lock {
     /// `Ok(None)` when another process holds it.
-    pub(super) fn take(interface: &str, vrid: Vrid) -> io::Result<Option<Self>> {
-        let address = SocketAddr::from_abstract_name(format!("vrrpctl/ipv4/{interface}/{vrid}"))?;
+    pub(super) fn take(interface: &str, family: Family, vrid: Vrid) -> io::Result<Option<Self>> {
+        let family = match family {
+            Family::V4 => "ipv4",
+            Family::V6 => "ipv6",
+        };
+        let address = SocketAddr::from_abstract_name(format!("vrrpctl/{family}/{interface}/{vrid}"))?;
         match UnixDatagram::bind_addr(&address) {
             Ok(socket) => Ok(Some(Self { _socket: socket })),
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => Ok(None),

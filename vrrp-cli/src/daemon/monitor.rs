@@ -3,19 +3,20 @@
 //! Knows which interfaces matter and which addresses are virtual; not what a state means to a router.
 
 use std::collections::{HashMap, HashSet};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::time::Duration;
 
+use vrrp_core::Family;
 use vrrp_core::fsm;
-use vrrp_core::node::InterfaceId;
-use vrrp_core::wire::ipv4::PROTOCOL_VRRP;
+use vrrp_core::node::{Groups, InterfaceId};
 use vrrp_netlink::addresses::Address;
 use vrrp_netlink::links::Link;
 use vrrp_netlink::monitor::{Event, Monitor};
 use vrrp_netlink::process::{Poller, Wakeup};
 use vrrp_netlink::rtnl::Rtnl;
-use vrrp_netlink::socket::VrrpSocket;
 
+use super::ear::{Ear, Kind};
+use super::election::Level;
 use super::orders::{Job, Orders};
 use super::setup::Interface;
 use super::{Feedback, ToElection};
@@ -46,6 +47,7 @@ impl Device {
 #[derive(Debug, Default)]
 pub(super) struct Links {
     by_index: HashMap<u32, Link>,
+    /// The oldest first.
     addresses: Vec<Address>,
     /// Virtual addresses: never the source of adverts (R2).
     pub(super) virtual_addresses: HashSet<(IpAddr, u8)>,
@@ -55,7 +57,11 @@ impl Links {
     /// Reads everything from the kernel.
     pub(super) fn read(&mut self, rtnl: &mut Rtnl) -> vrrp_netlink::Result<()> {
         self.by_index = rtnl.links()?.into_iter().map(|link| (link.index, link)).collect();
-        self.addresses = rtnl.addresses()?;
+        // The kernel lists IPv4 in the order in which they came, IPv6 in the opposite one.
+        let (mut v6, v4): (Vec<_>, Vec<_>) = rtnl.addresses()?.into_iter().partition(|a| a.address.is_ipv6());
+        v6.reverse();
+        self.addresses = v4;
+        self.addresses.append(&mut v6);
         Ok(())
     }
 
@@ -82,13 +88,18 @@ impl Links {
         self.addresses.retain(|known| !same(known, address));
     }
 
-    /// The first IPv4 address of an interface, in the kernel's order, that is not in `virtual_addresses`.
-    pub(super) fn real(&self, index: u32, virtual_addresses: &HashSet<(IpAddr, u8)>) -> Option<Ipv4Addr> {
-        let real = |a: &&Address| a.index == index && !virtual_addresses.contains(&(a.address, a.prefix_len));
-        self.addresses.iter().filter(real).find_map(|a| match a.address {
-            IpAddr::V4(address) => Some(address),
-            IpAddr::V6(_) => None,
-        })
+    /// The oldest address of an interface that is not in `virtual_addresses`: one of IPv4, or of IPv6 a link-local one that
+    /// can be used.
+    pub(super) fn real(&self, index: u32, family: Family, virtual_addresses: &HashSet<(IpAddr, u8)>) -> Option<IpAddr> {
+        let real = |a: &&Address| {
+            let sends = match (a.address, family) {
+                (IpAddr::V4(_), Family::V4) => true,
+                (IpAddr::V6(address), Family::V6) => address.is_unicast_link_local() && !a.tentative && !a.duplicate,
+                (IpAddr::V4(_), Family::V6) | (IpAddr::V6(_), Family::V4) => false,
+            };
+            sends && a.index == index && !virtual_addresses.contains(&(a.address, a.prefix_len))
+        };
+        self.addresses.iter().find(real).map(|a| a.address)
     }
 
     /// Whether the host has this address on this interface.
@@ -97,13 +108,12 @@ impl Links {
         self.addresses.iter().any(same)
     }
 
-    /// The level for the election.
-    pub(super) fn level(&self, name: &str) -> fsm::Link {
+    /// The level for the routers of a family.
+    pub(super) fn level(&self, name: &str, family: Family) -> fsm::Link {
         let Some(link) = self.by_name(name).filter(|link| link.admin_up && link.running) else {
             return fsm::Link::Down;
         };
-        self.real(link.index, &self.virtual_addresses)
-            .map_or(fsm::Link::NoAddress, |source| fsm::Link::Up(source.into()))
+        self.real(link.index, family, &self.virtual_addresses).map_or(fsm::Link::NoAddress, fsm::Link::Up)
     }
 }
 
@@ -117,7 +127,7 @@ pub(super) struct Watch {
     rtnl: Rtnl,
     links: Links,
     ports: Vec<Port>,
-    group: Ipv4Addr,
+    groups: Groups,
     /// Events were lost, and the tables could not be read again yet.
     overrun: bool,
     /// Something failed and is tried again soon.
@@ -127,10 +137,10 @@ pub(super) struct Watch {
 struct Port {
     id: InterfaceId,
     device: Device,
-    /// Adverts are heard here, not only sent ARP.
-    listens: bool,
-    /// The level that the election knows.
-    told: fsm::Link,
+    /// How adverts are heard here; where they are not, addresses are only announced.
+    hears: Vec<Kind>,
+    /// The levels that the election knows.
+    told: Vec<(Family, fsm::Link)>,
 }
 
 impl Watch {
@@ -139,21 +149,28 @@ impl Watch {
         monitor: Monitor,
         (rtnl, links): (Rtnl, Links),
         interfaces: &[Interface],
-        group: Ipv4Addr,
+        groups: Groups,
     ) -> Self {
-        let port = |(id, interface): (u32, &Interface)| Port {
-            id: InterfaceId(id),
-            told: links.level(&interface.device.name),
-            device: interface.device.clone(),
-            listens: interface.listens,
+        let port = |(id, interface): (u32, &Interface)| {
+            let mut families: Vec<Family> = interface.hears.iter().map(|kind| kind.family()).collect();
+            families.sort_unstable();
+            families.dedup();
+            let level = |family| (family, links.level(&interface.device.name, family));
+            Port {
+                id: InterfaceId(id),
+                told: families.into_iter().map(level).collect(),
+                device: interface.device.clone(),
+                hears: interface.hears.clone(),
+            }
         };
         let ports = (0..).zip(interfaces).map(port).collect();
-        Self { monitor, rtnl, links, ports, group, overrun: false, again: false }
+        Self { monitor, rtnl, links, ports, groups, overrun: false, again: false }
     }
 
     /// The levels at the start, which the election must know before it begins.
-    pub(super) fn levels(&self) -> Vec<(InterfaceId, fsm::Link)> {
-        self.ports.iter().filter(|port| port.listens).map(|port| (port.id, port.told)).collect()
+    pub(super) fn levels(&self) -> Vec<Level> {
+        let levels = |port: &Port| port.told.iter().map(|&(family, link)| (port.id, family, link)).collect::<Vec<_>>();
+        self.ports.iter().flat_map(levels).collect()
     }
 
     /// Tells the election each change, until `stop`.
@@ -187,7 +204,9 @@ impl Watch {
                 Event::Address(address) => self.links.add(address),
                 Event::AddressRemoved(address) => {
                     self.links.remove(&address);
-                    if self.links.virtual_addresses.contains(&(address.address, address.prefix_len)) {
+                    // An interface that is switched off loses its addresses of IPv6, and its routers let go of theirs.
+                    let up = self.links.by_index.get(&address.index).is_some_and(|link| link.admin_up);
+                    if up && self.links.virtual_addresses.contains(&(address.address, address.prefix_len)) {
                         orders.job(Job::Missing(address));
                     }
                 }
@@ -208,35 +227,32 @@ impl Watch {
     }
 
     fn tell(&mut self, election: &ToElection, orders: &Orders) {
-        for port in &mut self.ports {
+        'ports: for port in &mut self.ports {
             let device = Device::find(&port.device.name, &self.links);
-            let link = self.links.level(&device.name);
             if device != port.device {
-                if device.index.is_some() && device.index != port.device.index && port.listens {
-                    match open(&device, self.group) {
-                        Ok(socket) => election.send(Feedback::Socket { interface: port.id, socket }),
-                        Err(error) => {
-                            // Until it succeeds the level stays what it was: down.
-                            tracing::error!("{error}: trying again");
-                            self.again = true;
-                            continue;
+                if device.index.is_some() && device.index != port.device.index {
+                    for &kind in &port.hears {
+                        match Ear::open(kind, &device, self.groups) {
+                            Ok(socket) => election.send(Feedback::Socket { interface: port.id, socket }),
+                            Err(error) => {
+                                // Until it succeeds the level stays what it was: down.
+                                tracing::error!("{error}: trying again");
+                                self.again = true;
+                                continue 'ports;
+                            }
                         }
                     }
                 }
                 orders.job(Job::Device(device.clone()));
                 port.device = device;
             }
-            if port.listens && port.told != link {
-                port.told = link;
-                election.send(Feedback::Link { interface: port.id, link });
+            for (family, told) in &mut port.told {
+                let link = self.links.level(&port.device.name, *family);
+                if *told != link {
+                    *told = link;
+                    election.send(Feedback::Link { interface: port.id, family: *family, link });
+                }
             }
         }
     }
-}
-
-/// A socket for a device that exists.
-pub(super) fn open(device: &Device, group: Ipv4Addr) -> vrrp_netlink::Result<VrrpSocket> {
-    let socket = VrrpSocket::open(&device.name, device.index.unwrap_or_default(), PROTOCOL_VRRP)?;
-    socket.join(group)?;
-    Ok(socket)
 }

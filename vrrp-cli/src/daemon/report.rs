@@ -3,9 +3,10 @@
 //! Words only; every decision was made by the node.
 
 use std::mem::Discriminant;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::time::Instant;
 
+use vrrp_core::Family;
 use vrrp_core::fsm::{Cause, Link, Role, Transition};
 use vrrp_core::node::{Condition, Faults, InterfaceId, Node, RouterId};
 use vrrp_core::rx::{Discard, Notices, Rejected};
@@ -19,8 +20,8 @@ pub(super) struct Reporter {
     names: Vec<String>,
     interfaces: Vec<String>,
     reported: Vec<Condition>,
-    rejected: Throttle<(InterfaceId, Option<Ipv4Addr>, Discriminant<Discard>)>,
-    noticed: Throttle<(RouterId, Ipv4Addr, Notices)>,
+    rejected: Throttle<(InterfaceId, Option<IpAddr>, Discriminant<Discard>)>,
+    noticed: Throttle<(RouterId, IpAddr, Notices)>,
     errors: Throttle<(Option<String>, Option<i32>)>,
 }
 
@@ -68,7 +69,7 @@ impl Reporter {
     }
 
     /// A peer is configured differently, or claims the same addresses.
-    pub(super) fn noticed(&mut self, id: RouterId, source: Ipv4Addr, notices: Notices) {
+    pub(super) fn noticed(&mut self, id: RouterId, source: IpAddr, notices: Notices) {
         let Some(held_back) = self.noticed.tell((id, source, notices), Instant::now()) else { return };
         let (name, again) = (self.name(id), Again(held_back));
         for notice in notices.iter() {
@@ -115,7 +116,10 @@ impl Reporter {
         match (condition, cause) {
             (Condition::Stopped, _) => tracing::info!("({name}) stopped"),
             (Condition::Fault, _) => {
-                tracing::warn!("({name}) entering FAULT state: {}", unmet(machine.link, node.faults(id)));
+                tracing::warn!(
+                    "({name}) entering FAULT state: {}",
+                    unmet(machine.link, router.family(), node.faults(id))
+                );
             }
             (_, Some(Cause::HigherPriority { from, priority })) if priority > ours => {
                 tracing::info!(
@@ -140,11 +144,14 @@ impl Reporter {
 }
 
 /// The conditions that keep a router in FAULT.
-fn unmet(link: Link, faults: Faults) -> String {
+fn unmet(link: Link, family: Family, faults: Faults) -> String {
     let mut reasons = Vec::new();
     match link {
         Link::Down => reasons.push("its interface is down"),
-        Link::NoAddress => reasons.push("its interface has no IPv4 address to send from"),
+        Link::NoAddress => reasons.push(match family {
+            Family::V4 => "its interface has no IPv4 address to send from",
+            Family::V6 => "its interface has no usable link-local IPv6 address to send from",
+        }),
         Link::Up(_) => {}
     }
     if faults.contains(Faults::INSTALL) {

@@ -2,26 +2,27 @@
 //! had is reported, all of it at once, before the first thread starts.
 
 use std::collections::{HashMap, HashSet};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use nix::unistd::{Gid, Group, Uid, User};
+use vrrp_core::auth::ah::AhKey;
 use vrrp_core::fsm::Params;
-use vrrp_core::node::{InterfaceId, Node, RouterId, RouterSetup};
-use vrrp_core::router::RouterConfig;
+use vrrp_core::node::{Groups, InterfaceId, Node, RouterId, RouterSetup};
+use vrrp_core::router::{AcceptChecksum, ChecksumPolicy, RouterConfig};
 use vrrp_core::wire::advert::ChecksumForm;
-use vrrp_core::{AddressError, AddressList};
+use vrrp_core::{AddressError, AddressList, Auth, Family};
 use vrrp_netlink::addresses::Scope;
 use vrrp_netlink::capabilities::{self, Capability};
 use vrrp_netlink::monitor::Monitor;
 use vrrp_netlink::rtnl::Rtnl;
-use vrrp_netlink::socket::VrrpSocket;
 
+use super::ear::{Ear, Kind};
 use super::kernel::{Installation, Table};
 use super::lock::{self, Lock};
-use super::monitor::{self, Device, Links};
+use super::monitor::{Device, Links};
 use super::notify::{self, Scripts};
 use crate::config::{Code, Config, Diagnostic, Instance, Script, SourceMap, Spanned, VirtualAddress};
 
@@ -58,16 +59,17 @@ impl StartError {
 /// An interface of the configuration on this host.
 pub(super) struct Interface {
     pub(super) device: Device,
-    /// Adverts are sent and heard here; otherwise it only carries addresses.
-    pub(super) listens: bool,
-    pub(super) socket: Option<VrrpSocket>,
+    /// How adverts are sent and heard here; where they are not, it only carries addresses.
+    pub(super) hears: Vec<Kind>,
+    /// By [`Kind::index`].
+    pub(super) sockets: [Option<Ear>; Kind::COUNT],
 }
 
 /// Everything that the threads need.
 pub(super) struct Plan {
     pub(super) node: Node<Instant>,
     pub(super) interfaces: Vec<Interface>,
-    pub(super) group: Ipv4Addr,
+    pub(super) groups: Groups,
     /// Instance names, by router.
     pub(super) names: Vec<String>,
     pub(super) tables: Vec<Table>,
@@ -92,10 +94,10 @@ impl Plan {
         let mut links = Links::default();
         links.read(&mut rtnl).map_err(one)?;
 
-        let group = config.global.mcast_group4;
+        let groups = Groups { v4: config.global.mcast_group4, v6: config.global.mcast_group6 };
         let mut builder = Builder {
             links,
-            node: Node::new(group),
+            node: Node::new(groups),
             interfaces: Vec::new(),
             by_name: HashMap::new(),
             errors: Vec::new(),
@@ -114,10 +116,12 @@ impl Plan {
         }
         let Builder { mut links, node, mut interfaces, mut errors, tables, leftovers, locks, .. } = builder;
         if errors.is_empty() {
-            for interface in interfaces.iter_mut().filter(|interface| interface.listens) {
-                match monitor::open(&interface.device, group) {
-                    Ok(socket) => interface.socket = Some(socket),
-                    Err(error) => errors.push(StartError::Kernel(error)),
+            for interface in &mut interfaces {
+                for &kind in &interface.hears {
+                    match Ear::open(kind, &interface.device, groups) {
+                        Ok(socket) => interface.sockets[kind.index()] = Some(socket),
+                        Err(error) => errors.push(StartError::Kernel(error)),
+                    }
                 }
             }
         }
@@ -126,7 +130,7 @@ impl Plan {
         }
         links.virtual_addresses = virtual_addresses(&tables);
         let names = config.instances.iter().map(|instance| instance.name.clone()).collect();
-        Ok(Self { node, interfaces, group, names, tables, scripts, leftovers, monitor, rtnl: (rtnl, links), locks })
+        Ok(Self { node, interfaces, groups, names, tables, scripts, leftovers, monitor, rtnl: (rtnl, links), locks })
     }
 }
 
@@ -143,7 +147,7 @@ struct Builder {
 
 impl Builder {
     fn lock(&mut self, instance: &Instance) {
-        match Lock::take(&instance.interface.value, instance.vrid) {
+        match Lock::take(&instance.interface.value, family(instance), instance.vrid) {
             Ok(Some(lock)) => self.locks.push(lock),
             Ok(None) => {
                 let (interface, vrid) = (&instance.interface.value, instance.vrid);
@@ -168,7 +172,7 @@ impl Builder {
                 a.device.is_none() && !instance.priority.is_owner() && self.links.has(index, a.address, a.prefix_len)
             };
             if let Some(address) = instance.addresses.iter().find(here)
-                && self.links.real(index, &virtual_addresses).is_none()
+                && self.links.real(index, family(instance), &virtual_addresses).is_none()
             {
                 let (name, interface) = (address.address, &instance.interface.value);
                 let message =
@@ -182,7 +186,6 @@ impl Builder {
 
     fn add(&mut self, instance: &Instance) {
         let own = self.interface(&instance.interface);
-        self.interfaces[own].listens = true;
         match self.router(instance, own) {
             Ok(id) => {
                 let addresses: Vec<_> =
@@ -201,25 +204,35 @@ impl Builder {
     }
 
     fn router(&mut self, instance: &Instance, own: usize) -> Result<RouterId, String> {
-        let addresses: Vec<Ipv4Addr> = instance
-            .addresses
-            .iter()
-            .filter_map(|address| match address.address {
-                IpAddr::V4(address) => Some(address),
-                IpAddr::V6(_) => None,
-            })
-            .collect();
+        let addresses: Vec<IpAddr> = instance.addresses.iter().map(|address| address.address).collect();
         let addresses =
             AddressList::new(addresses.into_boxed_slice()).map_err(|error: AddressError| error.to_string())?;
+        let auth = match instance.password {
+            None => Auth::None,
+            Some(password) if instance.authentication_header => Auth::Ah(AhKey::new(password)),
+            Some(password) => Auth::SimpleText(password),
+        };
+        let hears = &mut self.interfaces[own].hears;
+        for &kind in Kind::needed(addresses.family(), &auth) {
+            if !hears.contains(&kind) {
+                hears.push(kind);
+            }
+        }
+        let send = if instance.v3_checksum_as_v2 { ChecksumForm::Message } else { ChecksumForm::PseudoHeader };
         let setup = RouterSetup {
             interface: InterfaceId(u32::try_from(own).unwrap_or(u32::MAX)),
             source: instance.mcast_source,
             config: RouterConfig {
                 vrid: instance.vrid,
-                params: Params { priority: instance.priority, interval: instance.interval, preempt: instance.preempt },
+                params: Params {
+                    priority: instance.priority,
+                    interval: instance.interval,
+                    preempt: instance.preempt,
+                    accept: true,
+                },
                 addresses,
-                password: instance.password,
-                checksum: ChecksumForm::PseudoHeader,
+                auth,
+                checksum: ChecksumPolicy { send, accept: AcceptChecksum::Both },
             },
         };
         self.node.add(setup).map_err(|error| error.to_string())
@@ -256,7 +269,7 @@ impl Builder {
                 if here.is_empty() { "this host has no interface but lo".into() } else { format!("it has: {here}") };
             self.refuse(diagnostic.help(help));
         }
-        self.interfaces.push(Interface { device, listens: false, socket: None });
+        self.interfaces.push(Interface { device, hears: Vec::new(), sockets: Default::default() });
         self.by_name.insert(name.value.clone(), self.interfaces.len() - 1);
         self.interfaces.len() - 1
     }
@@ -304,6 +317,12 @@ impl Builder {
 fn virtual_addresses(tables: &[Table]) -> HashSet<(IpAddr, u8)> {
     let all = tables.iter().flat_map(|table| &table.addresses);
     all.filter(|installation| !installation.owned).map(|i| (i.address, i.prefix_len)).collect()
+}
+
+/// The family of its addresses, which have one in common.
+fn family(instance: &Instance) -> Family {
+    let first = instance.addresses.first();
+    if first.is_some_and(|first| first.address.is_ipv6()) { Family::V6 } else { Family::V4 }
 }
 
 /// An executable file: as written when it has a slash, otherwise on the PATH.

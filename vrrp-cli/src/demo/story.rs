@@ -166,6 +166,6 @@ fn times() -> Result<(Duration, Duration, Duration), Stop> {
     let (Some(priority), Some(interval)) = (Priority::new(SECOND_PRIORITY), AdvertInterval::from_secs(1)) else {
         return Err(Stop::Failed("the demonstration's own configuration is out of range".to_owned()));
     };
-    let params = Params { priority, interval, preempt: true };
+    let params = Params { priority, interval, preempt: true, accept: true };
     Ok((params.skew_time(interval), params.master_down_interval(interval), interval.duration()))
 }

@@ -1,9 +1,9 @@
-//! A client that pings one address at a steady rate and remembers when it was answered (ICMP, RFC 792).
+//! A client that pings one address at a steady rate and remembers when it was answered (ICMP, RFC 792; ICMPv6, RFC 4443).
 //!
 //! `ping` itself will not do: after an outage it holds back its own requests. Knows replies and their times only.
 
 use std::io::Read;
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
@@ -19,6 +19,8 @@ const RECEIVE_BUFFER: usize = 1 << 20;
 
 const ECHO_REPLY: u8 = 0;
 const ECHO_REQUEST: u8 = 8;
+const ECHO_REPLY_V6: u8 = 129;
+const ECHO_REQUEST_V6: u8 = 128;
 
 /// Pings in the background until it is dropped.
 #[derive(Debug)]
@@ -50,14 +52,20 @@ struct Reply {
 }
 
 impl Prober {
-    /// Sends an echo request from `host` to `address` now and `every` so often from then on.
-    pub fn start(host: &Host, address: Ipv4Addr, every: Duration) -> Result<Self, LabError> {
+    /// Sends an echo request from `host` to `address` now and `every` so often from then on. A link-local address cannot
+    /// be asked: it does not tell the interface.
+    pub fn start(host: &Host, address: impl Into<IpAddr>, every: Duration) -> Result<Self, LabError> {
+        let address = address.into();
         let failed = |what: &str| {
             let what = what.to_owned();
             move |source| LabError::Start { what, source }
         };
         let open = || {
-            let socket = Socket::new_raw(Domain::IPV4, Type::RAW.nonblocking().cloexec(), Some(Protocol::ICMPV4))?;
+            let (domain, protocol) = match address {
+                IpAddr::V4(_) => (Domain::IPV4, Protocol::ICMPV4),
+                IpAddr::V6(_) => (Domain::IPV6, Protocol::ICMPV6),
+            };
+            let socket = Socket::new_raw(domain, Type::RAW.nonblocking().cloexec(), Some(protocol))?;
             socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
             Ok(socket)
         };
@@ -115,7 +123,7 @@ impl Drop for Prober {
 /// The state of the thread.
 struct Probe {
     socket: Socket,
-    address: Ipv4Addr,
+    address: IpAddr,
     every: Duration,
     identifier: u16,
     sequence: u16,
@@ -125,7 +133,7 @@ impl Probe {
     fn run(mut self, shared: &Shared) {
         // Without it requests go out a little late, which is all.
         let _ = set_timer_slack(Duration::from_nanos(1));
-        let target = SocketAddrV4::new(self.address, 0).into();
+        let target = SocketAddr::new(self.address, 0).into();
         let mut due = shared.started;
         // Delays of the first request since a reply, and of the last when that is another one.
         let (mut first, mut last) = (None, Duration::ZERO);
@@ -140,7 +148,7 @@ impl Probe {
                 }
                 due += late + self.every;
                 // A request that cannot be sent is one without an answer.
-                let _ = self.socket.send_to(&echo_request(self.identifier, self.sequence), &target);
+                let _ = self.socket.send_to(&echo_request(self.address, self.identifier, self.sequence), &target);
                 self.sequence = self.sequence.wrapping_add(1);
                 locked(&shared.record).asked = now;
             }
@@ -175,31 +183,41 @@ fn next_identifier() -> u16 {
     u16::from_be_bytes([high, low]).wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
-fn echo_request(identifier: u16, sequence: u16) -> [u8; 8] {
-    let sum = u32::from(ECHO_REQUEST) * 256 + u32::from(identifier) + u32::from(sequence);
+/// The kernel replaces the checksum of ICMPv6, which covers addresses too.
+fn echo_request(address: IpAddr, identifier: u16, sequence: u16) -> [u8; 8] {
+    let kind = if address.is_ipv4() { ECHO_REQUEST } else { ECHO_REQUEST_V6 };
+    let sum = u32::from(kind) * 256 + u32::from(identifier) + u32::from(sequence);
     let folded = (sum & 0xffff) + (sum >> 16);
     let [.., high, low] = (!(folded + (folded >> 16))).to_be_bytes();
     let [id_high, id_low] = identifier.to_be_bytes();
     let [sequence_high, sequence_low] = sequence.to_be_bytes();
-    [ECHO_REQUEST, 0, high, low, id_high, id_low, sequence_high, sequence_low]
+    [kind, 0, high, low, id_high, id_low, sequence_high, sequence_low]
 }
 
-/// Whether an IPv4 packet is the echo reply of `address` to the prober called `identifier`.
-fn answers(packet: &[u8], address: Ipv4Addr, identifier: u16) -> bool {
-    let header = packet.first().map_or(0, |first| usize::from(first & 15) * 4);
-    packet.get(12..16) == Some(&address.octets()[..])
-        && packet.get(header) == Some(&ECHO_REPLY)
-        && packet.get(header + 4..header + 6) == Some(&identifier.to_be_bytes()[..])
+/// Whether a packet, with its header if it is IPv4, is the echo reply of `address` to the prober called `identifier`.
+fn answers(packet: &[u8], address: IpAddr, identifier: u16) -> bool {
+    let (header, kind) = match address {
+        IpAddr::V4(address) => {
+            if packet.get(12..16) != Some(&address.octets()[..]) {
+                return false;
+            }
+            (packet.first().map_or(0, |first| usize::from(first & 15) * 4), ECHO_REPLY)
+        }
+        IpAddr::V6(_) => (0, ECHO_REPLY_V6),
+    };
+    packet.get(header) == Some(&kind) && packet.get(header + 4..header + 6) == Some(&identifier.to_be_bytes()[..])
 }
 
 #[cfg(test)]
 mod tests {
+    use std::net::{Ipv4Addr, Ipv6Addr};
+
     use super::*;
 
     #[test]
     fn a_request_sums_up_to_all_ones() {
         for (identifier, sequence) in [(0, 0), (0xffff, 0xffff), (0xf7ff, 0), (0x1234, 0xfedc)] {
-            let words = echo_request(identifier, sequence);
+            let words = echo_request(Ipv4Addr::LOCALHOST.into(), identifier, sequence);
             let sum: u32 = words.chunks(2).map(|word| u32::from(word[0]) * 256 + u32::from(word[1])).sum();
             assert_eq!((sum & 0xffff) + (sum >> 16), 0xffff, "{identifier:x} {sequence:x}");
         }
@@ -207,17 +225,27 @@ mod tests {
 
     #[test]
     fn only_the_answer_to_this_prober_counts() {
-        let address = Ipv4Addr::new(10, 9, 0, 100);
+        let octets = [10, 9, 0, 100];
+        let address = IpAddr::from(octets);
         let mut packet = [0; 28];
         packet[0] = 0x45;
-        packet[12..16].copy_from_slice(&address.octets());
+        packet[12..16].copy_from_slice(&octets);
         packet[24..26].copy_from_slice(&[0x12, 0x34]);
         assert!(answers(&packet, address, 0x1234));
         assert!(!answers(&packet, address, 0x1235));
-        assert!(!answers(&packet, Ipv4Addr::new(10, 9, 0, 101), 0x1234));
+        assert!(!answers(&packet, Ipv4Addr::new(10, 9, 0, 101).into(), 0x1234));
         assert!(!answers(&packet[..25], address, 0x1234));
         assert!(!answers(&[], address, 0x1234));
         packet[20] = ECHO_REQUEST;
         assert!(!answers(&packet, address, 0x1234));
+    }
+
+    #[test]
+    fn an_answer_of_ipv6_comes_without_its_header() {
+        let address = Ipv6Addr::LOCALHOST.into();
+        assert!(answers(&[ECHO_REPLY_V6, 0, 0, 0, 0x12, 0x34, 0, 0], address, 0x1234));
+        assert!(!answers(&[ECHO_REQUEST_V6, 0, 0, 0, 0x12, 0x34, 0, 0], address, 0x1234));
+        assert!(!answers(&[ECHO_REPLY_V6, 0, 0, 0, 0x12, 0x35, 0, 0], address, 0x1234));
+        assert!(!answers(&[ECHO_REPLY_V6], address, 0x1234));
     }
 }

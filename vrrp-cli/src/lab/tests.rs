@@ -46,6 +46,26 @@ fn hosts_reach_each_other_on_every_network() {
 }
 
 #[test]
+fn hosts_have_usable_ipv6_addresses_and_no_others() {
+    if !privileged(hosts_have_usable_ipv6_addresses_and_no_others) {
+        return;
+    }
+    let lan = Lan::with_networks(&["a", "b"], 2).unwrap();
+    let b = lan.host("b");
+    assert_eq!(b.link_local(), "fe80::2".parse::<Ipv6Addr>().unwrap());
+    for network in [0, 1] {
+        let prober = Prober::start(lan.host("a"), b.address_v6(network), Duration::from_millis(5)).unwrap();
+        assert!(wait_until(PATIENCE, || prober.last_reply().is_some()), "eth{network}");
+    }
+    assert_eq!(b.address_v6(1), "fd00:9:1::2".parse::<Ipv6Addr>().unwrap());
+    let mut all: Vec<IpAddr> = b.addresses().unwrap().into_iter().map(|one| one.address).collect();
+    all.retain(|address| address.is_ipv6() && !address.is_loopback());
+    all.sort_unstable();
+    let own = [b.address_v6(0), b.address_v6(1), b.link_local(), b.link_local()];
+    assert_eq!(all, own.map(IpAddr::V6));
+}
+
+#[test]
 fn a_cut_cable_loses_carrier_and_a_muted_one_does_not() {
     if !privileged(a_cut_cable_loses_carrier_and_a_muted_one_does_not) {
         return;

@@ -15,6 +15,7 @@ pub(crate) struct Instance {
     vrid: u8,
     priority: u8,
     password: Option<String>,
+    auth_type: &'static str,
     addresses: Vec<String>,
     settings: Vec<String>,
 }
@@ -27,6 +28,7 @@ impl Instance {
             vrid: 50,
             priority,
             password: Some("1111".to_owned()),
+            auth_type: "PASS",
             addresses: vec![VIP.to_string()],
             settings: Vec::new(),
         }
@@ -50,6 +52,12 @@ impl Instance {
         self
     }
 
+    /// The password is the key of an Authentication Header.
+    pub(crate) fn authentication_header(mut self) -> Self {
+        self.auth_type = "AH";
+        self
+    }
+
     /// Lines of `virtual_ipaddress`, instead of the one address.
     pub(crate) fn addresses(mut self, lines: &[&str]) -> Self {
         self.addresses = lines.iter().map(|line| (*line).to_owned()).collect();
@@ -69,7 +77,11 @@ impl fmt::Display for Instance {
         writeln!(f, "    state BACKUP\n    interface {}", self.interface)?;
         writeln!(f, "    virtual_router_id {}\n    priority {}\n    advert_int 1", self.vrid, self.priority)?;
         if let Some(password) = &self.password {
-            writeln!(f, "    authentication {{\n        auth_type PASS\n        auth_pass {password}\n    }}")?;
+            writeln!(
+                f,
+                "    authentication {{\n        auth_type {}\n        auth_pass {password}\n    }}",
+                self.auth_type
+            )?;
         }
         for setting in &self.settings {
             writeln!(f, "    {setting}")?;

@@ -102,8 +102,8 @@ pub(crate) fn tool(name: &str) -> Option<PathBuf> {
 }
 
 /// An address as the laboratory asks for it.
-pub(crate) fn ip(address: Ipv4Addr) -> IpAddr {
-    IpAddr::V4(address)
+pub(crate) fn ip(address: impl Into<IpAddr>) -> IpAddr {
+    address.into()
 }
 
 /// The IPv4 addresses of a host. Those of IPv6 go through states of their own in the first seconds of a LAN.

@@ -3,7 +3,7 @@
 //! Knows the kernel's view: who holds an address, which MAC a client knows. Nothing of VRRP.
 
 use std::fs;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -62,31 +62,35 @@ impl Stage {
     }
 
     /// The hosts that have `address`.
-    pub(crate) fn holders_of(&self, address: Ipv4Addr) -> Vec<&str> {
+    pub(crate) fn holders_of(&self, address: impl Into<IpAddr>) -> Vec<&str> {
+        let address = address.into();
         let names = self.lan.hosts().iter().map(Host::name);
-        names.filter(|name| self.lan.holds(name, ip(address))).collect()
+        names.filter(|name| self.lan.holds(name, address)).collect()
     }
 
     /// Waits until `host` and nobody else has `address`.
     #[track_caller]
-    pub(crate) fn held_by(&self, host: &str, address: Ipv4Addr) {
+    pub(crate) fn held_by(&self, host: &str, address: impl Into<IpAddr>) {
+        let address = address.into();
         eventually(&format!("{host} alone has {address}"), || self.holders_of(address) == [host]);
     }
 
     /// Waits until nobody has `address`.
     #[track_caller]
-    pub(crate) fn held_by_nobody(&self, address: Ipv4Addr) {
+    pub(crate) fn held_by_nobody(&self, address: impl Into<IpAddr>) {
+        let address = address.into();
         eventually(&format!("nobody has {address}"), || self.holders_of(address).is_empty());
     }
 
     /// Watches who has `address`.
-    pub(crate) fn watch(&self, address: Ipv4Addr) -> Holders {
+    pub(crate) fn watch(&self, address: impl Into<IpAddr>) -> Holders {
         Holders::watch(self.lan.hosts(), ip(address)).expect("a watch")
     }
 
     /// A client that is answered by `address`.
     #[track_caller]
-    pub(crate) fn client(&self, address: Ipv4Addr) -> Prober {
+    pub(crate) fn client(&self, address: impl Into<IpAddr>) -> Prober {
+        let address = address.into();
         let every = Duration::from_millis(2);
         let prober = Prober::start(self.lan.host("client"), address, every).expect("a prober");
         eventually(&format!("{address} answers"), || prober.last_reply().is_some());
@@ -108,10 +112,11 @@ impl Stage {
     }
 
     /// Gives `host` an address on `eth0`, as a crashed daemon would leave it.
-    pub(crate) fn leave(&self, host: &str, address: Ipv4Addr, prefix_len: u8) {
+    pub(crate) fn leave(&self, host: &str, address: impl Into<IpAddr>, prefix_len: u8) {
+        let address = address.into();
         self.rtnl(host, |rtnl| {
             let index = rtnl.link("eth0")?.expect("eth0").index;
-            let mut all = rtnl.add_addresses(&[Address::new(index, ip(address), prefix_len)]);
+            let mut all = rtnl.add_addresses(&[Address::new(index, address, prefix_len)]);
             all.pop().expect("one result").map(|_| ())
         });
     }

@@ -3,34 +3,39 @@
 #![no_main]
 
 use core::hint::black_box;
+use core::net::Ipv4Addr;
 use core::panic::PanicInfo;
 use core::time::Duration;
 
 use vrrp_core::fsm::{Advertise, Event, Link, Params};
-use vrrp_core::router::{RouterConfig, VirtualRouter};
+use vrrp_core::router::{ChecksumPolicy, RouterConfig, VirtualRouter};
 use vrrp_core::rx::Received;
 use vrrp_core::timed::Timed;
-use vrrp_core::wire::advert::ChecksumForm;
-use vrrp_core::{AddressList, AdvertInterval, Priority, Vrid};
+use vrrp_core::{AddressList, AdvertInterval, Auth, Priority, Vrid};
 
 /// Parses, steps and emits, by way of everything in between.
 fn proof(datagram: &[u8], buffer: &mut [u8]) -> Option<usize> {
-    let group = [224, 0, 0, 18].into();
+    let group = Ipv4Addr::new(224, 0, 0, 18);
     let config = RouterConfig {
         vrid: Vrid::new(50)?,
-        params: Params { priority: Priority::new(150)?, interval: AdvertInterval::from_secs(1)?, preempt: true },
+        params: Params {
+            priority: Priority::new(150)?,
+            interval: AdvertInterval::from_secs(1)?,
+            preempt: true,
+            accept: false,
+        },
         addresses: AddressList::new([[10, 0, 0, 3].into()]).ok()?,
-        password: None,
-        checksum: ChecksumForm::Message,
+        auth: Auth::None,
+        checksum: ChecksumPolicy::default(),
     };
     let mut router = Timed::new(VirtualRouter::new(config));
     let start = Duration::ZERO;
     let _ = router.handle(start, Event::Link(Link::Up([10, 0, 0, 1].into())));
     let _ = router.handle(start, Event::Enabled(true));
-    let received = Received::check(datagram, group).ok()?;
+    let received = Received::check_datagram(datagram, group).ok()?;
     let _ = router.receive(start, &received).ok()?;
     let _ = router.expire(router.deadline()?);
-    router.router().emit(Advertise::Claim, group, buffer).ok().map(|message| message.len())
+    router.router_mut().emit(Advertise::Claim, group.into(), buffer).ok().map(|message| message.len())
 }
 
 // SAFETY: the only definition of the entry point; nothing calls it but the loader.

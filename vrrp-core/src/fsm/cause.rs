@@ -54,6 +54,26 @@ impl Cause {
         }
     }
 
+    /// The identity of RFC 8347 section 4 that names this cause, for its `last-event`.
+    ///
+    /// RFC 8347 has none for a fault of something tracked and its end, which the RFCs treat as Shutdown and Startup; none for
+    /// a Master that said goodbye, whose Master_Down_Timer ends as another's does; and none for an overdue Master, which
+    /// believes of itself what its Backups believe: no advertisement within a Master_Down_Interval.
+    pub const fn event(self) -> &'static str {
+        match self {
+            Self::Startup | Self::Recovered => "vrrp-event-startup",
+            Self::Shutdown | Self::Fault => "vrrp-event-shutdown",
+            Self::InterfaceUp => "vrrp-event-interface-up",
+            Self::InterfaceDown => "vrrp-event-interface-down",
+            Self::PrimaryAddress => "vrrp-event-primary-ip-address",
+            Self::NoPrimaryAddress => "vrrp-event-no-primary-ip-address",
+            Self::HigherPriority { .. } => "vrrp-event-higher-priority-backup",
+            Self::MasterTimeout | Self::Released | Self::Overdue => "vrrp-event-master-timeout",
+            Self::LowerPriorityMaster => "vrrp-event-lower-priority-master",
+            Self::OwnerPreempt => "vrrp-event-owner-preempt",
+        }
+    }
+
     /// RFC 6527's vrrpv3StatisticsNewMasterReason, were this the cause of becoming Master.
     pub const fn new_master_reason(self) -> NewMasterReason {
         match self {

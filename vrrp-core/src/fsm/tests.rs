@@ -26,7 +26,7 @@ fn centis(centiseconds: u16) -> AdvertInterval {
 }
 
 fn params(priority: u8, interval: AdvertInterval, preempt: bool) -> Params {
-    Params { priority: prio(priority), interval, preempt }
+    Params { priority: prio(priority), interval, preempt, accept: false }
 }
 
 /// A running machine in `state`.

@@ -4,20 +4,22 @@ use core::time::Duration;
 use std::vec;
 
 use super::*;
+use crate::auth::Auth;
 use crate::fsm::Cause;
-use crate::rx::Discard;
-use crate::types::{AddressList, AdvertInterval, Priority, SimplePassword};
+use crate::router::ChecksumPolicy;
+use crate::types::{AdvertInterval, Priority, SimplePassword};
 use crate::wire::advert::{AdvertRepr, ChecksumForm};
 use crate::{Counter, Version};
 
+mod changes;
 mod lan;
 
 const GROUP: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 18);
 const ETH0: InterfaceId = InterfaceId(0);
 const ETH1: InterfaceId = InterfaceId(1);
-const OWN: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 5);
-const PEER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 6);
-const VIP: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 100);
+const OWN: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 5));
+const PEER: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 6));
+const VIP: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 100));
 
 fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
@@ -25,7 +27,7 @@ fn ms(milliseconds: u64) -> Duration {
 
 fn params(priority: u8) -> Params {
     let interval = AdvertInterval::from_secs(1).unwrap();
-    Params { priority: Priority::new(priority).unwrap(), interval, preempt: true }
+    Params { priority: Priority::new(priority).unwrap(), interval, preempt: true, accept: false }
 }
 
 fn setup(interface: InterfaceId, vrid: u8, params: Params) -> RouterSetup {
@@ -36,16 +38,17 @@ fn setup(interface: InterfaceId, vrid: u8, params: Params) -> RouterSetup {
             vrid: Vrid::new(vrid).unwrap(),
             params,
             addresses: AddressList::new(Box::from([VIP])).unwrap(),
-            password: None,
-            checksum: ChecksumForm::Message,
+            auth: Auth::None,
+            checksum: ChecksumPolicy::default(),
         },
     }
 }
 
 /// The message in an IPv4 datagram from `source`.
-fn datagram(source: Ipv4Addr, message: &[u8]) -> Vec<u8> {
+fn datagram(source: IpAddr, message: &[u8]) -> Vec<u8> {
     let total = u16::try_from(20 + message.len()).unwrap().to_be_bytes();
     let mut octets = vec![0x45, 0xc0, total[0], total[1], 0, 0, 0, 0, 255, 112, 0, 0];
+    let IpAddr::V4(source) = source else { panic!("{source} in an IPv4 datagram") };
     octets.extend(source.octets());
     octets.extend(GROUP.octets());
     octets.extend(message);
@@ -63,7 +66,7 @@ fn advert(vrid: u8, priority: u8) -> Vec<u8> {
         addresses: AddressList::new(&[VIP][..]).unwrap(),
         checksum: ChecksumForm::Message,
     };
-    datagram(PEER, repr.emit(PEER, GROUP, &mut buffer).unwrap())
+    datagram(PEER, repr.emit(PEER, GROUP.into(), &mut buffer).unwrap())
 }
 
 /// A node with its one router, and the outputs of the last call.
@@ -76,13 +79,13 @@ impl Solo {
     /// A Backup since the time 0.
     fn backup(priority: u8) -> Self {
         let mut solo = Self::stopped(priority);
-        let _ = solo.handle(ms(0), Input::Link { interface: ETH0, link: Link::Up(OWN.into()) });
+        let _ = solo.handle(ms(0), Input::Link { interface: ETH0, family: Family::V4, link: Link::Up(OWN) });
         let _ = solo.handle(ms(0), Input::Enabled { which: Which::All, enabled: true });
         solo
     }
 
     fn stopped(priority: u8) -> Self {
-        let mut node = Node::new(GROUP);
+        let mut node = Node::new(Groups::default());
         let id = node.add(setup(ETH0, 7, params(priority))).unwrap();
         Self { node, id }
     }
@@ -150,7 +153,7 @@ fn r35_a_takeover_claims_installs_and_tells_in_this_order() {
     let transition = Transition { from: Role::Backup, to: Role::Master, cause: Cause::MasterTimeout };
     let expected = [
         Output::Advertise { router, advertise: Advertise::Claim },
-        Output::Addresses { router, wanted: Addresses::Install, epoch: 2 },
+        Output::Addresses { router, wanted: Addresses::Install, accept: false, epoch: 2 },
         Output::Transition { router, transition },
     ];
     assert_eq!(solo.expire(at), expected);
@@ -257,7 +260,7 @@ fn conditions_read_as_operators_say_them() {
     assert_eq!(condition(&solo), "STOP");
     let _ = solo.handle(ms(0), Input::Enabled { which: Which::All, enabled: true });
     assert_eq!(condition(&solo), "FAULT");
-    let _ = solo.handle(ms(0), Input::Link { interface: ETH0, link: Link::Up(OWN.into()) });
+    let _ = solo.handle(ms(0), Input::Link { interface: ETH0, family: Family::V4, link: Link::Up(OWN) });
     assert_eq!(condition(&solo), "BACKUP");
     let at = solo.node.next_deadline().unwrap();
     let _ = solo.expire(at);
@@ -266,25 +269,25 @@ fn conditions_read_as_operators_say_them() {
 
 #[test]
 fn a_configured_source_stands_in_for_the_interfaces() {
-    let mut node: Node<Duration> = Node::new(GROUP);
+    let mut node: Node<Duration> = Node::new(Groups::default());
     let id = node.add(RouterSetup { source: Some(PEER), ..setup(ETH0, 7, params(255)) }).unwrap();
     let mut out = Vec::new();
     node.handle(ms(0), Input::Enabled { which: Which::One(id), enabled: true }, &mut out);
     assert!(node.message(id, Advertise::Claim, &mut [0; 64]).is_err(), "the link is down");
-    node.handle(ms(0), Input::Link { interface: ETH0, link: Link::NoAddress }, &mut out);
+    node.handle(ms(0), Input::Link { interface: ETH0, family: Family::V4, link: Link::NoAddress }, &mut out);
     let mut buffer = [0; 64];
     let message = node.message(id, Advertise::Claim, &mut buffer).unwrap();
-    assert_eq!((message.interface, message.source, message.destination), (ETH0, PEER, GROUP));
-    node.handle(ms(0), Input::Link { interface: ETH0, link: Link::Up(OWN.into()) }, &mut out);
+    assert_eq!((message.interface, message.source, message.destination), (ETH0, PEER, GROUP.into()));
+    node.handle(ms(0), Input::Link { interface: ETH0, family: Family::V4, link: Link::Up(OWN) }, &mut out);
     assert_eq!(node.message(id, Advertise::Claim, &mut [0; 64]).unwrap().source, PEER);
     out.clear();
-    node.handle(ms(0), Input::Link { interface: ETH0, link: Link::Down }, &mut out);
+    node.handle(ms(0), Input::Link { interface: ETH0, family: Family::V4, link: Link::Down }, &mut out);
     assert_eq!(wanted(&out), Some(Addresses::Remove));
 }
 
 #[test]
 fn routers_are_told_apart_by_interface_and_identifier() {
-    let mut node: Node<Duration> = Node::new(GROUP);
+    let mut node: Node<Duration> = Node::new(Groups::default());
     let a = node.add(setup(ETH0, 7, params(100))).unwrap();
     let b = node.add(setup(ETH1, 7, params(100))).unwrap();
     let c = node.add(setup(ETH1, 8, params(100))).unwrap();
@@ -294,7 +297,7 @@ fn routers_are_told_apart_by_interface_and_identifier() {
     assert!(node.routers().eq([a, b, c]));
     let mut out = Vec::new();
     for interface in [ETH0, ETH1] {
-        node.handle(ms(0), Input::Link { interface, link: Link::Up(OWN.into()) }, &mut out);
+        node.handle(ms(0), Input::Link { interface, family: Family::V4, link: Link::Up(OWN) }, &mut out);
     }
     node.handle(ms(0), Input::Enabled { which: Which::All, enabled: true }, &mut out);
     node.handle(ms(0), Input::Datagram { interface: ETH1, octets: &advert(7, 200) }, &mut out);
@@ -411,10 +414,10 @@ fn an_overdue_master_is_not_moved_by_what_it_refuses() {
 
 #[test]
 fn every_deadline_that_is_due_fires_once() {
-    let mut node: Node<Duration> = Node::new(GROUP);
+    let mut node: Node<Duration> = Node::new(Groups::default());
     let ids: Vec<_> = (1..=255).map(|vrid| node.add(setup(ETH0, vrid, params(vrid))).unwrap()).collect();
     let mut out = Vec::new();
-    node.handle(ms(0), Input::Link { interface: ETH0, link: Link::Up(OWN.into()) }, &mut out);
+    node.handle(ms(0), Input::Link { interface: ETH0, family: Family::V4, link: Link::Up(OWN) }, &mut out);
     node.handle(ms(0), Input::Enabled { which: Which::All, enabled: true }, &mut out);
     for now in [1000, 2000, 3000] {
         out.clear();
@@ -442,7 +445,7 @@ fn a_predecessors_addresses_stay_until_the_election_is_decided() {
     let leftover = || {
         let mut solo = Solo::stopped(100);
         let _ = solo.handle(ms(0), Input::Leftover { router: solo.id });
-        let _ = solo.handle(ms(0), Input::Link { interface: ETH0, link: Link::Up(OWN.into()) });
+        let _ = solo.handle(ms(0), Input::Link { interface: ETH0, family: Family::V4, link: Link::Up(OWN) });
         let out = solo.handle(ms(0), Input::Enabled { which: Which::All, enabled: true });
         assert_eq!(wanted(&out), None, "not decided yet");
         solo
@@ -467,7 +470,7 @@ fn a_fault_lets_go_of_what_a_predecessor_left() {
     let mut solo = Solo::stopped(100);
     let router = solo.id;
     let _ = solo.handle(ms(0), Input::Leftover { router });
-    let _ = solo.handle(ms(0), Input::Link { interface: ETH0, link: Link::Up(OWN.into()) });
+    let _ = solo.handle(ms(0), Input::Link { interface: ETH0, family: Family::V4, link: Link::Up(OWN) });
     let _ = solo.handle(ms(0), Input::Enabled { which: Which::All, enabled: true });
     let out = solo.handle(ms(10), Input::Fault { router, fault: Faults::INSTALL, present: true });
     assert_eq!(wanted(&out), Some(Addresses::Remove));

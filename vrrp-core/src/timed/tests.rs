@@ -1,20 +1,21 @@
 //! Deadlines: anchored at events, without drift or bursts; an overdue Master; changes of parameters.
 
+use core::net::Ipv4Addr;
 use std::boxed::Box;
-use std::vec::Vec;
 
 use super::*;
+use crate::auth::Auth;
 use crate::fsm::{Advertise, Cause, Link, Role};
-use crate::router::RouterConfig;
-use crate::types::{AddressList, AdvertInterval, Priority, Vrid};
+use crate::router::{ChecksumPolicy, RouterConfig};
+use crate::rx::{Meta, TTL};
+use crate::types::{AdvertInterval, Priority, Vrid};
 use crate::wire::advert::{AdvertRepr, ChecksumForm};
-use crate::wire::ipv4::HEADER_LEN;
 
-type Router = Timed<Duration, Box<[Ipv4Addr]>>;
+type Router = Timed<Duration, Box<[IpAddr]>>;
 
-const OWN: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 5);
-const PEER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 6);
-const GROUP: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 18);
+const OWN: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 5));
+const PEER: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 6));
+const GROUP: IpAddr = IpAddr::V4(Ipv4Addr::new(224, 0, 0, 18));
 const SKEW_100: Duration = Duration::from_micros(609_375);
 
 fn ms(milliseconds: u64) -> Duration {
@@ -22,7 +23,7 @@ fn ms(milliseconds: u64) -> Duration {
 }
 
 fn params(priority: u8, interval: AdvertInterval) -> Params {
-    Params { priority: Priority::new(priority).unwrap(), interval, preempt: true }
+    Params { priority: Priority::new(priority).unwrap(), interval, preempt: true, accept: false }
 }
 
 fn secs(seconds: u8) -> AdvertInterval {
@@ -39,11 +40,11 @@ fn backup(params: Params) -> Router {
         vrid: Vrid::new(7).unwrap(),
         params,
         addresses: AddressList::new(Box::from([[10, 0, 0, 100].into()])).unwrap(),
-        password: None,
-        checksum: ChecksumForm::Message,
+        auth: Auth::None,
+        checksum: ChecksumPolicy::default(),
     }));
     assert_eq!(router.deadline(), None);
-    let _ = router.handle(Duration::ZERO, Event::Link(Link::Up(OWN.into())));
+    let _ = router.handle(Duration::ZERO, Event::Link(Link::Up(OWN)));
     let _ = router.handle(Duration::ZERO, Event::Enabled(true));
     router
 }
@@ -57,7 +58,7 @@ fn master(params: Params) -> (Router, Duration) {
 }
 
 fn advert(priority: u8, interval: AdvertInterval) -> Event {
-    Event::Advert { from: PEER.into(), priority: Priority::new(priority), interval }
+    Event::Advert { from: PEER, priority: Priority::new(priority), interval }
 }
 
 fn role(router: &Router) -> Role {
@@ -269,11 +270,10 @@ fn a_received_datagram_moves_the_deadline_and_a_refused_one_does_not() {
             addresses: AddressList::new(&addresses[..]).unwrap(),
             checksum: ChecksumForm::Message,
         };
-        let mut octets: Vec<u8> = std::vec![0x45, 0, 0, 40, 0, 0, 0, 0, 255, 112, 0, 0];
-        octets.extend(PEER.octets().iter().chain(&GROUP.octets()));
-        octets.resize(HEADER_LEN + 20, 0);
-        let _ = repr.emit(PEER, GROUP, &mut octets[HEADER_LEN..]).unwrap();
-        let received = Received::check(&octets, GROUP).unwrap();
+        let mut buffer = [0; 64];
+        let message = repr.emit(PEER, GROUP, &mut buffer).unwrap();
+        let meta = Meta { source: PEER, destination: GROUP, ttl: TTL };
+        let received = Received::check(&meta, message, GROUP).unwrap();
         let outcome = router.receive(ms(1000), &received).map(|(actions, _)| actions.timer.is_some());
         (outcome, router.deadline())
     };

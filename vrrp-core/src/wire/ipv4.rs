@@ -75,6 +75,12 @@ impl<'a> Ipv4Packet<'a> {
         address(self.header, field::DESTINATION)
     }
 
+    /// The header and its options.
+    #[cfg(feature = "auth")]
+    pub(crate) const fn header(&self) -> &'a [u8] {
+        self.header
+    }
+
     /// What follows the header and its options, up to the total length.
     pub fn payload(&self) -> &'a [u8] {
         self.payload

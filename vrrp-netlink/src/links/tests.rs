@@ -77,6 +77,31 @@ fn bridge_takes_ports_and_does_not_snoop() {
 }
 
 #[test]
+fn link_local_addresses_are_made_or_not() {
+    in_namespace(|| {
+        let mut rtnl = Rtnl::open().unwrap();
+        let namespace = File::open("/proc/thread-self/ns/net").unwrap();
+        let quiet = rtnl.create_veth("quiet", "plain", namespace.as_fd()).unwrap();
+        let plain = named_link(&mut rtnl, "plain").index;
+        rtnl.set_link_local_generation(quiet, false).unwrap();
+        for index in [quiet, plain] {
+            rtnl.set_up(index, true).unwrap();
+        }
+        let mut have = Vec::new();
+        crate::testing::wait_for("the other's address", || {
+            have = rtnl.addresses().unwrap();
+            have.iter().any(|address| address.index == plain)
+        });
+        assert!(have.iter().all(|address| address.index != quiet), "{have:?}");
+        rtnl.set_up(quiet, false).unwrap();
+        rtnl.set_link_local_generation(quiet, true).unwrap();
+        rtnl.set_up(quiet, true).unwrap();
+        crate::testing::wait_for("its own", || rtnl.addresses().unwrap().iter().any(|address| address.index == quiet));
+        assert_eq!(rtnl.set_link_local_generation(9999, true).unwrap_err().errno(), Some(libc::ENODEV));
+    });
+}
+
+#[test]
 fn refusals_carry_errno_name_and_the_kernels_text() {
     in_namespace(|| {
         let mut rtnl = Rtnl::open().unwrap();

@@ -1,6 +1,6 @@
-//! Raw sockets between two network namespaces, and the control messages on their own.
+//! Raw IPv4 sockets between two network namespaces.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::*;
 use crate::process::wait_readable;
@@ -49,6 +49,7 @@ fn multicast_arrives_as_sent_and_is_not_looped_back() {
     assert_eq!(datagram.bytes[8..10], [255, 112]);
     assert_eq!(datagram.bytes[12..16], NEAR.octets());
     assert_eq!(datagram.bytes[16..20], GROUP.octets());
+    assert_eq!(datagram.envelope, None);
     assert!(datagram.age < Duration::from_secs(10));
     assert!(!datagram.truncated);
     assert_eq!(batch.lost(), 0);
@@ -86,6 +87,37 @@ fn unicast_arrives_too() {
     near.send(&Ipv4Send { destination: Ipv4Addr::new(192, 0, 2, 2), ..SEND }, b"to you").unwrap();
     receive_one(&far, &mut batch);
     assert_eq!(&batch.iter().next().unwrap().bytes[20..], b"to you");
+}
+
+/// Authentication headers (RFC 4302) are a protocol of their own, and the kernel has its own use for it.
+#[test]
+fn another_protocol_number_has_its_own_socket() {
+    const AUTHENTICATION_HEADER: u8 = 51;
+
+    if !have_root() {
+        return;
+    }
+    let cable = Cable::new();
+    let open = |host: &Host| {
+        host.namespace.run(|| VrrpSocket::open("eth0", host.index, AUTHENTICATION_HEADER)).unwrap().unwrap()
+    };
+    let (near, far) = (open(&cable.near), open(&cable.far));
+    far.join(GROUP).unwrap();
+    near.send(&SEND, b"plain").unwrap();
+    near.send(&Ipv4Send { protocol: AUTHENTICATION_HEADER, ..SEND }, b"signed").unwrap();
+    let mut batch = Batch::new(4, 256);
+    receive_one(&far, &mut batch);
+    let datagram = batch.iter().next().unwrap();
+    assert_eq!((datagram.bytes[9], &datagram.bytes[20..]), (AUTHENTICATION_HEADER, &b"signed"[..]));
+
+    let mut whole = Ipv4Send { protocol: AUTHENTICATION_HEADER, ttl: 9, ..SEND }.header().to_vec();
+    whole[4..6].copy_from_slice(&[7, 8]);
+    whole.extend(b"covered");
+    near.send_datagram(GROUP, &whole).unwrap();
+    receive_one(&far, &mut batch);
+    let datagram = batch.iter().next().unwrap();
+    assert_eq!(datagram.bytes[4..6], [7, 8], "a signature covers the identification");
+    assert_eq!((datagram.bytes[8], &datagram.bytes[20..]), (9, &b"covered"[..]));
 }
 
 #[test]
@@ -238,51 +270,4 @@ fn a_payload_beyond_the_mtu_and_a_link_that_is_down_are_errors() {
     ip(&cable.near.namespace, "link set eth0 down");
     let error = near.send(&SEND, b"x").unwrap_err();
     assert_eq!(error.interface(), Some("eth0"));
-}
-
-#[test]
-fn a_batch_moves_between_threads() {
-    fn sendable<T: Send>(_: &T) {}
-    let batch = Batch::new(0, 0);
-    sendable(&batch);
-    assert_eq!(batch.iter().len(), 0);
-    assert_eq!(format!("{batch:?}"), "[]");
-}
-
-fn message(level: i32, kind: i32, data: &[u8]) -> Vec<u8> {
-    let mut octets = (size_of::<usize>() + 8 + data.len()).to_ne_bytes().to_vec();
-    octets.extend(level.to_ne_bytes());
-    octets.extend(kind.to_ne_bytes());
-    octets.extend(data);
-    octets.resize(octets.len().next_multiple_of(size_of::<usize>()), 0);
-    octets
-}
-
-fn stamp(seconds: i64, nanoseconds: i64) -> Vec<u8> {
-    let data = [seconds.to_ne_bytes(), nanoseconds.to_ne_bytes()].concat();
-    message(libc::SOL_SOCKET, libc::SCM_TIMESTAMPNS, &data)
-}
-
-#[test]
-fn control_messages_are_found_in_any_order_and_among_others() {
-    let lost = message(libc::SOL_SOCKET, libc::SO_RXQ_OVFL, &7u32.to_ne_bytes());
-    let other = message(libc::IPPROTO_IP, libc::SCM_TIMESTAMPNS, &[1; 16]);
-    let expected = Told { stamp: Some(Duration::new(5, 6)), lost: Some(7) };
-    assert_eq!(read_control(&[stamp(5, 6), lost.clone()].concat()), expected);
-    assert_eq!(read_control(&[lost, other, stamp(5, 6), vec![0; 16]].concat()), expected);
-    assert_eq!(read_control(&[0; 64]), Told::default());
-    assert_eq!(read_control(&[]), Told::default());
-}
-
-#[test]
-fn nonsense_beside_a_datagram_is_no_time_stamp() {
-    assert_eq!(read_control(&stamp(5, 1_000_000_000)).stamp, None);
-    assert_eq!(read_control(&stamp(5, -1)).stamp, None);
-    assert_eq!(read_control(&stamp(-1, 0)).stamp, None);
-    assert_eq!(read_control(&stamp(5, 6)[..24]), Told::default());
-    assert_eq!(read_control(&[0xff; 64]), Told::default());
-    assert_eq!(read_control(&message(libc::SOL_SOCKET, libc::SCM_TIMESTAMPNS, &[])), Told::default());
-    // Two words of 32 bits, as older 32-bit systems write them.
-    let short = message(libc::SOL_SOCKET, libc::SCM_TIMESTAMPNS, &[5i32.to_ne_bytes(), 6i32.to_ne_bytes()].concat());
-    assert_eq!(read_control(&short).stamp, Some(Duration::new(5, 6)));
 }

@@ -75,8 +75,8 @@ const PLAIN: &[(Context, &str)] = &[
         smtp_alert_vrrp smtp_alert_checker no_email_faults startup_script shutdown_script startup_script_timeout \
         shutdown_script_timeout process_names process_name vrrp_process_name checker_process_name bfd_process_name \
         script_user enable_script_security set_supplementary_groups use_symlink_paths umask random_seed \
-        vrrp_mcast_group6 vrrp_down_timer_adverts vrrp_strict vrrp_skip_check_adv_addr vrrp_check_unicast_src \
-        vrrp_owner_ignore_adverts vrrp_lower_prio_no_advert vrrp_higher_prio_send_advert v3_checksum_as_v2 \
+        vrrp_down_timer_adverts vrrp_strict vrrp_skip_check_adv_addr vrrp_check_unicast_src \
+        vrrp_owner_ignore_adverts vrrp_lower_prio_no_advert vrrp_higher_prio_send_advert \
         vrrp_startup_delay vrrp_delay_after_boot log_unknown_vrids dynamic_interfaces default_interface \
         disable_local_igmp vmac_prefix vmac_addr_prefix vrrp_rx_bufs_policy vrrp_rx_bufs_multiplier \
         vrrp_garp_master_repeat vrrp_garp_master_delay vrrp_garp_master_refresh vrrp_garp_master_refresh_repeat \
@@ -100,12 +100,12 @@ const PLAIN: &[(Context, &str)] = &[
     ),
     (
         Context::Instance,
-        "vrf down_timer_adverts dont_track_primary no_virtual_ipaddress promote_secondaries accept \
+        "vrf down_timer_adverts dont_track_primary no_virtual_ipaddress promote_secondaries \
         no_accept preempt_delay timer_expired_backup thread_timer_expired strict_mode skip_check_adv_addr \
         owner_ignore_adverts lower_prio_no_advert higher_prio_send_advert garp_master_delay garp_master_repeat \
         garp_master_refresh garp_master_refresh_repeat garp_lower_prio_delay garp_lower_prio_repeat garp_extra_if \
         vmac_garp_intvl use_vmac use_vmac_addr vmac_xmit_base use_ipvlan unicast_src_ip mcast_dst_ip track_src_ip \
-        unicast_ttl check_unicast_src unicast_fault_no_peer old_unicast_checksum v3_checksum_as_v2 native_ipv6 \
+        unicast_ttl check_unicast_src unicast_fault_no_peer old_unicast_checksum native_ipv6 \
         linkbeat_use_polling kernel_rx_buf_size debug lvs_sync_daemon_interface smtp_alert notify_deleted \
         notify_master_rx_lower_pri notify_priority_changes",
     ),

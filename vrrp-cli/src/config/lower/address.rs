@@ -42,15 +42,8 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
         let (first, options) = statement.words.split_first()?;
         let (address, prefix_len) = self.address_and_prefix(first)?;
         let span = statement.words.last().map_or(first.span, |last| first.span.to(last.span));
-        let mut result = VirtualAddress {
-            address: IpAddr::V4(address),
-            prefix_len,
-            device: None,
-            broadcast: None,
-            scope: None,
-            label: None,
-            span,
-        };
+        let mut result =
+            VirtualAddress { address, prefix_len, device: None, broadcast: None, scope: None, label: None, span };
         let mut options = options.iter();
         while let Some(option) = options.next() {
             if !OPTIONS.contains(&option.text.as_ref()) {
@@ -72,7 +65,7 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
         Some(result)
     }
 
-    fn address_and_prefix(&mut self, word: &Word<'s>) -> Option<(Ipv4Addr, u8)> {
+    fn address_and_prefix(&mut self, word: &Word<'s>) -> Option<(IpAddr, u8)> {
         let elsewhere = keywords::everywhere(&word.text);
         if !word.quoted && !elsewhere.is_empty() {
             let message = format!("`{}` is not allowed {}", word.text, Context::Addresses.place());
@@ -85,17 +78,19 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
             Some((text, prefix)) => (text, Some(prefix)),
             None => (word.text.as_ref(), None),
         };
-        let address = self.host_ipv4(word, text, "a virtual address")?;
-        let Some(prefix) = prefix else { return Some((address, 32)) };
-        let valid = |text: &str| text.parse::<u8>().ok().filter(|length| *length <= 32);
+        let address = self.host_ip(word, text, "a virtual address")?;
+        let most = if address.is_ipv4() { 32 } else { 128 };
+        let Some(prefix) = prefix else { return Some((address, most)) };
+        let valid = |text: &str| text.parse::<u8>().ok().filter(|length| *length <= most);
         if let Some(length) = valid(prefix).filter(|_| prefix.bytes().all(|octet| octet.is_ascii_digit())) {
             return Some((address, length));
         }
         let message = match prefix {
-            "" => "expected a prefix length from 0 to 32 behind `/`, found nothing".to_owned(),
-            prefix => format!("expected a prefix length from 0 to 32 behind `/`, found `{prefix}`"),
+            "" => format!("expected a prefix length from 0 to {most} behind `/`, found nothing"),
+            prefix => format!("expected a prefix length from 0 to {most} behind `/`, found `{prefix}`"),
         };
-        let help = "write it like `192.0.2.1/24`; without a length it is 32";
+        let example = if address.is_ipv4() { "192.0.2.1/24" } else { "2001:db8::1/64" };
+        let help = format!("write it like `{example}`; without a length it is {most}");
         let diagnostic = Diagnostic::new(Code::BadPrefix, word.span, message).help(help);
         self.report(match mask_length(prefix) {
             Some(length) => diagnostic.help(format!("write the network mask as a length: `{address}/{length}`")),
@@ -146,7 +141,12 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
 
     /// The outer `None`: refused. The inner one: this prefix has no broadcast address.
     #[expect(clippy::option_option, reason = "refused and absent are two things, and there is one caller")]
-    fn broadcast(&mut self, word: &Word<'s>, address: Ipv4Addr, prefix_len: u8) -> Option<Option<Ipv4Addr>> {
+    fn broadcast(&mut self, word: &Word<'s>, address: IpAddr, prefix_len: u8) -> Option<Option<Ipv4Addr>> {
+        let IpAddr::V4(address) = address else {
+            let diagnostic = Diagnostic::new(Code::WrongFamily, word.span, "IPv6 has no broadcast addresses");
+            self.report(diagnostic.help("remove `brd` and its value"));
+            return None;
+        };
         let host_bits = u32::MAX.checked_shr(u32::from(prefix_len)).unwrap_or(0);
         let derived = |bits: u32| Some(Ipv4Addr::from_bits(bits)).filter(|_| prefix_len < 31);
         match word.text.as_ref() {

@@ -11,10 +11,25 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
         let Some(block) = setting.block else { return };
         self.read(&block.statements, Context::Global, &mut |lowerer, setting| {
             let Meaning::Global(meaning) = setting.keyword.meaning else { return };
+            if meaning == GlobalSetting::ChecksumAsV2 {
+                let on = setting.values.map(|values| values.first().map_or(Some(true), |word| lowerer.switch(word)));
+                global.v3_checksum_as_v2 = on.flatten().unwrap_or(global.v3_checksum_as_v2);
+            }
             let Some(word) = setting.value() else { return };
             match meaning {
                 GlobalSetting::RouterId => global.router_id = Some(word.text.clone().into_owned()),
                 GlobalSetting::VrrpVersion => global.version = lowerer.version(word).unwrap_or(global.version),
+                GlobalSetting::ChecksumAsV2 => {}
+                GlobalSetting::McastGroup6 => {
+                    let Some(group) = lowerer.ipv6(word, "a multicast group") else { return };
+                    if group.is_multicast() {
+                        global.mcast_group6 = group;
+                    } else {
+                        let message = format!("{group} is not a multicast address");
+                        let help = "multicast addresses begin with ff; the usual one is ff02::12";
+                        lowerer.report(Diagnostic::new(Code::NotMulticast, word.span, message).help(help));
+                    }
+                }
                 GlobalSetting::McastGroup4 => {
                     let Some(group) = lowerer.ipv4(word, "a multicast group") else { return };
                     if group.is_multicast() {

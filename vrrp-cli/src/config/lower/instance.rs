@@ -1,7 +1,7 @@
 //! `vrrp_instance`, and what instances must not share.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
 use vrrp_core::{AdvertInterval, Priority, SimplePassword, Version, Vrid};
 
@@ -21,8 +21,9 @@ const PRIORITY_HELP: &str =
 #[derive(Default)]
 pub(super) struct Claims {
     names: HashMap<String, Span>,
-    vrids: HashMap<(String, Vrid), Span>,
-    addresses: HashMap<IpAddr, Span>,
+    vrids: HashMap<(String, Vrid, bool), Span>,
+    /// A link-local one belongs to its interface.
+    addresses: HashMap<(IpAddr, Option<String>), Span>,
 }
 
 /// A setting on its way; `Refused` was reported and counts as given.
@@ -53,15 +54,23 @@ struct Draft<'t, 's> {
     interface: Field<Spanned<String>>,
     vrid: Field<Spanned<Vrid>>,
     priority: Field<Priority>,
-    version: Field<Version>,
+    version: Field<Spanned<Version>>,
     /// Its unit is that of the version, which may come later.
     interval: Option<&'t Word<'s>>,
     nopreempt: Option<Span>,
-    mcast_source: Option<Ipv4Addr>,
-    password: Option<Spanned<SimplePassword>>,
+    mcast_source: Option<Spanned<IpAddr>>,
+    checksum_as_v2: Option<bool>,
+    /// The password, and whether it is the key of an Authentication Header.
+    password: Option<Spanned<(SimplePassword, bool)>>,
     /// `None`: no block. A line that was refused counts in the second number.
     addresses: Option<(Vec<VirtualAddress>, usize)>,
     notify: Notify,
+}
+
+impl Draft<'_, '_> {
+    fn is_v6(&self) -> bool {
+        self.addresses.as_ref().is_some_and(|(read, _)| read.first().is_some_and(|first| first.address.is_ipv6()))
+    }
 }
 
 impl<'t, 's> Lowerer<'t, 's, '_> {
@@ -92,6 +101,7 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
         });
         self.require(&draft, span);
         self.settle_preempt(&mut draft, span);
+        self.settle_family(&mut draft);
         self.claim_vrid(&draft, claims);
         self.claim_addresses(&draft, claims, span);
         let interval = self.settle_version(&mut draft, global);
@@ -111,8 +121,10 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
             priority,
             interval: interval?,
             preempt: draft.nopreempt.is_none(),
-            mcast_source: draft.mcast_source,
-            password: draft.password.map(|password| password.value),
+            mcast_source: draft.mcast_source.map(|source| source.value),
+            v3_checksum_as_v2: draft.checksum_as_v2.unwrap_or(global.v3_checksum_as_v2),
+            authentication_header: draft.password.is_some_and(|password| password.value.1),
+            password: draft.password.map(|password| password.value.0),
             addresses: draft.addresses?.0,
             notify: draft.notify,
         })
@@ -133,12 +145,23 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
                 draft.priority = Field::new(number.and_then(Priority::new));
             }
             I::AdvertInt => draft.interval = value,
-            I::Version => draft.version = Field::new(value.and_then(|word| self.version(word))),
+            I::Version => {
+                let read = value.and_then(|word| Some(Spanned::new(self.version(word)?, word.span)));
+                draft.version = Field::new(read);
+            }
             I::Nopreempt => draft.nopreempt = Some(setting.name.span),
             I::Preempt => draft.nopreempt = None,
             I::McastSrcIp => {
-                draft.mcast_source = value.and_then(|word| self.host_ipv4(word, &word.text, "a source address"));
+                let read = |word: &Word<'s>| {
+                    Some(Spanned::new(self.host_ip(word, &word.text, "a source address")?, word.span))
+                };
+                draft.mcast_source = value.and_then(read);
             }
+            I::ChecksumAsV2 => {
+                let values = setting.values.unwrap_or_default();
+                draft.checksum_as_v2 = values.first().map_or(Some(true), |word| self.switch(word));
+            }
+            I::Accept => {}
             I::Authentication => {
                 self.expect_block(setting);
                 draft.password = setting.block.and_then(|block| self.authentication(block, setting.name.span));
@@ -179,7 +202,7 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
         }
     }
 
-    fn authentication(&mut self, block: &'t Block<'s>, at: Span) -> Option<Spanned<SimplePassword>> {
+    fn authentication(&mut self, block: &'t Block<'s>, at: Span) -> Option<Spanned<(SimplePassword, bool)>> {
         let (mut kind, mut password) = (Field::Missing, Field::Missing);
         self.read(&block.statements, Context::Authentication, &mut |lowerer, setting| {
             let Meaning::Authentication(meaning) = setting.keyword.meaning else { return };
@@ -193,9 +216,9 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
             }
         });
         match (kind, password) {
-            (Field::Given(()), Field::Given((password, span))) => Some(Spanned::new(password, span)),
-            (Field::Given(()), Field::Missing) => {
-                let message = "`auth_type PASS` needs an `auth_pass`";
+            (Field::Given(header), Field::Given((password, span))) => Some(Spanned::new((password, header), span)),
+            (Field::Given(_), Field::Missing) => {
+                let message = "`auth_type` needs an `auth_pass`";
                 let help = "add `auth_pass PASSWORD` on a line of its own";
                 self.report(Diagnostic::new(Code::PasswordMissing, at, message).help(help));
                 None
@@ -209,11 +232,11 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
         }
     }
 
-    fn auth_type(&mut self, word: &Word<'s>) -> Option<()> {
+    /// Whether it is an Authentication Header.
+    fn auth_type(&mut self, word: &Word<'s>) -> Option<bool> {
         let diagnostic = match word.text.as_ref() {
-            "PASS" => return Some(()),
-            "AH" => Diagnostic::new(Code::AuthNotYet, word.span, "authentication `AH` is not supported yet")
-                .help("use `auth_type PASS`, or no authentication: RFC 3768 abolished both"),
+            "PASS" => return Some(false),
+            "AH" => return Some(true),
             text => {
                 let message = format!("expected `PASS` or `AH`, found `{text}`");
                 Diagnostic::new(Code::UnknownChoice, word.span, message).help("it is written `auth_type PASS`")
@@ -333,7 +356,17 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
 
     /// The interval in the version's unit; `None` when it was refused. VRRPv3 has no authentication.
     fn settle_version(&mut self, draft: &mut Draft<'_, 's>, global: &Global) -> Option<AdvertInterval> {
-        let version = std::mem::take(&mut draft.version).given().unwrap_or(global.version);
+        let written = std::mem::take(&mut draft.version).given();
+        let version = if draft.is_v6() {
+            if let Some(two) = written.filter(|version| version.value == Version::V2) {
+                let message = "VRRP version 2 has no IPv6 addresses";
+                let help = "remove the line: an instance with IPv6 addresses has version 3";
+                self.report(Diagnostic::new(Code::WrongFamily, two.span, message).help(help));
+            }
+            Version::V3
+        } else {
+            written.map_or(global.version, |version| version.value)
+        };
         if version == Version::V3
             && let Some(password) = draft.password.take()
         {
@@ -348,9 +381,35 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
         }
     }
 
+    /// All addresses are of the first one's family; of IPv6, the first is link-local (RFC 9568 section 5.2.9).
+    fn settle_family(&mut self, draft: &mut Draft<'_, '_>) {
+        let Some((read, refused)) = &draft.addresses else { return };
+        let Some((first, others)) = read.split_first() else { return };
+        let family = |address: &IpAddr| if address.is_ipv4() { "IPv4" } else { "IPv6" };
+        let ours = family(&first.address);
+        let odd = others.iter().find(|other| family(&other.address) != ours).map(|other| (other.address, other.span));
+        let source = draft.mcast_source.filter(|source| family(&source.value) != ours);
+        if let Some((address, span)) = odd.or(source.map(|source| (source.value, source.span))) {
+            let message = format!("{address} is not an {ours} address, as the first virtual address is");
+            let diagnostic = Diagnostic::new(Code::WrongFamily, span, message)
+                .also(first.span, format!("the first address, of {ours}"))
+                .help("a virtual router has addresses of one family: write a second instance, which may have the same VRID");
+            self.report(diagnostic);
+        } else if let IpAddr::V6(address) = first.address
+            && !address.is_unicast_link_local()
+            && *refused == 0
+        {
+            let message = format!("the first address of IPv6 must be link-local, {address} is not");
+            let diagnostic = Diagnostic::new(Code::LinkLocalFirst, first.span, message);
+            let help = "put a line like `fe80::1:2:3/64` before it, the same on every router of the group: RFC 9568 \
+                        section 5.2.9 wants it, and clients use it as their default router";
+            self.report(diagnostic.help(help));
+        }
+    }
+
     fn claim_vrid(&mut self, draft: &Draft<'_, '_>, claims: &mut Claims) {
         let (Field::Given(interface), Field::Given(vrid)) = (&draft.interface, &draft.vrid) else { return };
-        let key = (interface.value.clone(), vrid.value);
+        let key = (interface.value.clone(), vrid.value, draft.is_v6());
         if let Some(first) = claims.vrids.insert(key, vrid.span) {
             let message = format!("VRID {} is used twice on interface `{}`", vrid.value, interface.value);
             let diagnostic = Diagnostic::new(Code::DuplicateVrid, vrid.span, message)
@@ -363,8 +422,15 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
     fn claim_addresses(&mut self, draft: &Draft<'_, '_>, claims: &mut Claims, span: Span) {
         const MOST: usize = 255;
         let Some((addresses, _)) = &draft.addresses else { return };
+        let interface = match &draft.interface {
+            Field::Given(interface) => Some(interface),
+            Field::Missing | Field::Refused => None,
+        };
         for address in addresses {
-            if let Some(first) = claims.addresses.insert(address.address, address.span) {
+            let link_local = matches!(address.address, IpAddr::V6(address) if address.is_unicast_link_local());
+            let place = address.device.as_ref().or(interface).filter(|_| link_local);
+            let key = (address.address, place.map(|name| name.value.clone()));
+            if let Some(first) = claims.addresses.insert(key, address.span) {
                 let message = format!("the virtual address {} is given twice", address.address);
                 let diagnostic = Diagnostic::new(Code::DuplicateAddress, address.span, message)
                     .also(first, "given here before")

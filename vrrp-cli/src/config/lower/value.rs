@@ -1,6 +1,6 @@
 //! Single values: numbers, addresses, names. Each function reports what is wrong and then returns nothing.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::RangeInclusive;
 
 use super::{Diagnostic, Lowerer};
@@ -42,7 +42,7 @@ impl<'s> Lowerer<'_, 's, '_> {
             Ok(IpAddr::V4(address)) => return Some(address),
             Ok(IpAddr::V6(address)) => {
                 let message = format!("expected {what} of IPv4, found the IPv6 address {address}");
-                let help = "IPv6 is not supported yet";
+                let help = "this setting is for IPv4";
                 self.report(Diagnostic::new(Code::WrongFamily, word.span, message).help(help));
             }
             Err(_) => {
@@ -69,6 +69,56 @@ impl<'s> Lowerer<'_, 's, '_> {
         let message = format!("expected {what}, but {address} is {kind}");
         self.report(Diagnostic::new(Code::UnusableAddress, word.span, message).help("no host can have this address"));
         None
+    }
+
+    /// An IPv6 address; `what` completes "expected ...".
+    pub(super) fn ipv6(&mut self, word: &Word<'s>, what: &str) -> Option<Ipv6Addr> {
+        match word.text.parse() {
+            Ok(IpAddr::V6(address)) => return Some(address),
+            Ok(IpAddr::V4(address)) => {
+                let message = format!("expected {what} of IPv6, found the IPv4 address {address}");
+                let diagnostic = Diagnostic::new(Code::WrongFamily, word.span, message);
+                self.report(diagnostic.help("this setting is for IPv6"));
+            }
+            Err(_) => {
+                let message = format!("expected {what} like ff02::12, found `{}`", word.text);
+                let help = "an IPv6 address is up to eight groups of hexadecimal digits with colons between";
+                let diagnostic = Diagnostic::new(Code::NotAnAddress, word.span, message).help(help);
+                self.report(with_typing_help(diagnostic, word, |text| text.parse::<Ipv6Addr>().is_ok()));
+            }
+        }
+        None
+    }
+
+    /// An address of either family that a host can have.
+    pub(super) fn host_ip(&mut self, word: &Word<'s>, text: &str, what: &str) -> Option<IpAddr> {
+        let Ok(address) = text.parse::<Ipv6Addr>() else {
+            return self.host_ipv4(word, text, what).map(IpAddr::V4);
+        };
+        let kind = match address {
+            a if a.is_multicast() => "a multicast address",
+            a if a.is_loopback() => "the loopback address",
+            a if a.is_unspecified() => "the unspecified address",
+            a if a.to_ipv4_mapped().is_some() => "an IPv4 address in IPv6 notation",
+            _ => return Some(IpAddr::V6(address)),
+        };
+        let message = format!("expected {what}, but {address} is {kind}");
+        self.report(Diagnostic::new(Code::UnusableAddress, word.span, message).help("no host can have this address"));
+        None
+    }
+
+    /// Whether something is switched on.
+    pub(super) fn switch(&mut self, word: &Word<'s>) -> Option<bool> {
+        match word.text.to_ascii_lowercase().as_str() {
+            "true" | "on" | "yes" => Some(true),
+            "false" | "off" | "no" => Some(false),
+            _ => {
+                let message = format!("expected `on` or `off`, found `{}`", word.text);
+                let diagnostic = Diagnostic::new(Code::UnknownChoice, word.span, message);
+                self.report(diagnostic.help("`true`, `yes`, `false` and `no` are understood as well"));
+                None
+            }
+        }
     }
 
     /// The name of a network interface, as the kernel allows it.

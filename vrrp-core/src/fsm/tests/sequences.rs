@@ -14,7 +14,8 @@ fn priority() -> impl Strategy<Value = u8> {
 }
 
 fn any_params() -> impl Strategy<Value = Params> {
-    (priority(), interval(), any::<bool>()).prop_map(|(p, i, preempt)| params(p, i, preempt))
+    let all = (priority(), interval(), any::<bool>(), any::<bool>());
+    all.prop_map(|(p, i, preempt, accept)| Params { accept, ..params(p, i, preempt) })
 }
 
 fn address() -> impl Strategy<Value = IpAddr> {

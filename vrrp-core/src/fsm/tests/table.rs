@@ -167,11 +167,16 @@ fn new_params(m: Machine, params: Params) -> Row {
             let next = Machine { state: State::Backup { heard, master_interval: of }, ..next };
             Row { clause: "params in Backup", next, actions: amend(Timer::MasterDown, span) }
         }
-        State::Master { .. } if nanos_of(params.interval) < nanos_of(m.params.interval) => {
-            let actions = amend(Timer::Adver, nanos_of(params.interval));
-            Row { clause: "shorter interval in Master", next, actions }
+        State::Master { .. } => {
+            let shorter = nanos_of(params.interval) < nanos_of(m.params.interval);
+            let mut actions = if shorter { amend(Timer::Adver, nanos_of(params.interval)) } else { Actions::NONE };
+            let accepts = |p: Params| p.accept || p.priority.get() == 255;
+            if accepts(params) != accepts(m.params) {
+                actions.addresses = Some(Addresses::Install);
+                return Row { clause: "R75, R82", next, actions };
+            }
+            Row { clause: if shorter { "shorter interval in Master" } else { "params in Master" }, next, actions }
         }
-        State::Master { .. } => unchanged("params in Master", next),
     }
 }
 
@@ -259,6 +264,7 @@ fn events(own: Params, other: [AdvertInterval; 3]) -> Vec<Event> {
         Event::Params(Params { priority: prio(200), ..own }),
         Event::Params(Params { priority: Priority::OWNER, ..own }),
         Event::Params(Params { preempt: !own.preempt, ..own }),
+        Event::Params(Params { accept: !own.accept, ..own }),
     ];
     all.extend(other.map(|interval| Event::Params(Params { interval, ..own })));
     let ours = own.priority.get();
@@ -303,7 +309,7 @@ fn every_cell_of_the_table() {
             }
         }
     }
-    assert_eq!(cells, 2 * 2 * 2 * 13 * 46, "a missing cell is a missing test");
+    assert_eq!(cells, 2 * 2 * 2 * 13 * 47, "a missing cell is a missing test");
     let expected = [
         "R113",
         "R28",
@@ -320,6 +326,7 @@ fn every_cell_of_the_table() {
         "R44",
         "R45",
         "R46",
+        "R75, R82",
         "R81, R99",
         "R84",
         "level repeated",

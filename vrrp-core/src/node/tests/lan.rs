@@ -6,7 +6,8 @@ use super::*;
 struct Host {
     node: Node<Duration>,
     id: RouterId,
-    address: Ipv4Addr,
+    address: IpAddr,
+    family: Family,
     connected: bool,
     alive: bool,
     serving: bool,
@@ -14,6 +15,45 @@ struct Host {
     notices: Notices,
     changes: Vec<Role>,
     announced: Vec<Duration>,
+}
+
+/// Version and family of a whole LAN; all intervals are a second.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Kind {
+    V2,
+    V3,
+    V6,
+}
+
+impl Kind {
+    const ALL: [Self; 3] = [Self::V2, Self::V3, Self::V6];
+
+    fn params(self, priority: u8) -> Params {
+        let interval = match self {
+            Self::V2 => AdvertInterval::from_secs(1),
+            Self::V3 | Self::V6 => AdvertInterval::from_centis(100),
+        };
+        Params { interval: interval.unwrap(), ..params(priority) }
+    }
+
+    fn setup(self, priority: u8) -> RouterSetup {
+        self.setup_with(self.params(priority))
+    }
+
+    fn setup_with(self, params: Params) -> RouterSetup {
+        let mut setup = setup(ETH0, 7, params);
+        if self == Self::V6 {
+            setup.config.addresses = AddressList::new(Box::from([address(Family::V6, 100)])).unwrap();
+        }
+        setup
+    }
+}
+
+fn address(family: Family, last: usize) -> IpAddr {
+    match family {
+        Family::V4 => [10, 0, 0, u8::try_from(last).unwrap()].into(),
+        Family::V6 => [0xfe80, 0, 0, 0, 0, 0, 0, u16::try_from(last).unwrap()].into(),
+    }
 }
 
 struct Lan {
@@ -24,13 +64,15 @@ struct Lan {
 impl Lan {
     /// Hosts 10.0.0.1, 10.0.0.2, ... started at the time 0 with these setups.
     fn new(setups: impl IntoIterator<Item = RouterSetup>) -> Self {
-        let host = |(i, setup)| {
-            let mut node = Node::new(GROUP);
+        let host = |(i, setup): (usize, RouterSetup)| {
+            let mut node = Node::new(Groups::default());
+            let family = setup.config.addresses.family();
             let id = node.add(setup).unwrap();
             Host {
                 node,
                 id,
-                address: Ipv4Addr::new(10, 0, 0, u8::try_from(i).unwrap() + 1),
+                address: address(family, i + 1),
+                family,
                 connected: true,
                 alive: true,
                 serving: false,
@@ -42,15 +84,19 @@ impl Lan {
         };
         let mut lan = Self { hosts: setups.into_iter().enumerate().map(host).collect(), now: ms(0) };
         for i in 0..lan.hosts.len() {
-            let link = Link::Up(lan.hosts[i].address.into());
-            lan.input(i, Input::Link { interface: ETH0, link });
+            lan.link(i, Link::Up(lan.hosts[i].address));
             lan.input(i, Input::Enabled { which: Which::All, enabled: true });
         }
         lan
     }
 
-    fn pair(priorities: [u8; 2]) -> Self {
-        Self::new(priorities.map(|priority| setup(ETH0, 7, params(priority))))
+    fn pair(kind: Kind, priorities: [u8; 2]) -> Self {
+        Self::new(priorities.map(|priority| kind.setup(priority)))
+    }
+
+    fn link(&mut self, host: usize, link: Link) {
+        let family = self.hosts[host].family;
+        self.input(host, Input::Link { interface: ETH0, family, link });
     }
 
     fn input(&mut self, host: usize, input: Input<'_>) {
@@ -65,15 +111,15 @@ impl Lan {
                 Output::Advertise { router, advertise } => {
                     let mut buffer = [0; 64];
                     let message = self.hosts[host].node.message(router, advertise, &mut buffer).unwrap();
-                    let octets = datagram(message.source, message.octets);
+                    assert_eq!(message.destination, Groups::default().of(self.hosts[host].family));
                     for other in 0..self.hosts.len() {
                         let reaches = |host: &Host| host.connected && host.alive;
                         if other != host && reaches(&self.hosts[host]) && reaches(&self.hosts[other]) {
-                            self.input(other, Input::Datagram { interface: ETH0, octets: &octets });
+                            self.deliver(other, &message);
                         }
                     }
                 }
-                Output::Addresses { router, wanted, epoch } => {
+                Output::Addresses { router, wanted, epoch, .. } => {
                     self.hosts[host].serving = wanted == Addresses::Install;
                     if wanted == Addresses::Install {
                         self.input(host, Input::Installed { router, epoch });
@@ -83,6 +129,20 @@ impl Lan {
                 Output::Transition { transition, .. } => self.hosts[host].changes.push(transition.to),
                 Output::Rejected { rejected, .. } => self.hosts[host].rejected.push(rejected.reason),
                 Output::Noticed { notices, .. } => self.hosts[host].notices |= notices,
+            }
+        }
+    }
+
+    /// As the sockets of the family do it: the datagram of IPv4, of IPv6 the message.
+    fn deliver(&mut self, host: usize, message: &Message<'_>) {
+        match message.source {
+            IpAddr::V4(_) => {
+                let octets = datagram(message.source, message.octets);
+                self.input(host, Input::Datagram { interface: ETH0, octets: &octets });
+            }
+            IpAddr::V6(_) => {
+                let meta = Meta { source: message.source, destination: message.destination, ttl: 255 };
+                self.input(host, Input::Message { interface: ETH0, meta, octets: message.octets });
             }
         }
     }
@@ -112,55 +172,63 @@ impl Lan {
 
 #[test]
 fn the_higher_priority_is_elected() {
-    let mut lan = Lan::pair([100, 150]);
-    lan.run(ms(10_000));
-    assert_eq!(lan.serving(), [false, true]);
-    assert_eq!(lan.hosts[0].changes, [Role::Backup]);
+    for kind in Kind::ALL {
+        let mut lan = Lan::pair(kind, [100, 150]);
+        lan.run(ms(10_000));
+        assert_eq!(lan.serving(), [false, true]);
+        assert_eq!(lan.hosts[0].changes, [Role::Backup]);
+    }
 }
 
 #[test]
 fn a_silent_death_is_noticed_within_master_down_interval() {
-    let mut lan = Lan::pair([100, 150]);
-    lan.run(ms(10_000));
-    lan.hosts[1].alive = false;
-    lan.run(ms(2600));
-    assert_eq!(lan.serving(), [false, false], "not before three intervals and Skew_Time");
-    lan.run(ms(1010));
-    assert_eq!(lan.serving(), [true, false]);
+    for kind in Kind::ALL {
+        let mut lan = Lan::pair(kind, [100, 150]);
+        lan.run(ms(10_000));
+        lan.hosts[1].alive = false;
+        lan.run(ms(2600));
+        assert_eq!(lan.serving(), [false, false], "not before three intervals and Skew_Time");
+        lan.run(ms(1010));
+        assert_eq!(lan.serving(), [true, false]);
+    }
 }
 
 #[test]
 fn r42_r36_a_planned_stop_takes_skew_time() {
-    let mut lan = Lan::pair([100, 150]);
-    lan.run(ms(10_000));
-    lan.input(1, Input::Enabled { which: Which::All, enabled: false });
-    assert_eq!(lan.serving(), [false, false]);
-    lan.run(ms(609));
-    assert_eq!(lan.serving(), [false, false]);
-    lan.run(ms(1));
-    assert_eq!(lan.serving(), [true, false]);
+    for kind in Kind::ALL {
+        let mut lan = Lan::pair(kind, [100, 150]);
+        lan.run(ms(10_000));
+        lan.input(1, Input::Enabled { which: Which::All, enabled: false });
+        assert_eq!(lan.serving(), [false, false]);
+        lan.run(ms(609));
+        assert_eq!(lan.serving(), [false, false]);
+        lan.run(ms(1));
+        assert_eq!(lan.serving(), [true, false]);
+    }
 }
 
 #[test]
 fn r38_a_stronger_router_preempts_when_it_comes_back() {
-    let mut lan = Lan::pair([100, 150]);
-    lan.hosts[1].alive = false;
-    lan.run(ms(10_000));
-    assert_eq!(lan.serving(), [true, false]);
-    lan.hosts[1].alive = true;
-    lan.hosts[1].changes.clear();
-    lan.run(ms(4000));
-    assert_eq!(lan.serving(), [false, true]);
+    for kind in Kind::ALL {
+        let mut lan = Lan::pair(kind, [100, 150]);
+        lan.hosts[1].alive = false;
+        lan.run(ms(10_000));
+        assert_eq!(lan.serving(), [true, false]);
+        lan.hosts[1].alive = true;
+        lan.hosts[1].changes.clear();
+        lan.run(ms(4000));
+        assert_eq!(lan.serving(), [false, true]);
+    }
 }
 
 #[test]
 fn r37_without_preemption_it_stays_in_backup() {
     let setups = [100, 150].map(|priority| setup(ETH0, 7, Params { preempt: false, ..params(priority) }));
     let mut lan = Lan::new(setups);
-    lan.input(1, Input::Link { interface: ETH0, link: Link::Down });
+    lan.link(1, Link::Down);
     lan.run(ms(10_000));
     assert_eq!(lan.serving(), [true, false]);
-    lan.input(1, Input::Link { interface: ETH0, link: Link::Up(Ipv4Addr::new(10, 0, 0, 2).into()) });
+    lan.link(1, Link::Up(lan.hosts[1].address));
     lan.run(ms(20_000));
     assert_eq!(lan.serving(), [true, false]);
     lan.hosts[0].alive = false;
@@ -170,31 +238,35 @@ fn r37_without_preemption_it_stays_in_backup() {
 
 #[test]
 fn r45_of_equal_priorities_the_higher_address_wins() {
-    let mut lan = Lan::pair([100, 100]);
-    lan.hosts[0].connected = false;
-    lan.run(ms(10_000));
-    assert_eq!(lan.serving(), [true, true]);
-    lan.hosts[0].connected = true;
-    lan.run(ms(1000));
-    assert_eq!(lan.serving(), [false, true]);
+    for kind in Kind::ALL {
+        let mut lan = Lan::pair(kind, [100, 100]);
+        lan.hosts[0].connected = false;
+        lan.run(ms(10_000));
+        assert_eq!(lan.serving(), [true, true]);
+        lan.hosts[0].connected = true;
+        lan.run(ms(1000));
+        assert_eq!(lan.serving(), [false, true]);
+    }
 }
 
 #[test]
 fn r45_two_masters_become_one_when_they_hear_each_other() {
-    let mut lan = Lan::pair([100, 150]);
-    lan.hosts[0].connected = false;
-    lan.run(ms(10_000));
-    assert_eq!(lan.serving(), [true, true], "neither hears the other");
-    lan.hosts[0].connected = true;
-    lan.run(ms(1000));
-    assert_eq!(lan.serving(), [false, true]);
+    for kind in Kind::ALL {
+        let mut lan = Lan::pair(kind, [100, 150]);
+        lan.hosts[0].connected = false;
+        lan.run(ms(10_000));
+        assert_eq!(lan.serving(), [true, true], "neither hears the other");
+        lan.hosts[0].connected = true;
+        lan.run(ms(1000));
+        assert_eq!(lan.serving(), [false, true]);
+    }
 }
 
 /// Whichever hears the other first: clients may have learnt the loser's MAC address while the LAN was parted.
 #[test]
 fn the_winner_of_a_healed_partition_announces_again() {
-    for phase in (0..1000).step_by(50) {
-        let mut lan = Lan::pair([100, 150]);
+    for (kind, phase) in Kind::ALL.into_iter().flat_map(|kind| (0..1000).step_by(50).map(move |phase| (kind, phase))) {
+        let mut lan = Lan::pair(kind, [100, 150]);
         lan.run(ms(5000));
         lan.hosts[0].connected = false;
         lan.run(ms(12_000 + phase));
@@ -212,21 +284,23 @@ fn the_winner_of_a_healed_partition_announces_again() {
 
 #[test]
 fn r113_the_stronger_master_counts_and_answers_the_weaker() {
-    let mut lan = Lan::pair([150, 100]);
-    lan.hosts[0].connected = false;
-    lan.run(ms(4000));
-    assert_eq!(lan.serving(), [true, true]);
-    // The weaker one's next advert is earlier or later than the stronger one's; either way it yields.
-    lan.hosts[0].connected = true;
-    lan.run(ms(1000));
-    assert_eq!(lan.serving(), [true, false]);
+    for kind in Kind::ALL {
+        let mut lan = Lan::pair(kind, [150, 100]);
+        lan.hosts[0].connected = false;
+        lan.run(ms(4000));
+        assert_eq!(lan.serving(), [true, true]);
+        // The weaker one's next advert is earlier or later than the stronger one's; either way it yields.
+        lan.hosts[0].connected = true;
+        lan.run(ms(1000));
+        assert_eq!(lan.serving(), [true, false]);
+    }
 }
 
 #[test]
 fn r16_r62_different_passwords_make_two_masters_and_say_why() {
     let mut setups = [100, 150].map(|priority| setup(ETH0, 7, params(priority)));
-    setups[0].config.password = SimplePassword::new(b"one");
-    setups[1].config.password = SimplePassword::new(b"two");
+    setups[0].config.auth = Auth::SimpleText(SimplePassword::new(b"one").unwrap());
+    setups[1].config.auth = Auth::SimpleText(SimplePassword::new(b"two").unwrap());
     let mut lan = Lan::new(setups);
     lan.run(ms(10_000));
     assert_eq!(lan.serving(), [true, true]);
@@ -289,10 +363,12 @@ fn version_3_intervals_change_host_by_host_without_a_flap() {
 
 #[test]
 fn the_owner_serves_at_once() {
-    let mut lan = Lan::pair([100, 255]);
-    assert_eq!(lan.serving(), [false, true]);
-    lan.run(ms(10_000));
-    assert_eq!(lan.serving(), [false, true]);
+    for kind in Kind::ALL {
+        let mut lan = Lan::pair(kind, [100, 255]);
+        assert_eq!(lan.serving(), [false, true]);
+        lan.run(ms(10_000));
+        assert_eq!(lan.serving(), [false, true]);
+    }
 }
 
 #[test]

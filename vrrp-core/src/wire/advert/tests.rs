@@ -1,12 +1,14 @@
 //! Known octets in both directions, every damage of one bit, every length, and arbitrary octets.
 
+use core::net::Ipv4Addr;
+
 use proptest::prelude::*;
 use std::vec::Vec;
 
 use super::*;
 
-const SOURCE: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
-const GROUP: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 18);
+const SOURCE: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1));
+const GROUP: IpAddr = IpAddr::V4(Ipv4Addr::new(224, 0, 0, 18));
 
 /// VRRPv2, identifier 50, priority 150, 1 s, 10.0.0.3, no authentication; summed by hand.
 const V2_NONE: [u8; 20] = [0x21, 50, 150, 1, 0, 1, 0x3e, 0xc8, 10, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0];
@@ -17,7 +19,7 @@ const V2_PASSWORD: [u8; 28] = [
     0x03, 0x61, 0x62, 0x63, 0x64, 0x65, 0x66, 0x67, 0x68,
 ];
 
-fn repr(interval: AdvertInterval, addresses: &[Ipv4Addr]) -> AdvertRepr<'_> {
+fn repr(interval: AdvertInterval, addresses: &[IpAddr]) -> AdvertRepr<'_> {
     AdvertRepr {
         vrid: Vrid::new(50).unwrap(),
         priority: Priority::new(150),
@@ -53,13 +55,13 @@ fn plain_sum(octets: &[u8]) -> u16 {
 #[test]
 fn r8_version_2_without_authentication() {
     assert_eq!(emitted(&repr(secs(1), &[[10, 0, 0, 3].into()])), V2_NONE);
-    let advert = Advert::parse(&V2_NONE).unwrap();
+    let advert = Advert::parse(&V2_NONE, Family::V4).unwrap();
     assert_eq!(advert.version(), Version::V2);
     assert_eq!((advert.vrid_octet(), advert.vrid()), (50, Vrid::new(50)));
     assert_eq!(advert.priority(), Priority::new(150));
     assert_eq!(advert.interval(), Some(secs(1)));
     assert_eq!((advert.auth_type(), advert.auth_data()), (Some(auth_type::NONE), &[0; 8][..]));
-    assert!(advert.addresses().eq([Ipv4Addr::new(10, 0, 0, 3)]));
+    assert!(advert.addresses().eq([IpAddr::from([10, 0, 0, 3])]));
     assert_eq!(advert.verify(SOURCE, GROUP), Ok(ChecksumForm::Message));
 }
 
@@ -72,7 +74,7 @@ fn r62_r66_version_2_with_a_password() {
         password: SimplePassword::new(b"abcdefgh"),
         ..repr(secs(10), &addresses)
     };
-    let advert = Advert::parse(&V2_PASSWORD).unwrap();
+    let advert = Advert::parse(&V2_PASSWORD, Family::V4).unwrap();
     assert_eq!(advert.verify(SOURCE, GROUP), Ok(ChecksumForm::Message));
     assert_eq!((advert.auth_type(), advert.auth_data()), (Some(auth_type::SIMPLE_TEXT), &b"abcdefgh"[..]));
     assert!(advert.addresses().eq(addresses));
@@ -83,7 +85,7 @@ fn r62_r66_version_2_with_a_password() {
 fn r18_r62_a_short_password_is_filled_with_zeros() {
     let addresses = [[10, 0, 0, 3].into()];
     let ours = AdvertRepr { password: SimplePassword::new(b"ab"), ..repr(secs(1), &addresses) };
-    assert_eq!(Advert::parse(&emitted(&ours)).unwrap().auth_data(), b"ab\0\0\0\0\0\0");
+    assert_eq!(Advert::parse(&emitted(&ours), Family::V4).unwrap().auth_data(), b"ab\0\0\0\0\0\0");
 }
 
 #[test]
@@ -94,7 +96,7 @@ fn r69_r105_version_3_in_both_forms_of_checksum() {
     let pseudo = [0x31, 50, 150, 1, 0, 100, 0x43, 0xd5, 10, 0, 0, 3];
     for (form, octets) in [(ChecksumForm::Message, plain), (ChecksumForm::PseudoHeader, pseudo)] {
         assert_eq!(emitted(&AdvertRepr { checksum: form, ..repr(centis(100), &addresses) }), octets);
-        let advert = Advert::parse(&octets).unwrap();
+        let advert = Advert::parse(&octets, Family::V4).unwrap();
         assert_eq!(advert.version(), Version::V3);
         assert_eq!(advert.verify(SOURCE, GROUP), Ok(form));
         assert_eq!(advert.interval(), Some(centis(100)));
@@ -108,14 +110,14 @@ fn r70_version_3_carries_twelve_bits_of_interval() {
     for cs in [1, 255, 256, 4095] {
         let octets = emitted(&repr(centis(cs), &[[10, 0, 0, 3].into()]));
         assert_eq!(octets[4] >> 4, 0, "the reserved bits are 0 (R69)");
-        assert_eq!(Advert::parse(&octets).unwrap().interval(), Some(centis(cs)));
+        assert_eq!(Advert::parse(&octets, Family::V4).unwrap().interval(), Some(centis(cs)));
     }
 }
 
 #[test]
 fn r69_the_reserved_bits_of_version_3_are_ignored() {
     let octets = [0x31, 50, 150, 1, 0xf0, 100, 0x3e, 0x64, 10, 0, 0, 3];
-    let advert = Advert::parse(&octets).unwrap();
+    let advert = Advert::parse(&octets, Family::V4).unwrap();
     assert_eq!(advert.interval(), Some(centis(100)));
 }
 
@@ -124,7 +126,7 @@ fn r14_a_release_is_priority_0() {
     for interval in [secs(1), centis(100)] {
         let octets = emitted(&AdvertRepr { priority: None, ..repr(interval, &[[10, 0, 0, 3].into()]) });
         assert_eq!(octets[2], 0);
-        assert_eq!(Advert::parse(&octets).unwrap().priority(), None);
+        assert_eq!(Advert::parse(&octets, Family::V4).unwrap().priority(), None);
     }
 }
 
@@ -132,8 +134,8 @@ fn r14_a_release_is_priority_0() {
 fn r19_an_interval_of_0_is_seen() {
     let mut v2 = V2_NONE;
     v2[5] = 0;
-    assert_eq!(Advert::parse(&v2).unwrap().interval(), None);
-    assert_eq!(Advert::parse(&[0x31, 1, 1, 1, 0xf0, 0, 0, 0, 10, 0, 0, 3]).unwrap().interval(), None);
+    assert_eq!(Advert::parse(&v2, Family::V4).unwrap().interval(), None);
+    assert_eq!(Advert::parse(&[0x31, 1, 1, 1, 0xf0, 0, 0, 0, 10, 0, 0, 3], Family::V4).unwrap().interval(), None);
 }
 
 /// R20, R47: a one's complement sum notices every single bit; the rungs above it notice theirs first.
@@ -151,7 +153,7 @@ fn every_flipped_bit_is_refused() {
         for bit in 0..good.len() * 8 {
             let mut bad = good.clone();
             bad[bit / 8] ^= 1 << (bit % 8);
-            let refused = match (bit / 8, Advert::parse(&bad)) {
+            let refused = match (bit / 8, Advert::parse(&bad, Family::V4)) {
                 (0, Err(ParseError::Version(_) | ParseError::Type(_) | ParseError::Length { .. }))
                 | (3, Err(ParseError::Length { .. } | ParseError::NoAddress)) => true,
                 // Versions 2 and 3 differ in one bit, and always in length.
@@ -169,10 +171,10 @@ fn a_wrong_checksum_is_told_with_the_right_one() {
     let mut v2 = V2_NONE;
     v2[6] = 0;
     let mismatch = ChecksumMismatch { found: 0x00c8, computed: 0x3ec8 };
-    assert_eq!(Advert::parse(&v2).unwrap().verify(SOURCE, GROUP), Err(mismatch));
+    assert_eq!(Advert::parse(&v2, Family::V4).unwrap().verify(SOURCE, GROUP), Err(mismatch));
     let v3 = [0x31, 50, 150, 1, 0, 100, 0, 0, 10, 0, 0, 3];
     let mismatch = ChecksumMismatch { found: 0, computed: 0x43d5 };
-    assert_eq!(Advert::parse(&v3).unwrap().verify(SOURCE, GROUP), Err(mismatch));
+    assert_eq!(Advert::parse(&v3, Family::V4).unwrap().verify(SOURCE, GROUP), Err(mismatch));
 }
 
 /// R20: version 2 has no pseudo-header, so a sum with one is wrong.
@@ -180,9 +182,9 @@ fn a_wrong_checksum_is_told_with_the_right_one() {
 fn r20_version_2_with_a_pseudo_header_is_refused() {
     let mut octets = V2_NONE;
     octets[6..8].fill(0);
-    let sum = pseudo_header_v4(SOURCE, GROUP, 20).with(&octets).finish();
+    let sum = pseudo_header(SOURCE, GROUP, 20).with(&octets).finish();
     octets[6..8].copy_from_slice(&sum.to_be_bytes());
-    assert!(Advert::parse(&octets).unwrap().verify(SOURCE, GROUP).is_err());
+    assert!(Advert::parse(&octets, Family::V4).unwrap().verify(SOURCE, GROUP).is_err());
 }
 
 #[test]
@@ -196,7 +198,7 @@ fn r10_r67_every_version_and_type_but_one_is_refused() {
             (2 | 3, kind) => Err(ParseError::Type(kind)),
             (version, _) => Err(ParseError::Version(version)),
         };
-        assert_eq!(Advert::parse(&octets).map(|_| ()), expected, "{first:#x}");
+        assert_eq!(Advert::parse(&octets, Family::V4).map(|_| ()), expected, "{first:#x}");
     }
 }
 
@@ -213,7 +215,7 @@ fn r47_every_length_but_the_right_one_is_refused() {
                 let expected = if found < 8 { 8 } else { right };
                 let refusal = ParseError::Length { expected, found };
                 let outcome = if found == right { Ok(()) } else { Err(refusal) };
-                assert_eq!(Advert::parse(&octets).map(|_| ()), outcome);
+                assert_eq!(Advert::parse(&octets, Family::V4).map(|_| ()), outcome);
             }
         }
     }
@@ -224,7 +226,7 @@ fn r94_r117_version_3_without_an_address_is_refused_whatever_the_length() {
     for length in 8..40 {
         let mut octets = std::vec![0; length];
         octets[..4].copy_from_slice(&[0x31, 1, 100, 0]);
-        assert_eq!(Advert::parse(&octets), Err(ParseError::NoAddress), "{length}");
+        assert_eq!(Advert::parse(&octets, Family::V4), Err(ParseError::NoAddress), "{length}");
     }
 }
 
@@ -232,7 +234,7 @@ fn r94_r117_version_3_without_an_address_is_refused_whatever_the_length() {
 #[test]
 fn r15_version_2_without_an_address_is_an_empty_list() {
     let octets = [0x21, 50, 150, 0, 0, 1, 0x48, 0xcc, 0, 0, 0, 0, 0, 0, 0, 0];
-    let advert = Advert::parse(&octets).unwrap();
+    let advert = Advert::parse(&octets, Family::V4).unwrap();
     assert_eq!((advert.count(), advert.addresses().len()), (0, 0));
     assert_eq!(advert.auth_data(), [0; 8]);
     assert_eq!(advert.verify(SOURCE, GROUP), Ok(ChecksumForm::Message));
@@ -243,7 +245,7 @@ fn r15_version_2_without_an_address_is_an_empty_list() {
 fn carp_is_refused_by_its_length() {
     let mut carp = [0u8; 36];
     carp[..8].copy_from_slice(&[0x21, 1, 0, 7, 0, 1, 0x12, 0x34]);
-    assert_eq!(Advert::parse(&carp), Err(ParseError::Length { expected: 44, found: 36 }));
+    assert_eq!(Advert::parse(&carp, Family::V4), Err(ParseError::Length { expected: 44, found: 36 }));
 }
 
 /// R50: Cisco's 30 octets of digest behind the addresses, authentication type 254.
@@ -251,7 +253,7 @@ fn carp_is_refused_by_its_length() {
 fn r50_trailing_data_is_refused_by_its_length() {
     let mut octets = std::vec![0x21, 1, 110, 1, 254, 1, 0, 0, 10, 0, 0, 3];
     octets.extend([0x5a; 30]);
-    assert_eq!(Advert::parse(&octets), Err(ParseError::Length { expected: 20, found: 42 }));
+    assert_eq!(Advert::parse(&octets, Family::V4), Err(ParseError::Length { expected: 20, found: 42 }));
 }
 
 #[test]
@@ -297,9 +299,9 @@ proptest! {
         password in prop::option::of(prop::collection::vec(1..=255u8, 1..=8)),
         addresses in prop::collection::hash_set(0x0100_0000..0xdfff_ffffu32, 1..=255),
         pseudo in any::<bool>(),
-        source in any::<u32>().prop_map(Ipv4Addr::from),
+        source in any::<u32>().prop_map(|source| Ipv4Addr::from(source).into()),
     ) {
-        let addresses: Vec<Ipv4Addr> = addresses.into_iter().map(Ipv4Addr::from).collect();
+        let addresses: Vec<IpAddr> = addresses.into_iter().map(|address| Ipv4Addr::from(address).into()).collect();
         let password = password.and_then(|text| SimplePassword::new(&text));
         let checksum = if pseudo { ChecksumForm::PseudoHeader } else { ChecksumForm::Message };
         let repr = AdvertRepr {
@@ -312,7 +314,7 @@ proptest! {
         };
         let mut buffer = [0xaa; MAX_LEN];
         let octets = repr.emit(source, GROUP, &mut buffer).unwrap();
-        let advert = Advert::parse(octets).unwrap();
+        let advert = Advert::parse(octets, Family::V4).unwrap();
         prop_assert!(advert.verify(source, GROUP).is_ok());
         prop_assert_eq!(advert.vrid(), Some(repr.vrid));
         prop_assert_eq!(advert.priority(), repr.priority);
@@ -329,10 +331,10 @@ proptest! {
 
     #[test]
     fn arbitrary_octets_never_panic(octets in prop::collection::vec(any::<u8>(), 0..1100), source in any::<u32>()) {
-        if let Ok(advert) = Advert::parse(&octets) {
+        if let Ok(advert) = Advert::parse(&octets, Family::V4) {
             let _ = (advert.vrid(), advert.priority(), advert.interval(), advert.auth_type(), advert.auth_data());
             prop_assert_eq!(advert.addresses().len(), advert.count());
-            let _ = advert.verify(source.into(), GROUP);
+            let _ = advert.verify(Ipv4Addr::from(source).into(), GROUP);
         }
     }
 
@@ -343,7 +345,7 @@ proptest! {
         let mut octets = body[..length].to_vec();
         octets[0] = if v3 { 0x31 } else { 0x21 };
         octets[3] = count;
-        let advert = Advert::parse(&octets).unwrap();
+        let advert = Advert::parse(&octets, Family::V4).unwrap();
         prop_assert_eq!(advert.addresses().len(), usize::from(count));
         prop_assert_eq!(advert.auth_data().len(), if v3 { 0 } else { 8 });
         let sound = advert.verify(SOURCE, GROUP).is_ok();

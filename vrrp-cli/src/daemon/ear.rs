@@ -1,0 +1,161 @@
+//! The sockets of an interface: one for each way in which adverts travel on it.
+//!
+//! Knows how a message is handed to the kernel and taken from it; not what it says.
+
+use std::net::{IpAddr, Ipv6Addr};
+use std::os::fd::{AsFd, BorrowedFd};
+
+use vrrp_core::auth::ah::PROTOCOL_AH;
+use vrrp_core::node::{Groups, Input, InterfaceId, Message};
+use vrrp_core::router::Carriage;
+use vrrp_core::rx::{Meta, TTL};
+use vrrp_core::wire::ipv4::PROTOCOL_VRRP;
+use vrrp_core::{Auth, Family};
+use vrrp_netlink::socket::{Batch, Datagram, Ipv4Send, VrrpSocket};
+use vrrp_netlink::socket6::VrrpSocket6;
+
+use super::monitor::Device;
+
+/// What a socket is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Kind {
+    /// Adverts of IPv4.
+    V4,
+    /// Adverts of IPv6.
+    V6,
+    /// Adverts of IPv4 behind an Authentication Header, which is a protocol of its own.
+    Ah,
+}
+
+impl Kind {
+    /// How many there are.
+    pub(super) const COUNT: usize = 3;
+    /// All of them, by [`Kind::index`].
+    pub(super) const ALL: [Self; Self::COUNT] = [Self::V4, Self::V6, Self::Ah];
+
+    /// Its place in tables.
+    pub(super) fn index(self) -> usize {
+        match self {
+            Self::V4 => 0,
+            Self::V6 => 1,
+            Self::Ah => 2,
+        }
+    }
+
+    /// What a router of this family needs, in order to hear also those who authenticate otherwise.
+    pub(super) fn needed(family: Family, auth: &Auth) -> &'static [Self] {
+        match (family, auth) {
+            (Family::V4, Auth::Ah(_)) => &[Self::V4, Self::Ah],
+            (Family::V4, _) => &[Self::V4],
+            (Family::V6, _) => &[Self::V6],
+        }
+    }
+
+    /// What this message is sent by.
+    pub(super) fn for_message(message: &Message<'_>) -> Self {
+        match (message.carriage, message.source) {
+            (Carriage::Datagram, _) => Self::Ah,
+            (Carriage::Message, IpAddr::V4(_)) => Self::V4,
+            (Carriage::Message, IpAddr::V6(_)) => Self::V6,
+        }
+    }
+
+    /// The family of its adverts.
+    pub(super) fn family(self) -> Family {
+        match self {
+            Self::V4 | Self::Ah => Family::V4,
+            Self::V6 => Family::V6,
+        }
+    }
+}
+
+/// A socket that hears and sends adverts.
+#[derive(Debug)]
+pub(super) enum Ear {
+    V4(VrrpSocket),
+    V6(VrrpSocket6),
+    Ah(VrrpSocket),
+}
+
+impl Ear {
+    /// A socket for a device that exists, which has joined its group.
+    pub(super) fn open(kind: Kind, device: &Device, groups: Groups) -> vrrp_netlink::Result<Self> {
+        let (name, index) = (&device.name, device.index.unwrap_or_default());
+        match kind {
+            Kind::V4 => {
+                let socket = VrrpSocket::open(name, index, PROTOCOL_VRRP)?;
+                socket.join(groups.v4)?;
+                Ok(Self::V4(socket))
+            }
+            Kind::Ah => {
+                let socket = VrrpSocket::open(name, index, PROTOCOL_AH)?;
+                socket.join(groups.v4)?;
+                Ok(Self::Ah(socket))
+            }
+            Kind::V6 => {
+                let socket = VrrpSocket6::open(name, index, PROTOCOL_VRRP)?;
+                socket.join(groups.v6)?;
+                Ok(Self::V6(socket))
+            }
+        }
+    }
+
+    /// What it is for.
+    pub(super) fn kind(&self) -> Kind {
+        match self {
+            Self::V4(_) => Kind::V4,
+            Self::V6(_) => Kind::V6,
+            Self::Ah(_) => Kind::Ah,
+        }
+    }
+
+    /// Takes what has arrived into `batch`; how many.
+    pub(super) fn receive(&self, batch: &mut Batch) -> vrrp_netlink::Result<usize> {
+        match self {
+            Self::V4(socket) | Self::Ah(socket) => socket.receive(batch),
+            Self::V6(socket) => socket.receive(batch),
+        }
+    }
+
+    /// Sends a message of its kind; one of another kind is not sent.
+    pub(super) fn send(&self, message: &Message<'_>) -> vrrp_netlink::Result<()> {
+        match (self, message.source, message.destination) {
+            (Self::V4(socket), IpAddr::V4(source), IpAddr::V4(destination)) => {
+                socket.send(&Ipv4Send { source, destination, protocol: PROTOCOL_VRRP, ttl: TTL }, message.octets)
+            }
+            (Self::V6(socket), IpAddr::V6(source), IpAddr::V6(destination)) => {
+                socket.send(source, destination, message.octets)
+            }
+            (Self::Ah(socket), _, IpAddr::V4(destination)) => socket.send_datagram(destination, message.octets),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl AsFd for Ear {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::V4(socket) | Self::Ah(socket) => socket.as_fd(),
+            Self::V6(socket) => socket.as_fd(),
+        }
+    }
+}
+
+/// A datagram as the node takes it.
+pub(super) fn input(kind: Kind, interface: InterfaceId, datagram: Datagram<'_>) -> Input<'_> {
+    let octets = datagram.bytes;
+    match kind {
+        Kind::V4 | Kind::Ah => Input::Datagram { interface, octets },
+        Kind::V6 => {
+            // Without an envelope nothing is known of it, which no check lets pass.
+            let unknown =
+                Meta { source: Ipv6Addr::UNSPECIFIED.into(), destination: Ipv6Addr::UNSPECIFIED.into(), ttl: 0 };
+            let meta = datagram.envelope.map_or(unknown, |envelope| Meta {
+                source: envelope.source.into(),
+                destination: envelope.destination.into(),
+                ttl: envelope.hop_limit,
+            });
+            Input::Message { interface, meta, octets }
+        }
+    }
+}

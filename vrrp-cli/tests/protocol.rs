@@ -1,0 +1,153 @@
+//! VRRPv3 over IPv4 and IPv6, and each form of its checksum, between daemons of different makes.
+#![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
+
+mod common;
+
+use std::net::{IpAddr, Ipv6Addr};
+use std::time::{Duration, Instant};
+
+use vrrp_cli::lab;
+
+use common::Kind::{Keepalived, Vrrpctl};
+use common::*;
+
+/// The virtual address of IPv6 that clients ask, and the link-local one that goes before it.
+const VIP6: Ipv6Addr = Ipv6Addr::new(0xfd00, 9, 0, 0, 0, 0, 0, 0x100);
+const LOCAL6: &str = "fe80::100/64";
+
+/// Long enough for a takeover that does not happen.
+const A_WHILE: Duration = Duration::from_secs(6);
+
+/// Both hold an address for a moment when it moves; longer than this is a fault.
+const MOMENT: Duration = Duration::from_millis(600);
+
+/// How two routers speak with each other.
+#[derive(Clone, Copy, Debug)]
+struct Speech {
+    of_a: fn(Instance) -> Instance,
+    of_b: fn(Instance) -> Instance,
+    vip: IpAddr,
+}
+
+const IPV4: Speech = Speech { of_a: v3, of_b: v3, vip: IpAddr::V4(VIP) };
+const IPV6: Speech = Speech { of_a: v6, of_b: v6, vip: IpAddr::V6(VIP6) };
+
+fn v3(instance: Instance) -> Instance {
+    instance.password(None).with("version 3")
+}
+
+fn v3_plain(instance: Instance) -> Instance {
+    v3(instance).with("v3_checksum_as_v2 on")
+}
+
+fn v6(instance: Instance) -> Instance {
+    instance.password(None).addresses(&[LOCAL6, &format!("{VIP6}/64")])
+}
+
+/// Two routers of which the one on `a` is the stronger: it has the address, the other listens.
+fn pair((strong, weak): scenes::Makes, speech: Speech) -> (Stage, Daemon, Daemon) {
+    let stage = Stage::new();
+    let b = stage.start(weak, "b", &[(speech.of_b)(Instance::new(WEAK))]);
+    b.is_backup();
+    let a = stage.start(strong, "a", &[(speech.of_a)(Instance::new(STRONG))]);
+    stage.held_by("a", speech.vip);
+    (stage, a, b)
+}
+
+/// The whole life of a pair: election, silent death and return, planned stop and return, an orderly end.
+fn life(makes: scenes::Makes, speech: Speech) {
+    let vip = speech.vip;
+    let (stage, a, mut b) = pair(makes, speech);
+    // Absence: longer than the weaker one would need to take over.
+    never("the weaker router takes over beside a master", A_WHILE, || b.said("entering master state"));
+
+    let client = stage.client(vip);
+    let muted = Instant::now();
+    stage.lan.mute("a", 0).unwrap();
+    b.says("entering master state", 1);
+    eventually("the client is answered again", || client.replies(muted + Duration::from_secs(2)) > 20);
+    let least = skew(WEAK) + Duration::from_millis(1950);
+    between("silent death", client.longest_silence(muted), least, master_down(WEAK) + SLACK);
+
+    stage.lan.unmute("a", 0).unwrap();
+    b.says("entering backup state", 2);
+    stage.held_by("a", vip);
+    assert_eq!(a.count("entering master state"), 1, "the stronger one stayed master");
+    let settled = Instant::now();
+    eventually("the client is answered after the return", || client.replies(settled) > 20);
+
+    let mut a = a;
+    let asked = Instant::now();
+    a.stop();
+    stage.held_by("b", vip);
+    eventually("the client is answered by the other", || client.replies(asked + skew(WEAK)) > 20);
+    between("planned stop", client.longest_silence(asked), Duration::ZERO, skew(WEAK) + SLACK);
+
+    let watch = stage.watch(vip);
+    let returned = Instant::now();
+    let mut a = stage.start(makes.0, "a", &[(speech.of_a)(Instance::new(STRONG))]);
+    stage.held_by("a", vip);
+    b.says("entering backup state", 3);
+    between("both had the address at the return", watch.both(returned), Duration::ZERO, MOMENT);
+    between("nobody had the address at the return", watch.nobody(returned), Duration::ZERO, MOMENT);
+
+    b.stop();
+    assert_eq!(stage.holders_of(vip), ["a"], "a backup that stops changes nothing");
+    a.stop();
+    assert!(stage.holders_of(vip).is_empty(), "the last one leaves nothing behind");
+    for (make, daemon) in [(makes.0, &a), (makes.1, &b)] {
+        assert!(make != Vrrpctl || !daemon.said("dropped"), "an advert of the peer was dropped");
+    }
+}
+
+const ALL: [scenes::Makes; 3] = [(Vrrpctl, Vrrpctl), (Vrrpctl, Keepalived), (Keepalived, Vrrpctl)];
+
+/// Whether the test can be done here.
+fn possible<Test: Fn()>(test: Test) -> bool {
+    tool("keepalived").is_some() && lab::privileged(test)
+}
+
+#[test]
+fn version_3_over_ipv4() {
+    if possible(version_3_over_ipv4) {
+        side_by_side(ALL, |makes| life(makes, IPV4));
+    }
+}
+
+#[test]
+fn version_3_over_ipv6() {
+    if possible(version_3_over_ipv6) {
+        side_by_side(ALL, |makes| life(makes, IPV6));
+    }
+}
+
+/// VRRPv2 with an Authentication Header (RFC 2338 section 5.3.6.3).
+#[test]
+fn authentication_header() {
+    if possible(authentication_header) {
+        let signed = Speech { of_a: Instance::authentication_header, of_b: Instance::authentication_header, ..IPV4 };
+        side_by_side(ALL, |makes| life(makes, signed));
+    }
+}
+
+/// The form of the checksum that RFC 9568 wants, on both sides or on one.
+#[test]
+fn the_checksum_without_pseudo_header() {
+    if lab::privileged(the_checksum_without_pseudo_header) {
+        let forms = [(v3_plain as fn(Instance) -> Instance, v3_plain as fn(Instance) -> Instance), (v3, v3_plain)];
+        side_by_side(forms, |(of_a, of_b)| life((Vrrpctl, Vrrpctl), Speech { of_a, of_b, ..IPV4 }));
+    }
+}
+
+/// keepalived sends and takes the form with pseudo-header. We take it too when we are to send the other.
+#[test]
+fn we_take_keepaliveds_checksum_whatever_we_send() {
+    if possible(we_take_keepaliveds_checksum_whatever_we_send) {
+        let (_stage, _a, b) = {
+            let speech = Speech { of_a: v3, of_b: v3_plain, ..IPV4 };
+            life((Keepalived, Vrrpctl), speech);
+            pair((Keepalived, Vrrpctl), speech)
+        };
+        b.says("10.9.0.2 sends the other form of VRRPv3's checksum; accepted", 1);
+    }
+}

@@ -1,0 +1,270 @@
+//! A host of the simulated LAN: its process (a [`Node`] run as a daemon runs it), its kernel, its place on the wire.
+//!
+//! The process is held up, dies and starts anew; the kernel goes on without it. Draws no chance and sends nothing: the LAN
+//! does.
+
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::time::Duration;
+use std::boxed::Box;
+use std::string::String;
+use std::sync::Arc;
+use std::vec::Vec;
+
+use super::{Conditions, Time};
+use crate::fsm::{Addresses, Link, Params};
+use crate::node::{
+    DuplicateVrid, Faults, Groups, Input, InterfaceId, Message, Node, Output, RouterId, RouterSetup, Which,
+};
+use crate::router::{Carriage, RouterConfig};
+use crate::rx::Meta;
+use crate::types::Family;
+
+/// The one interface of each host.
+pub(super) const LAN: InterfaceId = InterfaceId(0);
+
+/// As many datagrams as the daemon takes at once; between two portions its adverts go out.
+const PORTION: usize = 64;
+
+/// What a host is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct HostSetup {
+    /// Its name in transcripts.
+    pub name: String,
+    /// The primary IPv4 address of its interface.
+    pub ipv4: Ipv4Addr,
+    /// The link-local IPv6 address of its interface.
+    pub ipv6: Ipv6Addr,
+    /// How long its kernel takes to install or remove the addresses of a router.
+    pub kernel: Duration,
+    /// The most datagrams that its kernel keeps for a process that does not read them; more are dropped.
+    pub backlog: usize,
+    /// Its virtual routers, all on the one interface.
+    pub routers: Vec<RouterConfig<Box<[IpAddr]>>>,
+}
+
+impl HostSetup {
+    /// The host number `number` (1..=255) at 10.0.0.`number` and fe80::`number`, whose kernel takes a millisecond.
+    pub fn new(name: &str, number: u8, routers: Vec<RouterConfig<Box<[IpAddr]>>>) -> Self {
+        Self {
+            name: name.into(),
+            ipv4: Ipv4Addr::new(10, 0, 0, number),
+            ipv6: Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, u16::from(number)),
+            kernel: Duration::from_millis(1),
+            backlog: 256,
+            routers,
+        }
+    }
+}
+
+/// What travels between hosts: an advertisement, as octets.
+#[derive(Debug)]
+pub(super) struct Frame {
+    pub(super) from: usize,
+    pub(super) source: IpAddr,
+    pub(super) destination: IpAddr,
+    /// IPv4: the datagram with its header. IPv6: the message.
+    pub(super) octets: Box<[u8]>,
+}
+
+/// An input that is not a datagram; fed when the process gets to it.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Feedback {
+    Enabled(bool),
+    Link,
+    Params(usize, Params),
+    Installed(usize, u64),
+    Refused(usize, bool),
+}
+
+/// Where an output comes from: what invariants ask.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Source {
+    Datagram(Time),
+    Expiry,
+    Other,
+}
+
+/// What a process is told of its interface.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    ipv4: Ipv4Addr,
+    ipv6: Ipv6Addr,
+    up: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct Host {
+    pub(super) setup: HostSetup,
+    pub(super) process: Option<Process>,
+    /// Counts the processes of this host, so that what was meant for a dead one is recognised.
+    pub(super) incarnation: u32,
+    pub(super) powered: bool,
+    pub(super) link: bool,
+    pub(super) segment: u8,
+    pub(super) hearing: Option<Conditions>,
+    pub(super) refuses: bool,
+    pub(super) slots: Vec<Slot>,
+    /// When the process has something to do.
+    pub(super) due: Option<Time>,
+}
+
+/// The kernel's side of one router's addresses.
+#[derive(Clone, Copy, Default, Debug)]
+pub(super) struct Slot {
+    pub(super) held: bool,
+    /// Held since before the process started, and the process has not decided.
+    pub(super) leftover: bool,
+    /// What the kernel is busy with, and what shall come after.
+    pub(super) busy: Option<(Addresses, u64)>,
+    pub(super) next: Option<(Addresses, u64)>,
+}
+
+#[derive(Debug)]
+pub(super) struct Process {
+    pub(super) node: Node<Time>,
+    pub(super) ids: Vec<RouterId>,
+    pub(super) stalled: Option<Time>,
+    pub(super) inbox: Vec<(Time, Arc<Frame>)>,
+    pub(super) feedback: Vec<Feedback>,
+}
+
+impl Host {
+    pub(super) fn new(setup: HostSetup) -> Self {
+        let slots = setup.routers.iter().map(|_| Slot::default()).collect();
+        Self {
+            setup,
+            process: None,
+            incarnation: 0,
+            powered: true,
+            link: true,
+            segment: 0,
+            hearing: None,
+            refuses: false,
+            slots,
+            due: None,
+        }
+    }
+
+    /// Starts a process if there is none, and tells it what it finds.
+    pub(super) fn boot(&mut self, now: Time, out: &mut Vec<Output>) -> Result<bool, DuplicateVrid> {
+        if self.process.is_some() || !self.powered {
+            return Ok(false);
+        }
+        let mut node = Node::new(Groups::default());
+        let mut ids = Vec::new();
+        for config in &self.setup.routers {
+            ids.push(node.add(RouterSetup { interface: LAN, source: None, config: config.clone() })?);
+        }
+        self.incarnation += 1;
+        let mut process = Process { node, ids, stalled: None, inbox: Vec::new(), feedback: Vec::new() };
+        process.tell_link(now, self.place(), out);
+        for (slot, router) in self.slots.iter_mut().zip(process.ids.iter().copied()) {
+            slot.leftover = slot.held;
+            if slot.held {
+                process.node.handle(now, Input::Leftover { router }, out);
+            }
+        }
+        self.process = Some(process);
+        Ok(true)
+    }
+
+    /// The process is gone; the kernel keeps what it has, and forgets what it was asked.
+    pub(super) fn die(&mut self) {
+        self.process = None;
+        self.due = None;
+        for slot in &mut self.slots {
+            *slot = Slot { held: slot.held, ..Slot::default() };
+        }
+    }
+
+    pub(super) fn place(&self) -> Place {
+        Place { ipv4: self.setup.ipv4, ipv6: self.setup.ipv6, up: self.link }
+    }
+
+    pub(super) fn hears(&self) -> bool {
+        self.powered && self.link
+    }
+
+    pub(super) fn runs(&self) -> bool {
+        self.process.as_ref().is_some_and(|process| process.stalled.is_none())
+    }
+}
+
+impl Process {
+    /// One turn of the daemon's loop at `now`: what was fed back, everything that waits in arrival order, then deadlines.
+    /// `perform` is given the outputs of each input at once.
+    pub(super) fn turn(
+        &mut self,
+        now: Time,
+        place: Place,
+        mut perform: impl FnMut(&mut Node<Time>, Source, &mut Vec<Output>),
+    ) {
+        let mut out = Vec::new();
+        for feedback in core::mem::take(&mut self.feedback) {
+            self.feed(now, place, feedback, &mut out);
+            perform(&mut self.node, Source::Other, &mut out);
+        }
+        let mut inbox = core::mem::take(&mut self.inbox);
+        for (i, (at, frame)) in inbox.drain(..).enumerate() {
+            if i > 0 && i % PORTION == 0 {
+                self.node.expire_adverts(now, &mut out);
+                perform(&mut self.node, Source::Expiry, &mut out);
+            }
+            self.node.handle(at, frame.input(), &mut out);
+            perform(&mut self.node, Source::Datagram(at), &mut out);
+        }
+        self.inbox = inbox;
+        self.node.expire(now, &mut out);
+        perform(&mut self.node, Source::Expiry, &mut out);
+    }
+
+    fn feed(&mut self, now: Time, place: Place, feedback: Feedback, out: &mut Vec<Output>) {
+        let router = |place: usize| self.ids.get(place).copied();
+        let input = match feedback {
+            Feedback::Enabled(enabled) => Some(Input::Enabled { which: Which::All, enabled }),
+            Feedback::Link => return self.tell_link(now, place, out),
+            Feedback::Params(place, params) => router(place).map(|router| Input::Params { router, params }),
+            Feedback::Installed(place, epoch) => router(place).map(|router| Input::Installed { router, epoch }),
+            Feedback::Refused(place, present) => {
+                router(place).map(|router| Input::Fault { router, fault: Faults::INSTALL, present })
+            }
+        };
+        if let Some(input) = input {
+            self.node.handle(now, input, out);
+        }
+    }
+
+    fn tell_link(&mut self, now: Time, place: Place, out: &mut Vec<Output>) {
+        for (family, address) in [(Family::V4, IpAddr::V4(place.ipv4)), (Family::V6, IpAddr::V6(place.ipv6))] {
+            let link = if place.up { Link::Up(address) } else { Link::Down };
+            self.node.handle(now, Input::Link { interface: LAN, family, link }, out);
+        }
+    }
+}
+
+impl Frame {
+    pub(super) fn input(&self) -> Input<'_> {
+        match self.source {
+            IpAddr::V4(_) => Input::Datagram { interface: LAN, octets: &self.octets },
+            IpAddr::V6(_) => {
+                let meta = Meta { source: self.source, destination: self.destination, ttl: u8::MAX };
+                Input::Message { interface: LAN, meta, octets: &self.octets }
+            }
+        }
+    }
+
+    /// What arrives of a message: over IPv4 with the header in front, which raw sockets deliver.
+    pub(super) fn new(from: usize, message: &Message<'_>) -> Self {
+        let Message { source, destination, carriage, octets: message, .. } = *message;
+        let mut octets = Vec::with_capacity(message.len() + 20);
+        if let (IpAddr::V4(source), IpAddr::V4(destination), Carriage::Message) = (source, destination, carriage) {
+            let total = u16::try_from(message.len() + 20).unwrap_or(u16::MAX).to_be_bytes();
+            // Version and header length, precedence "internetwork control"; no fragment; TTL, protocol.
+            octets.extend_from_slice(&[0x45, 0xc0, total[0], total[1], 0, 0, 0x40, 0, 255, 112, 0, 0]);
+            octets.extend_from_slice(&source.octets());
+            octets.extend_from_slice(&destination.octets());
+        }
+        octets.extend_from_slice(message);
+        Self { from, source, destination, octets: octets.into() }
+    }
+}

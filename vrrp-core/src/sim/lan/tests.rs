@@ -1,0 +1,96 @@
+//! That each invariant is seen when it is broken: the nodes do not break them, so the observer is shown what is not so.
+
+use core::time::Duration;
+use std::format;
+use std::vec;
+
+use super::super::{params, router};
+use super::*;
+use crate::fsm::Advertise;
+use crate::types::{AdvertInterval, Vrid};
+
+fn at(seconds: u64) -> Time {
+    Time::START + Duration::from_secs(seconds)
+}
+
+/// Hosts that started at 0, with these priorities.
+fn lan(priorities: &[u8]) -> Lan {
+    let mut lan = Lan::new(1);
+    for (number, priority) in (1..).zip(priorities) {
+        let params = params(*priority, AdvertInterval::from_secs(1).unwrap()).unwrap();
+        let router = router(Vrid::new(50).unwrap(), params, &[[10, 0, 0, 100].into()]).unwrap();
+        let host = lan.add(HostSetup::new(&format!("r{number}"), number, vec![router])).unwrap();
+        lan.at(Time::START, Action::Start(host));
+    }
+    lan
+}
+
+/// What is found after a turn of the first host, were it `now`.
+fn after_turn(lan: &Lan, now: Time) -> Option<Violation> {
+    let node = &lan.hosts[0].process.as_ref().unwrap().node;
+    lan.watch.after_turn(now, 0, node, &lan.hosts[0].slots)
+}
+
+#[test]
+fn a_backup_that_waits_too_long_is_seen() {
+    let mut lan = lan(&[100, 150]);
+    lan.run_until(at(10));
+    assert_eq!(after_turn(&lan, at(11)), None);
+    assert_eq!(after_turn(&lan, at(15)), Some(Violation::Silent(HostId(0), 0)));
+}
+
+#[test]
+fn addresses_of_a_backup_are_seen() {
+    let mut lan = lan(&[100, 150]);
+    lan.run_until(at(10));
+    lan.hosts[0].slots[0].held = true;
+    assert_eq!(after_turn(&lan, at(10)), Some(Violation::Stray(HostId(0), 0)));
+    lan.hosts[0].slots[0].leftover = true;
+    assert_eq!(after_turn(&lan, at(10)), None);
+}
+
+#[test]
+fn adverts_in_a_burst_are_seen() {
+    let mut lan = lan(&[100]);
+    lan.run_until(at(10));
+    let Lan { hosts, watch, .. } = &mut lan;
+    let node = &hosts[0].process.as_ref().unwrap().node;
+    let claim = Output::Advertise { router: node.routers().next().unwrap(), advertise: Advertise::Claim };
+    let burst = Some(Violation::Burst(HostId(0), 0));
+    let mut claims = |now, source, count| watch.outputs(now, 0, node, source, &vec![claim; count]);
+    assert_eq!(claims(at(20), Source::Expiry, 2), burst, "two at once");
+    assert_eq!(claims(at(22), Source::Expiry, 1), None);
+    assert_eq!(claims(at(23), Source::Expiry, 1), None);
+    let half = at(23) + Duration::from_millis(400);
+    assert_eq!(claims(half, Source::Expiry, 1), None, "after a delay the next may come sooner");
+    assert_eq!(claims(half + Duration::from_millis(400), Source::Expiry, 1), burst, "but not the one after that");
+    assert_eq!(claims(at(24), Source::Datagram(at(24)), 1), None, "an answer");
+    assert_eq!(claims(at(24), Source::Datagram(at(24)), 1), burst, "two answers");
+}
+
+#[test]
+fn two_masters_that_could_hear_each_other_are_seen_once() {
+    let mut lan = lan(&[100, 150]);
+    lan.at(Time::START, Action::Partition(vec![0, 1], 0));
+    lan.run_until(at(10));
+    let divided = |lan: &mut Lan, now| lan.watch.divided(now, &lan.hosts, &lan.conditions);
+    assert_eq!(divided(&mut lan, at(10)), None, "they are apart");
+    for host in &mut lan.hosts {
+        host.segment = 0;
+    }
+    let found = divided(&mut lan, at(10));
+    assert!(matches!(found, Some(Violation::Divided(HostId(0), HostId(1), _))), "{found:?}");
+    assert_eq!(divided(&mut lan, at(11)), None);
+    assert!(divided(&mut lan, at(12)).is_some());
+}
+
+#[test]
+fn a_violation_is_part_of_every_transcript() {
+    let mut lan = lan(&[100]);
+    lan.set_detail(Detail::Nothing);
+    lan.run_until(at(10));
+    assert_eq!(lan.transcript(), "");
+    lan.note(Happening::Violated(Violation::Burst(HostId(0), 0)));
+    assert_eq!(lan.transcript(), "  10.000000000 VIOLATION: r1 advertises in a burst\n");
+    assert_eq!(lan.violations(), [Violation::Burst(HostId(0), 0)]);
+}

@@ -58,7 +58,7 @@ codes! {
     E014 StrayOpen "an opening brace belongs to no keyword.",
     E015 TooDeep "blocks are nested more than 32 deep.",
     E020 UnknownKeyword "an unknown keyword.",
-    E021 NotYet "a keyword of keepalived that is not supported yet.",
+    E021 NotYet "a keyword of keepalived that is not supported yet, and must not be ignored.",
     E022 WrongPlace "a keyword in a block that it does not belong to.",
     E023 RunTogether "several settings on one line.",
     E024 MissingValue "a keyword without its value.",
@@ -78,6 +78,8 @@ codes! {
     E041 SubSecond "an interval below one second, which needs VRRP version 3.",
     E042 AuthNotYet "authentication AH is not supported yet.",
     E043 BadCommand "a command that is empty or cannot be split into words.",
+    E044 BadLine "a line of a list, a route or a rule is not complete or contradicts itself.",
+    E045 BadKey "a key that is too short, too long or unreadable, or a file's mode that is none.",
     E050 MissingSetting "an instance lacks a setting that has no default.",
     E051 NoAddress "an instance has no virtual address.",
     E052 DuplicateInstance "two instances have the same name.",
@@ -85,6 +87,8 @@ codes! {
     E054 DuplicateAddress "a virtual address is given twice.",
     E055 TooManyAddresses "an instance has more than 255 virtual addresses.",
     E056 PasswordMissing "authentication by password without a password.",
+    E057 DuplicateEntry "a list holds the same thing twice, or two blocks have the same name.",
+    E058 UnknownName "a name that nothing in the file defines.",
     E060 NoSuchInterface "an interface does not exist on this host.",
     E061 NoSuchUser "a user or group of a script does not exist on this host.",
     E062 ScriptNotRunnable "a script does not exist or cannot be executed.",
@@ -97,6 +101,9 @@ codes! {
     W007 OwnerByDefault "`state MASTER` without `priority` means priority 255.",
     W008 NoInstance "the file defines no instance.",
     W009 PasswordUnused "a password where VRRP version 3 has no authentication.",
+    W010 Ignored "a keyword or option of keepalived that is not supported yet has no effect.",
+    W011 Ipvs "a block for IPVS and its health checks has no effect.",
+    W012 Renamed "a keyword under a name that it had in older versions.",
 }
 
 impl Code {

@@ -5,10 +5,11 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use vrrp_core::{AdvertInterval, Priority, SimplePassword, Version, Vrid};
 
+use super::address::Families;
 use super::{Context, Diagnostic, Lowerer, Setting};
 use crate::config::diagnostic::Code;
 use crate::config::keywords::{AuthSetting, InstanceSetting, Meaning};
-use crate::config::model::{Global, Initial, Instance, Notify, Script, VirtualAddress};
+use crate::config::model::{Global, Initial, Instance, InstanceSettings, Notify, Script, ScriptOwner, VirtualAddress};
 use crate::config::script::{self, SplitError};
 use crate::config::source::{Span, Spanned};
 use crate::config::tree::{Block, Word};
@@ -20,7 +21,7 @@ const PRIORITY_HELP: &str =
 /// What is taken already, and where.
 #[derive(Default)]
 pub(super) struct Claims {
-    names: HashMap<String, Span>,
+    pub(super) names: HashMap<String, Span>,
     vrids: HashMap<(String, Vrid), Span>,
     addresses: HashMap<IpAddr, Span>,
 }
@@ -62,6 +63,7 @@ struct Draft<'t, 's> {
     /// `None`: no block. A line that was refused counts in the second number.
     addresses: Option<(Vec<VirtualAddress>, usize)>,
     notify: Notify,
+    more: Option<Box<InstanceSettings>>,
 }
 
 impl<'t, 's> Lowerer<'t, 's, '_> {
@@ -88,13 +90,16 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
         self.read(&block.statements, Context::Instance, &mut |lowerer, setting| {
             if let Meaning::Instance(meaning) = setting.keyword.meaning {
                 lowerer.instance_setting(meaning, &setting, &mut draft);
+            } else if let Some(value) = lowerer.setting(&setting) {
+                let name = setting.keyword.renamed.unwrap_or(setting.keyword.name);
+                draft.more.get_or_insert_default().put(name, value);
             }
         });
         self.require(&draft, span);
         self.settle_preempt(&mut draft, span);
         self.claim_vrid(&draft, claims);
         self.claim_addresses(&draft, claims, span);
-        let interval = self.settle_version(&mut draft, global);
+        let (version, interval) = self.settle_version(&mut draft, global);
         let priority = match (draft.priority, &draft.initial) {
             (Field::Given(priority), _) => priority,
             (_, Field::Given(Initial::Master)) => Priority::OWNER,
@@ -109,12 +114,14 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
             interface: draft.interface.given()?,
             vrid: draft.vrid.given()?.value,
             priority,
+            version,
             interval: interval?,
             preempt: draft.nopreempt.is_none(),
             mcast_source: draft.mcast_source,
             password: draft.password.map(|password| password.value),
             addresses: draft.addresses?.0,
-            notify: draft.notify,
+            notify: draft.notify.run_by(global.script_user.as_ref()),
+            more: draft.more,
         })
     }
 
@@ -244,14 +251,14 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
             if self.sink.is_full() {
                 return;
             }
-            match self.virtual_address(statement) {
+            match self.address_line(statement, Families::V4) {
                 Some(address) => read.push(address),
                 None => *refused += 1,
             }
         }
     }
 
-    fn script(&mut self, setting: &Setting<'t, 's>) -> Option<Script> {
+    pub(super) fn script(&mut self, setting: &Setting<'t, 's>) -> Option<Script> {
         let values = setting.values?;
         let span = values.first()?.span.to(values.last()?.span);
         let raw = self.sources.text(span);
@@ -332,7 +339,7 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
     }
 
     /// The interval in the version's unit; `None` when it was refused. VRRPv3 has no authentication.
-    fn settle_version(&mut self, draft: &mut Draft<'_, 's>, global: &Global) -> Option<AdvertInterval> {
+    fn settle_version(&mut self, draft: &mut Draft<'_, 's>, global: &Global) -> (Version, Option<AdvertInterval>) {
         let version = std::mem::take(&mut draft.version).given().unwrap_or(global.version);
         if version == Version::V3
             && let Some(password) = draft.password.take()
@@ -341,11 +348,12 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
             let help = "remove the `authentication` block, or use `version 2`";
             self.report(Diagnostic::new(Code::PasswordUnused, password.span, message).help(help));
         }
-        match (draft.interval, version) {
+        let interval = match (draft.interval, version) {
             (Some(word), version) => self.interval(word, version),
             (None, Version::V2) => AdvertInterval::from_secs(1),
             (None, Version::V3) => AdvertInterval::from_centis(100),
-        }
+        };
+        (version, interval)
     }
 
     fn claim_vrid(&mut self, draft: &Draft<'_, '_>, claims: &mut Claims) {
@@ -379,5 +387,19 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
                 .help(format!("an advertisement has room for {MOST}: use a second instance for the rest"));
             self.report(diagnostic);
         }
+    }
+}
+
+impl Notify {
+    /// The commands, those without a user with this one.
+    fn run_by(mut self, owner: Option<&ScriptOwner>) -> Self {
+        let Some(owner) = owner else { return self };
+        let scripts =
+            [&mut self.master, &mut self.backup, &mut self.fault, &mut self.stop, &mut self.generic].into_iter();
+        for script in scripts.flatten().filter(|script| script.user.is_none()) {
+            script.user = Some(owner.user.clone());
+            script.group.clone_from(&owner.group);
+        }
+        self
     }
 }

@@ -12,6 +12,7 @@
 
 mod election;
 mod kernel;
+mod lock;
 mod log;
 mod monitor;
 mod notify;
@@ -25,6 +26,7 @@ use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 use std::process::ExitCode;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::Sender;
 use vrrp_core::node::InterfaceId;
@@ -37,6 +39,9 @@ pub use setup::StartError;
 
 /// Exit status when the configuration or the host does not allow a start.
 pub const EXIT_REFUSED: u8 = 2;
+
+/// One request to stop may arrive twice within this time: from the terminal and from a wrapper such as sudo.
+const ECHO: Duration = Duration::from_millis(500);
 
 /// Runs the configuration file until SIGTERM or SIGINT, then releases the addresses.
 ///
@@ -52,6 +57,10 @@ pub fn run(path: &Path) -> ExitCode {
         eprint_block("nothing was started: correct the errors above first");
         return ExitCode::from(EXIT_REFUSED);
     };
+    if config.instances.is_empty() {
+        eprint_block("nothing was started: the file defines no virtual router");
+        return ExitCode::from(EXIT_REFUSED);
+    }
     let plan = match setup::Plan::new(&config) {
         Ok(plan) => plan,
         Err(errors) => {
@@ -61,14 +70,18 @@ pub fn run(path: &Path) -> ExitCode {
             return ExitCode::from(EXIT_REFUSED);
         }
     };
-    let _flush = log::start();
-    match serve(plan) {
+    let log = log::start();
+    let status = match serve(plan) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error}");
             ExitCode::FAILURE
         }
+    };
+    if let Some(dropped) = log.finish() {
+        eprint_block(&format!("{dropped} log lines were dropped, because standard error was not read"));
     }
+    status
 }
 
 /// What the election thread hears from the others.
@@ -81,7 +94,7 @@ enum Feedback {
     Installed { router: vrrp_core::node::RouterId, epoch: u64 },
     /// The addresses could not be installed, or can be tried again.
     InstallFault { router: vrrp_core::node::RouterId, present: bool },
-    /// The operator asks to stop; a second time, at once.
+    /// The operator asks to stop.
     Stop(&'static str),
     /// A thread is gone.
     Died(&'static str),
@@ -103,14 +116,15 @@ impl ToElection {
 }
 
 fn serve(plan: setup::Plan) -> Result<(), ServeError> {
-    let setup::Plan { node, interfaces, group, names, tables, scripts, leftovers, monitor, rtnl } = plan;
+    let setup::Plan { node, interfaces, group, names, tables, scripts, leftovers, monitor, rtnl, locks } = plan;
     let wakeup = Wakeup::new()?;
     let (sender, feedback) = crossbeam_channel::unbounded();
     let election = ToElection { sender, wakeup: wakeup.clone() };
     let (orders, jobs) = orders::orders(tables.len());
     let (notify, events) = crossbeam_channel::unbounded();
 
-    let signals = watch_signals(election.clone())?;
+    let (hurry, hurried) = crossbeam_channel::bounded(1);
+    let signals = watch_signals(&election, hurry)?;
     let watch = monitor::Watch::new(monitor, rtnl, &interfaces, group);
     let levels = watch.levels();
     let stop_monitor = Wakeup::new()?;
@@ -118,8 +132,9 @@ fn serve(plan: setup::Plan) -> Result<(), ServeError> {
         let (election, orders, stop) = (election.clone(), orders.clone(), stop_monitor.clone());
         move || watch.run(&election, &orders, &stop)
     })?;
-    let notify_thread = spawn("notify", &election, move || notify::run(&events, &scripts))?;
-    let devices = interfaces.iter().map(|interface| interface.device.clone()).collect();
+    let notify_thread = spawn("notify", &election, move || notify::run(&events, &hurried, &scripts))?;
+    let devices: Vec<_> = interfaces.iter().map(|interface| interface.device.clone()).collect();
+    let (spare_tables, spare_devices) = (tables.clone(), devices.clone());
     let kernel = kernel::Kernel::new(tables, devices, &leftovers, orders.clone(), election.clone(), notify)?;
     let kernel_thread = spawn("kernel", &election, move || kernel.run(&jobs))?;
 
@@ -134,44 +149,68 @@ fn serve(plan: setup::Plan) -> Result<(), ServeError> {
     // The release went out; now the addresses go, then the scripts hear of it.
     orders.remove_all();
     orders.stop();
-    let kernel_joined = kernel_thread.join().is_ok();
+    let removed = match kernel_thread.join() {
+        Ok(Some(removed)) => removed,
+        Ok(None) | Err(_) => {
+            kernel::remove_all(&spare_tables, &spare_devices).inspect_err(|error| tracing::error!("{error}")).is_ok()
+        }
+    };
     stop_monitor.wake();
     let _ = monitor_thread.join();
-    signals.close();
+    // A second signal is heard until the scripts have ended.
     let _ = notify_thread.join();
+    signals.close();
+    drop(locks);
     outcome?;
-    if kernel_joined { Ok(()) } else { Err(ServeError::Died("kernel")) }
+    if removed { Ok(()) } else { Err(ServeError::Remains) }
 }
 
 /// Starts a thread whose panic ends the daemon through the release path.
-fn spawn(
+fn spawn<T: Send + 'static>(
     name: &'static str,
     election: &ToElection,
-    work: impl FnOnce() + Send + 'static,
-) -> Result<thread::JoinHandle<()>, ServeError> {
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<thread::JoinHandle<Option<T>>, ServeError> {
     let election = election.clone();
     let guarded = move || {
-        if panic::catch_unwind(AssertUnwindSafe(work)).is_err() {
+        let outcome = panic::catch_unwind(AssertUnwindSafe(work)).ok();
+        if outcome.is_none() {
             election.send(Feedback::Died(name));
         }
+        outcome
     };
     thread::Builder::new().name(name.into()).spawn(guarded).map_err(ServeError::Thread)
 }
 
-fn watch_signals(election: ToElection) -> Result<signal_hook::iterator::Handle, ServeError> {
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-    let mut signals = signal_hook::iterator::Signals::new([SIGTERM, SIGINT, SIGHUP]).map_err(ServeError::Signals)?;
+/// A second request to stop goes to `hurry`: whoever repeats it does not want to wait for scripts.
+fn watch_signals(election: &ToElection, hurry: Sender<()>) -> Result<signal_hook::iterator::Handle, ServeError> {
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
+    let caught = [SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2];
+    let mut signals = signal_hook::iterator::Signals::new(caught).map_err(ServeError::Signals)?;
     let handle = signals.handle();
+    let reporter = election.clone();
     let watch = move || {
+        let mut asked: Option<Instant> = None;
         for signal in signals.forever() {
             match signal {
-                SIGTERM => election.send(Feedback::Stop("SIGTERM")),
-                SIGINT => election.send(Feedback::Stop("SIGINT")),
-                _ => tracing::warn!("SIGHUP ignored: a reload is not supported yet; restart to apply a new file"),
+                SIGTERM | SIGINT | SIGQUIT => match asked {
+                    None => {
+                        asked = Some(Instant::now());
+                        let name = signal_hook::low_level::signal_name(signal).unwrap_or("a signal");
+                        reporter.send(Feedback::Stop(name));
+                    }
+                    Some(asked) if asked.elapsed() < ECHO => {}
+                    Some(_) => {
+                        // It fails when it was said before, or when nobody waits any more.
+                        let _ = hurry.try_send(());
+                    }
+                },
+                SIGHUP => tracing::warn!("SIGHUP ignored: a reload is not supported yet; restart to apply a new file"),
+                _ => tracing::warn!("SIGUSR1 and SIGUSR2 ignored: dumps of state and statistics are not supported yet"),
             }
         }
     };
-    thread::Builder::new().name("signals".into()).spawn(watch).map_err(ServeError::Thread)?;
+    spawn("signals", election, watch)?;
     Ok(handle)
 }
 
@@ -184,8 +223,10 @@ enum ServeError {
     Thread(#[source] std::io::Error),
     #[error("cannot listen to signals: {0}")]
     Signals(#[source] std::io::Error),
-    #[error("the {0} thread failed; the addresses were released. This is a fault of vrrpctl: please report it")]
+    #[error("the {0} thread failed, and the daemon stopped. This is a fault of vrrpctl: please report it")]
     Died(&'static str),
+    #[error("some virtual addresses are still on this host: see above, and remove them with `ip address del`")]
+    Remains,
 }
 
 fn eprint_block(text: &str) {

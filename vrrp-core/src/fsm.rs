@@ -447,7 +447,11 @@ impl Machine {
         let ours = self.params.priority;
         let stronger_address = self.link.source().is_none_or(|source| from > source);
         if priority > ours || (priority == ours && stronger_address) {
-            return self.become_backup(self.master_interval(interval), Cause::HigherPriority { from, priority });
+            let cause = Cause::HigherPriority { from, priority };
+            let (next, actions) = self.become_backup(self.master_interval(interval), cause);
+            // One last claim, as a losing one: without it the winner of a healed partition never learns that there were two,
+            // and clients keep the MAC address of this router.
+            return (next, Actions { advertise: Some(Advertise::Claim), ..actions });
         }
         let next = Self { state: State::Master { answered: true }, ..self };
         if answered {

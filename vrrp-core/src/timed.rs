@@ -61,16 +61,28 @@ impl<I: Instant, A: AsRef<[Ipv4Addr]>> Timed<I, A> {
 
     /// Feeds an event that happened at `at`, which may be earlier than now.
     pub fn handle(&mut self, at: I, event: Event) -> Actions {
+        let before = match event {
+            Event::Advert { .. } if self.overdue(at) => self.step_back(at),
+            Event::Advert { .. }
+            | Event::Enabled(_)
+            | Event::Healthy(_)
+            | Event::Link(_)
+            | Event::Params(_)
+            | Event::Expired(_)
+            | Event::Overdue => Actions::NONE,
+        };
         let actions = self.router.handle(event);
         self.apply(at, actions.timer);
-        actions
+        after(before, actions)
     }
 
     /// Feeds an advertisement that arrived at `at`.
     pub fn receive(&mut self, at: I, received: &Received<'_>) -> Result<(Actions, Notices), Discard> {
+        let before =
+            if self.overdue(at) && self.router.accept(received).is_ok() { self.step_back(at) } else { Actions::NONE };
         let (actions, notices) = self.router.receive(received)?;
         self.apply(at, actions.timer);
-        Ok((actions, notices))
+        Ok((after(before, actions), notices))
     }
 
     /// Fires the timer if it is due at `now`.
@@ -98,6 +110,18 @@ impl<I: Instant, A: AsRef<[Ipv4Addr]>> Timed<I, A> {
         actions
     }
 
+    /// Whether this Master was silent for so long at `at` that an advert from then is its successor's: answering that would
+    /// silence the successor.
+    fn overdue(&self, at: I) -> bool {
+        self.armed.is_some_and(|armed| armed.timer == Timer::Adver && at >= armed.replaced)
+    }
+
+    fn step_back(&mut self, at: I) -> Actions {
+        let actions = self.router.handle(Event::Overdue);
+        self.apply(at, actions.timer);
+        actions
+    }
+
     fn params(&self) -> &Params {
         &self.router.machine().params
     }
@@ -118,6 +142,11 @@ impl<I: Instant, A: AsRef<[Ipv4Addr]>> Timed<I, A> {
         let replaced = anchor + self.params().shortest_master_down_interval();
         self.armed = Some(Armed { timer, anchor, deadline, replaced });
     }
+}
+
+/// The effects of stepping back and of an advert heard right after it, which in Backup sets the timer at most.
+fn after(before: Actions, actions: Actions) -> Actions {
+    if before == Actions::NONE { actions } else { Actions { timer: actions.timer.or(before.timer), ..before } }
 }
 
 /// Where the period begins, and its end: the first `base` + k × `period` after `now`, k ≥ 1.

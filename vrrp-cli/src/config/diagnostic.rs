@@ -92,6 +92,8 @@ codes! {
     E060 NoSuchInterface "an interface does not exist on this host.",
     E061 NoSuchUser "a user or group of a script does not exist on this host.",
     E062 ScriptNotRunnable "a script does not exist or cannot be executed.",
+    E063 AlreadyServed "another daemon on this host serves the same virtual router.",
+    E064 OwnAddress "a virtual address is the only address of its interface.",
     W001 PasswordCut "a password is longer than eight octets; the rest is ignored.",
     W002 IntervalRounded "an interval is rounded to what the protocol version can say.",
     W003 NopreemptIgnored "`nopreempt` has no effect on a router that starts as master.",

@@ -2,7 +2,8 @@
 //! for its acknowledgements.
 //!
 //! It reads levels, so that a router which changed its mind meanwhile costs nothing. Removals go before installations;
-//! installations go in portions, each acknowledged and announced before the next.
+//! installations go in portions, each acknowledged and announced before the next. What was installed is remembered as it
+//! was, so that it is removed also from an interface that has another name by then.
 
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
@@ -11,7 +12,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use vrrp_core::fsm::Addresses;
 use vrrp_core::node::RouterId;
 use vrrp_core::wire::arp::{FRAME_LEN, GratuitousArp};
-use vrrp_netlink::addresses::{Address, Scope};
+use vrrp_netlink::addresses::{Address, Change, Scope};
 use vrrp_netlink::packet::PacketSocket;
 use vrrp_netlink::rtnl::Rtnl;
 
@@ -21,9 +22,13 @@ use super::{Feedback, ToElection, notify};
 
 /// Addresses that are installed before the first of them is announced.
 const PORTION: usize = 64;
-/// Pause before a refused installation is tried again; doubles up to the longest.
-const RETRY: Duration = Duration::from_secs(5);
-const LONGEST_RETRY: Duration = Duration::from_secs(300);
+/// Pause before a refused installation is tried again; doubles up to the longest. Each try costs a healthy peer a moment,
+/// because a router claims before it installs.
+const RETRY: Duration = Duration::from_secs(30);
+const LONGEST_RETRY: Duration = Duration::from_secs(600);
+/// Pause before a refused removal is tried again, and tries when the daemon stops.
+const REMOVAL_RETRY: Duration = Duration::from_secs(1);
+const REMOVAL_TRIES: usize = 3;
 /// Tries to hand a frame to an interface whose queue is full, a millisecond apart.
 const SEND_TRIES: u32 = 20;
 
@@ -41,7 +46,8 @@ pub(super) struct Installation {
     pub(super) owned: bool,
 }
 
-/// A router's addresses and how far they are.
+/// A router's addresses.
+#[derive(Clone, Debug)]
 pub(super) struct Table {
     pub(super) id: RouterId,
     pub(super) name: String,
@@ -63,10 +69,12 @@ struct Router {
     table: Table,
     /// The order that was carried out last.
     done: Wanted,
-    /// Some of its addresses may be installed.
-    present: bool,
+    /// Addresses that may be on the host because of us.
+    installed: Vec<Address>,
     announced: u32,
-    /// When a refused installation may be tried again, and the pause after the next refusal.
+    /// An interface of its addresses is missing; the election was told.
+    incomplete: bool,
+    /// When something that was refused may be tried again, and the pause after the next refusal.
     retry: Option<Instant>,
     pause: Duration,
 }
@@ -84,10 +92,11 @@ impl Kernel {
         let routers = tables
             .into_iter()
             .map(|table| Router {
-                present: leftovers.contains(&table.id),
+                installed: if leftovers.contains(&table.id) { removable(&table, &devices) } else { Vec::new() },
                 table,
                 done: Wanted { epoch: 0, addresses: Addresses::Remove },
                 announced: 0,
+                incomplete: false,
                 retry: None,
                 pause: RETRY,
             })
@@ -95,8 +104,8 @@ impl Kernel {
         Ok(Self { rtnl: Rtnl::open()?, packets: PacketSocket::open()?, routers, devices, orders, election, notify })
     }
 
-    /// Carries out orders until [`Job::Stop`].
-    pub(super) fn run(mut self, jobs: &Receiver<Job>) {
+    /// Carries out orders until [`Job::Stop`]; whether every address is gone then.
+    pub(super) fn run(mut self, jobs: &Receiver<Job>) -> bool {
         loop {
             let retry = self.routers.iter().filter_map(|router| router.retry).min();
             let job = match retry {
@@ -106,17 +115,14 @@ impl Kernel {
             self.apply();
             match job {
                 Ok(Job::Look) => {}
-                Ok(Job::Device(device)) => {
-                    if let Some(known) = self.devices.iter_mut().find(|known| known.name == device.name) {
-                        *known = device;
-                    }
-                }
+                Ok(Job::Device(device)) => self.device(device),
+                Ok(Job::Missing(address)) => self.missing(&address),
                 Ok(Job::Notify(event)) => {
                     // It fails only when the notify thread is gone, which was reported.
                     let _ = self.notify.send(event);
                 }
                 Err(RecvTimeoutError::Timeout) => self.try_again(Instant::now()),
-                Ok(Job::Stop) | Err(RecvTimeoutError::Disconnected) => return,
+                Ok(Job::Stop) | Err(RecvTimeoutError::Disconnected) => return self.stop(),
             }
         }
     }
@@ -146,27 +152,51 @@ impl Kernel {
             }
             router.done = wanted;
             router.announced = self.orders.rounds(index);
-            if std::mem::take(&mut router.present) {
-                let kept = router.table.addresses.iter().filter(|installation| !installation.owned);
-                addresses.extend(kept.filter_map(|installation| address(installation, &self.devices)));
-                going.extend(std::iter::repeat_n(index, addresses.len() - going.len()));
-            }
+            addresses.append(&mut router.installed);
+            going.resize(addresses.len(), index);
         }
         if addresses.is_empty() {
             return false;
         }
+        self.remove_these(&going, addresses);
+        true
+    }
+
+    /// `going` says which router each address belongs to.
+    fn remove_these(&mut self, going: &[usize], addresses: Vec<Address>) {
+        let before = addresses.iter().any(in_a_subnet).then(|| self.rtnl.addresses().unwrap_or_default());
         let results = self.rtnl.remove_addresses(&addresses);
-        for ((index, address), result) in going.iter().zip(&addresses).zip(results) {
+        if let Some(before) = before {
+            self.restore(&before, &addresses);
+        }
+        for ((index, address), result) in going.iter().zip(addresses).zip(results) {
+            let router = &mut self.routers[*index];
             match result {
+                Ok(Change::Done | Change::AlreadySo) => {}
                 // An interface that is gone took its addresses with it.
-                Err(error) if error.errno() != Some(nix::errno::Errno::ENODEV as i32) => {
-                    let (name, address) = (&self.routers[*index].table.name, address.address);
-                    tracing::error!("({name}) {address} is still on this host: {error}");
+                Err(error) if is_gone(&error) => {}
+                Err(error) => {
+                    tracing::error!("({}) {} is still on this host: {error}", router.table.name, address.address);
+                    router.installed.push(address);
+                    router.retry = Some(Instant::now() + REMOVAL_RETRY);
                 }
-                Ok(_) | Err(_) => {}
             }
         }
-        true
+    }
+
+    /// The kernel removes the other addresses of a subnet together with the first one, unless promote_secondaries is set:
+    /// what was lost that way is put back.
+    fn restore(&mut self, before: &[Address], removed: &[Address]) {
+        let Ok(after) = self.rtnl.addresses() else { return };
+        let same =
+            |a: &Address, b: &Address| a.index == b.index && a.address == b.address && a.prefix_len == b.prefix_len;
+        let within = |list: &[Address], a: &Address| list.iter().any(|b| same(a, b));
+        let lost: Vec<_> = before.iter().filter(|a| !within(&after, a) && !within(removed, a)).cloned().collect();
+        for (address, result) in lost.iter().zip(self.rtnl.add_addresses(&lost)) {
+            if let Err(error) = result {
+                tracing::error!("{} was removed by the kernel with a virtual address: {error}", address.address);
+            }
+        }
     }
 
     /// Installs the addresses of some routers that want it; whether there were any.
@@ -180,13 +210,10 @@ impl Kernel {
                 continue;
             }
             router.done = wanted;
-            router.present = true;
             router.announced = self.orders.rounds(index);
-            let found = router.table.addresses.iter().map(|installation| address(installation, &self.devices));
             let before = addresses.len();
-            addresses.extend(found.flatten());
-            let complete = addresses.len() - before == router.table.addresses.len();
-            coming.push((index, wanted.epoch, before..addresses.len(), complete));
+            addresses.extend(found(&router.table, &self.devices));
+            coming.push((index, wanted.epoch, before..addresses.len()));
             if addresses.len() >= PORTION {
                 break;
             }
@@ -195,10 +222,12 @@ impl Kernel {
             return false;
         }
         let results = self.rtnl.add_addresses(&addresses);
-        for (index, epoch, range, complete) in coming {
+        for (index, epoch, range) in coming {
             let router = &mut self.routers[index];
-            let mut installed = complete;
-            if !complete {
+            router.installed = removable(&router.table, &self.devices);
+            router.incomplete = range.len() < router.table.addresses.len();
+            let mut installed = !router.incomplete;
+            if router.incomplete {
                 tracing::error!("({}) an interface of its addresses does not exist", router.table.name);
             }
             for (address, result) in addresses[range.clone()].iter().zip(&results[range]) {
@@ -211,9 +240,11 @@ impl Kernel {
             if installed {
                 router.pause = RETRY;
                 self.election.send(Feedback::Installed { router: id, epoch });
-            } else {
-                router.retry = Some(Instant::now() + router.pause);
-                router.pause = router.pause.saturating_mul(2).min(LONGEST_RETRY);
+            } else if self.orders.wanted(index).epoch == epoch {
+                if !router.incomplete {
+                    router.retry = Some(Instant::now() + router.pause);
+                    router.pause = router.pause.saturating_mul(2).min(LONGEST_RETRY);
+                }
                 self.election.send(Feedback::InstallFault { router: id, present: true });
             }
         }
@@ -229,23 +260,143 @@ impl Kernel {
                 continue;
             }
             router.announced = rounds;
-            for installation in &router.table.addresses {
-                if let Err(error) = announce(&self.packets, installation, &self.devices) {
-                    tracing::warn!("({}) {} not announced: {error}", router.table.name, installation.address);
-                }
+            announce_all(&self.packets, &router.table, &self.devices);
+        }
+    }
+
+    /// An interface is there under another index, or with another MAC address, or no longer.
+    fn device(&mut self, device: Device) {
+        let Some(place) = self.devices.iter().position(|known| known.name == device.name) else { return };
+        let moved = self.devices[place].index != device.index;
+        self.devices[place] = device;
+        for index in 0..self.routers.len() {
+            let router = &self.routers[index];
+            if !router.table.addresses.iter().any(|installation| installation.device == place) {
+                continue;
+            }
+            let complete = router.table.addresses.iter().all(|i| self.devices.get(i.device).is_some_and(exists));
+            let (id, incomplete) = (router.table.id, router.incomplete);
+            if !complete && !incomplete && router.done.addresses == Addresses::Install {
+                self.routers[index].incomplete = true;
+                self.election.send(Feedback::InstallFault { router: id, present: true });
+            } else if complete && incomplete {
+                self.routers[index].incomplete = false;
+                self.election.send(Feedback::InstallFault { router: id, present: false });
+            } else if complete && moved && router.done.addresses == Addresses::Install {
+                self.repair(index);
             }
         }
     }
 
-    /// Lets the election try routers again whose installation was refused.
-    fn try_again(&mut self, now: Instant) {
-        for router in &mut self.routers {
-            if router.retry.is_some_and(|at| at <= now) {
-                router.retry = None;
-                self.election.send(Feedback::InstallFault { router: router.table.id, present: false });
-            }
+    /// An address is gone from the host; when it is one that a router serves, somebody else removed it.
+    fn missing(&mut self, gone: &Address) {
+        let served = |router: &Router| {
+            router.done.addresses == Addresses::Install
+                && router
+                    .installed
+                    .iter()
+                    .any(|a| a.index == gone.index && a.address == gone.address && a.prefix_len == gone.prefix_len)
+        };
+        if let Some(index) = self.routers.iter().position(served) {
+            self.repair(index);
         }
     }
+
+    /// Puts back what a serving router lacks, and announces it.
+    fn repair(&mut self, index: usize) {
+        let router = &mut self.routers[index];
+        let addresses: Vec<_> = found(&router.table, &self.devices).collect();
+        router.installed = removable(&router.table, &self.devices);
+        let results = self.rtnl.add_addresses(&addresses);
+        let mut back = false;
+        for (address, result) in addresses.iter().zip(results) {
+            match result {
+                Ok(Change::Done) => {
+                    tracing::warn!(
+                        "({}) {} was removed by somebody else: put back",
+                        router.table.name,
+                        address.address
+                    );
+                    back = true;
+                }
+                Ok(Change::AlreadySo) => {}
+                // News about the interface itself follows.
+                Err(error) if is_gone(&error) => {}
+                Err(error) => {
+                    let name = &router.table.name;
+                    tracing::error!("({name}) {} was removed and cannot be put back: {error}", address.address);
+                    router.retry = Some(Instant::now() + router.pause);
+                    self.election.send(Feedback::InstallFault { router: router.table.id, present: true });
+                }
+            }
+        }
+        if back {
+            announce_all(&self.packets, &router.table, &self.devices);
+        }
+    }
+
+    /// Lets the election try routers again whose installation was refused, and removes what could not be removed.
+    fn try_again(&mut self, now: Instant) {
+        for index in 0..self.routers.len() {
+            let router = &mut self.routers[index];
+            if router.retry.is_none_or(|at| at > now) {
+                continue;
+            }
+            router.retry = None;
+            if router.done.addresses == Addresses::Remove && !router.installed.is_empty() {
+                let addresses = std::mem::take(&mut router.installed);
+                self.remove_these(&vec![index; addresses.len()], addresses);
+            }
+            let router = &self.routers[index];
+            self.election.send(Feedback::InstallFault { router: router.table.id, present: router.incomplete });
+        }
+    }
+
+    /// Everything is to be removed by now; the last tries.
+    fn stop(mut self) -> bool {
+        for _ in 0..REMOVAL_TRIES {
+            let left: Vec<usize> = (0..self.routers.len()).filter(|i| !self.routers[*i].installed.is_empty()).collect();
+            if left.is_empty() {
+                return true;
+            }
+            for index in left {
+                let addresses = std::mem::take(&mut self.routers[index].installed);
+                self.remove_these(&vec![index; addresses.len()], addresses);
+            }
+        }
+        self.routers.iter().all(|router| router.installed.is_empty())
+    }
+}
+
+/// Removes the addresses of all tables, for a kernel thread that cannot any more.
+pub(super) fn remove_all(tables: &[Table], devices: &[Device]) -> vrrp_netlink::Result<()> {
+    let addresses: Vec<_> = tables.iter().flat_map(|table| removable(table, devices)).collect();
+    Rtnl::open()?.remove_addresses(&addresses).into_iter().try_for_each(|result| result.map(|_| ()))
+}
+
+/// Whether the interface is.
+fn is_gone(error: &vrrp_netlink::Error) -> bool {
+    error.errno() == Some(nix::errno::Errno::ENODEV as i32)
+}
+
+fn exists(device: &Device) -> bool {
+    device.index.is_some()
+}
+
+/// Whether the kernel may remove others of its subnet together with this address.
+fn in_a_subnet(address: &Address) -> bool {
+    address.address.is_ipv4() && address.prefix_len < 32
+}
+
+/// The addresses of a table whose interfaces exist at the moment.
+fn found<'t>(table: &'t Table, devices: &'t [Device]) -> impl Iterator<Item = Address> + 't {
+    table.addresses.iter().filter_map(|installation| address(installation, devices))
+}
+
+/// Those of them that are ours to remove.
+fn removable(table: &Table, devices: &[Device]) -> Vec<Address> {
+    let ours = table.addresses.iter().filter(|installation| !installation.owned);
+    ours.filter_map(|installation| address(installation, devices)).collect()
 }
 
 /// `None` when its interface does not exist at the moment.
@@ -256,6 +407,14 @@ fn address(installation: &Installation, devices: &[Device]) -> Option<Address> {
     address.scope = installation.scope;
     address.label.clone_from(&installation.label);
     Some(address)
+}
+
+fn announce_all(packets: &PacketSocket, table: &Table, devices: &[Device]) {
+    for installation in &table.addresses {
+        if let Err(error) = announce(packets, installation, devices) {
+            tracing::warn!("({}) {} not announced: {error}", table.name, installation.address);
+        }
+    }
 }
 
 fn announce(packets: &PacketSocket, installation: &Installation, devices: &[Device]) -> vrrp_netlink::Result<()> {

@@ -4,9 +4,10 @@
 //! Under systemd each line carries its priority for the journal, which adds the time itself.
 
 use std::fmt;
+use std::os::unix::fs::MetadataExt;
 
 use tracing::{Event, Level, Subscriber};
-use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
+use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::{FormatEvent, FormatFields, Writer};
 use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
@@ -18,16 +19,37 @@ use tracing_subscriber::util::SubscriberInitExt;
 /// Lines that wait for standard error at the most.
 const QUEUE: usize = 16_384;
 
-/// Starts logging; what is queued is written when the guard is dropped. The level is `info`, or what `VRRPCTL_LOG` says.
-pub(super) fn start() -> WorkerGuard {
+/// The log while it runs.
+pub(super) struct Log {
+    guard: WorkerGuard,
+    dropped: ErrorCounter,
+}
+
+impl Log {
+    /// Writes what is queued; how many lines were dropped meanwhile, unless none was.
+    pub(super) fn finish(self) -> Option<usize> {
+        drop(self.guard);
+        Some(self.dropped.dropped_lines()).filter(|dropped| *dropped > 0)
+    }
+}
+
+/// Starts logging. The level is `info`, or what `VRRPCTL_LOG` says.
+pub(super) fn start() -> Log {
     let (writer, guard) =
         NonBlockingBuilder::default().lossy(true).buffered_lines_limit(QUEUE).finish(std::io::stderr());
+    let dropped = writer.error_counter();
     let filter = EnvFilter::try_from_env("VRRPCTL_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    let lines = Lines { journal: std::env::var_os("JOURNAL_STREAM").is_some() };
-    let layer = Layer::default().with_ansi(false).event_format(lines).with_writer(writer);
+    let layer = Layer::default().with_ansi(false).event_format(Lines { journal: is_journal() }).with_writer(writer);
     // A subscriber that is set already belongs to a program that embeds this library, and stays.
     let _ = tracing_subscriber::registry().with(filter).with(layer).try_init();
-    guard
+    Log { guard, dropped }
+}
+
+/// Whether standard error is the journal's: the variable is inherited by whatever a service starts.
+fn is_journal() -> bool {
+    let Some(stream) = std::env::var_os("JOURNAL_STREAM") else { return false };
+    let Ok(meta) = std::fs::metadata("/proc/self/fd/2") else { return false };
+    stream.to_str() == Some(&format!("{}:{}", meta.dev(), meta.ino()))
 }
 
 struct Lines {

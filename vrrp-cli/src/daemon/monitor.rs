@@ -4,6 +4,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
 
 use vrrp_core::fsm;
 use vrrp_core::node::InterfaceId;
@@ -18,6 +19,9 @@ use vrrp_netlink::socket::VrrpSocket;
 use super::orders::{Job, Orders};
 use super::setup::Interface;
 use super::{Feedback, ToElection};
+
+/// Pause before something that failed is tried again.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// An interface by name, with what the kernel calls it at the moment.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -67,6 +71,26 @@ impl Links {
         names
     }
 
+    fn add(&mut self, address: Address) {
+        match self.addresses.iter_mut().find(|known| same(known, &address)) {
+            Some(known) => *known = address,
+            None => self.addresses.push(address),
+        }
+    }
+
+    fn remove(&mut self, address: &Address) {
+        self.addresses.retain(|known| !same(known, address));
+    }
+
+    /// The first IPv4 address of an interface, in the kernel's order, that is not in `virtual_addresses`.
+    pub(super) fn real(&self, index: u32, virtual_addresses: &HashSet<(IpAddr, u8)>) -> Option<Ipv4Addr> {
+        let real = |a: &&Address| a.index == index && !virtual_addresses.contains(&(a.address, a.prefix_len));
+        self.addresses.iter().filter(real).find_map(|a| match a.address {
+            IpAddr::V4(address) => Some(address),
+            IpAddr::V6(_) => None,
+        })
+    }
+
     /// Whether the host has this address on this interface.
     pub(super) fn has(&self, index: u32, address: IpAddr, prefix_len: u8) -> bool {
         let same = |a: &Address| a.index == index && a.address == address && a.prefix_len == prefix_len;
@@ -78,19 +102,13 @@ impl Links {
         let Some(link) = self.by_name(name).filter(|link| link.admin_up && link.running) else {
             return fsm::Link::Down;
         };
-        self.primary(link.index).map_or(fsm::Link::NoAddress, |source| fsm::Link::Up(source.into()))
+        self.real(link.index, &self.virtual_addresses)
+            .map_or(fsm::Link::NoAddress, |source| fsm::Link::Up(source.into()))
     }
+}
 
-    /// The first real IPv4 address of an interface.
-    fn primary(&self, index: u32) -> Option<Ipv4Addr> {
-        let real = |a: &&Address| {
-            a.index == index && !a.secondary && !self.virtual_addresses.contains(&(a.address, a.prefix_len))
-        };
-        self.addresses.iter().filter(real).find_map(|a| match a.address {
-            IpAddr::V4(address) => Some(address),
-            IpAddr::V6(_) => None,
-        })
-    }
+fn same(a: &Address, b: &Address) -> bool {
+    a.index == b.index && a.address == b.address && a.prefix_len == b.prefix_len
 }
 
 /// The monitor thread's state.
@@ -100,6 +118,10 @@ pub(super) struct Watch {
     links: Links,
     ports: Vec<Port>,
     group: Ipv4Addr,
+    /// Events were lost, and the tables could not be read again yet.
+    overrun: bool,
+    /// Something failed and is tried again soon.
+    again: bool,
 }
 
 struct Port {
@@ -126,7 +148,7 @@ impl Watch {
             listens: interface.listens,
         };
         let ports = (0..).zip(interfaces).map(port).collect();
-        Self { monitor, rtnl, links, ports, group }
+        Self { monitor, rtnl, links, ports, group, overrun: false, again: false }
     }
 
     /// The levels at the start, which the election must know before it begins.
@@ -141,19 +163,18 @@ impl Watch {
         let stopped = poller.add(stop);
         let mut events = Vec::new();
         while !poller.ready(stopped) {
-            let outcome = poller.wait(None).and_then(|_| self.monitor.read(&mut events));
-            let outcome = outcome.and_then(|()| self.learn(&mut events));
+            let outcome = poller.wait(self.again.then_some(AGAIN)).and_then(|_| self.monitor.read(&mut events));
             if let Err(error) = outcome {
                 tracing::error!("{error}");
                 election.send(Feedback::Died("monitor"));
                 return;
             }
+            self.learn(&mut events, orders);
             self.tell(election, orders);
         }
     }
 
-    fn learn(&mut self, events: &mut Vec<Event>) -> vrrp_netlink::Result<()> {
-        let (mut everything, mut addresses) = (false, false);
+    fn learn(&mut self, events: &mut Vec<Event>, orders: &Orders) {
         for event in events.drain(..) {
             match event {
                 Event::Link(link) => {
@@ -161,21 +182,29 @@ impl Watch {
                 }
                 Event::LinkRemoved { index, .. } => {
                     self.links.by_index.remove(&index);
+                    self.links.addresses.retain(|a| a.index != index);
                 }
-                // Our own work comes back a thousand times in a takeover, and never changes a source address.
-                Event::Address(a) | Event::AddressRemoved(a) => {
-                    addresses |= !self.links.virtual_addresses.contains(&(a.address, a.prefix_len));
+                Event::Address(address) => self.links.add(address),
+                Event::AddressRemoved(address) => {
+                    self.links.remove(&address);
+                    if self.links.virtual_addresses.contains(&(address.address, address.prefix_len)) {
+                        orders.job(Job::Missing(address));
+                    }
                 }
-                Event::Overrun => everything = true,
+                Event::Overrun => {
+                    tracing::info!("news about interfaces was lost in a burst: reading all of it again");
+                    self.overrun = true;
+                }
             }
         }
-        if everything {
-            tracing::info!("news about interfaces was lost in a burst: reading all of it again");
-            self.links.read(&mut self.rtnl)?;
-        } else if addresses {
-            self.links.addresses = self.rtnl.addresses()?;
+        if self.overrun {
+            match self.links.read(&mut self.rtnl) {
+                Ok(()) => self.overrun = false,
+                // What is known stands until it can be read.
+                Err(error) => tracing::warn!("{error}: trying again"),
+            }
         }
-        Ok(())
+        self.again = self.overrun;
     }
 
     fn tell(&mut self, election: &ToElection, orders: &Orders) {
@@ -187,8 +216,9 @@ impl Watch {
                     match open(&device, self.group) {
                         Ok(socket) => election.send(Feedback::Socket { interface: port.id, socket }),
                         Err(error) => {
-                            // Tried again at its next change; until then its level stays what it was: down.
-                            tracing::error!("{error}");
+                            // Until it succeeds the level stays what it was: down.
+                            tracing::error!("{error}: trying again");
+                            self.again = true;
                             continue;
                         }
                     }

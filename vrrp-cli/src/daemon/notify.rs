@@ -16,7 +16,7 @@ use vrrp_core::node::Condition;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How long it may take to obey.
 const GRACE: Duration = Duration::from_secs(2);
-/// How long scripts may take altogether when the daemon stops.
+/// How long scripts that run when the daemon stops may still take, and then those of the stop itself.
 const FAREWELL: Duration = Duration::from_secs(5);
 
 /// A router changed its condition.
@@ -50,37 +50,71 @@ pub(super) struct Script {
     pub(super) identity: Option<(Uid, Gid)>,
 }
 
-/// Runs scripts until every sender is gone and every script has ended, or the patience of a stop is over.
-pub(super) fn run(events: &Receiver<Event>, scripts: &[Scripts]) {
+/// Runs scripts until every sender is gone and every script has ended, or the patience of a stop is over: at once, when
+/// `hurry` says something.
+pub(super) fn run(events: &Receiver<Event>, hurry: &Receiver<()>, scripts: &[Scripts]) {
     let (done, ended) = crossbeam_channel::unbounded();
     let mut notifier = Notifier { scripts, queues: scripts.iter().map(|_| Queue::default()).collect(), done };
-    let mut closing: Option<Instant> = None;
-    let mut killed = false;
+    let mut phase = Phase::Running;
+    let mut hurried = false;
     loop {
         let now = Instant::now();
         notifier.enforce(now);
-        if closing.is_some_and(|until| until <= now) {
-            if killed {
-                return;
+        phase = match phase {
+            Phase::Finishing(until) if until <= now => {
+                notifier.cut_short();
+                Phase::Farewell(now + FAREWELL)
             }
-            notifier.kill();
-            killed = true;
-            closing = Some(now + GRACE);
-        }
-        if closing.is_some() && notifier.idle() {
+            Phase::Farewell(until) if until <= now => {
+                notifier.kill();
+                Phase::Killed(now + GRACE)
+            }
+            Phase::Killed(until) if until <= now => return,
+            other => other,
+        };
+        if phase != Phase::Running && notifier.idle() {
             return;
         }
-        let until = notifier.next_deadline().into_iter().chain(closing).min();
+        let until = notifier.next_deadline().into_iter().chain(phase.end()).min();
         let wait = until.map_or(Duration::from_secs(3600), |at| at.saturating_duration_since(Instant::now()));
+        let running = phase == Phase::Running;
         crossbeam_channel::select! {
             recv(ended) -> message => if let Ok(Ended { instance, status }) = message {
                 notifier.ended(instance, status);
             },
-            recv(if closing.is_none() { events.clone() } else { crossbeam_channel::never() }) -> message => match message {
+            recv(if running { events.clone() } else { crossbeam_channel::never() }) -> message => match message {
                 Ok(event) => notifier.event(event),
-                Err(_) => closing = Some(Instant::now() + FAREWELL),
+                Err(_) => phase = Phase::Finishing(Instant::now() + FAREWELL),
+            },
+            recv(if hurried { crossbeam_channel::never() } else { hurry.clone() }) -> message => {
+                hurried = true;
+                // Its sender may well go first.
+                if message.is_ok() {
+                    phase = Phase::Farewell(Instant::now());
+                }
             },
             default(wait) => {}
+        }
+    }
+}
+
+/// Where in its life the thread is; each but the first ends at an instant.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Running,
+    /// The daemon stops: scripts that run may end.
+    Finishing(Instant),
+    /// Only the scripts of the stop itself may still run.
+    Farewell(Instant),
+    /// Everything was killed and is waited for.
+    Killed(Instant),
+}
+
+impl Phase {
+    fn end(self) -> Option<Instant> {
+        match self {
+            Self::Running => None,
+            Self::Finishing(until) | Self::Farewell(until) | Self::Killed(until) => Some(until),
         }
     }
 }
@@ -93,11 +127,19 @@ struct Notifier<'s> {
 
 #[derive(Default)]
 struct Queue {
-    waiting: VecDeque<(Script, Vec<String>)>,
+    waiting: VecDeque<Task>,
     running: Option<Running>,
 }
 
+struct Task {
+    script: Script,
+    facts: Vec<String>,
+    /// It belongs to the stop of its instance.
+    farewell: bool,
+}
+
 struct Running {
+    farewell: bool,
     group: Pid,
     program: String,
     started: Instant,
@@ -117,6 +159,7 @@ impl Notifier<'_> {
         else {
             return;
         };
+        let farewell = event.condition == Condition::Stopped;
         let specific = match event.condition {
             Condition::Master => &scripts.master,
             Condition::Backup => &scripts.backup,
@@ -124,11 +167,12 @@ impl Notifier<'_> {
             Condition::Stopped => &scripts.stop,
         };
         if let Some(script) = specific {
-            queue.waiting.push_back((script.clone(), Vec::new()));
+            queue.waiting.push_back(Task { script: script.clone(), facts: Vec::new(), farewell });
         }
         if let Some(script) = &scripts.generic {
             let facts = ["INSTANCE", &scripts.instance, &event.condition.to_string(), &event.priority.to_string()];
-            queue.waiting.push_back((script.clone(), facts.map(str::to_owned).to_vec()));
+            let facts = facts.map(str::to_owned).to_vec();
+            queue.waiting.push_back(Task { script: script.clone(), facts, farewell });
         }
         self.start_next(event.instance);
     }
@@ -150,12 +194,12 @@ impl Notifier<'_> {
             if queue.running.is_some() {
                 return;
             }
-            let Some((script, facts)) = queue.waiting.pop_front() else { return };
-            match start(&script, &facts, instance, self.done.clone()) {
+            let Some(task) = queue.waiting.pop_front() else { return };
+            match start(&task, instance, self.done.clone()) {
                 Ok(running) => queue.running = Some(running),
                 Err(error) => {
                     let name = &self.scripts[instance].instance;
-                    tracing::error!("({name}) cannot run {}: {error}", script.program);
+                    tracing::error!("({name}) cannot run {}: {error}", task.script.program);
                 }
             }
         }
@@ -174,14 +218,26 @@ impl Notifier<'_> {
         }
     }
 
-    /// Ends all scripts at once, and says which were not run.
+    /// Ends what does not belong to the stop itself, so that what does can run.
+    fn cut_short(&mut self) {
+        self.end(|farewell| !farewell);
+    }
+
+    /// Ends all scripts at once.
     fn kill(&mut self) {
+        self.end(|_| true);
+    }
+
+    fn end(&mut self, which: impl Fn(bool) -> bool) {
         for (queue, scripts) in self.queues.iter_mut().zip(self.scripts) {
             let name = &scripts.instance;
-            for (script, _) in queue.waiting.drain(..) {
-                tracing::warn!("({name}) {} was not run before the stop", script.program);
-            }
-            if let Some(running) = &queue.running {
+            queue.waiting.retain(|task| {
+                if which(task.farewell) {
+                    tracing::warn!("({name}) {} was not run before the stop", task.script.program);
+                }
+                !which(task.farewell)
+            });
+            if let Some(running) = queue.running.as_ref().filter(|running| which(running.farewell)) {
                 tracing::warn!("({name}) {} takes too long for a stop: killed", running.program);
                 // It fails when the group has just ended, which is what was wanted.
                 let _ = killpg(running.group, Signal::SIGKILL);
@@ -199,7 +255,8 @@ impl Notifier<'_> {
 }
 
 /// Starts a script, and a thread that waits for its end.
-fn start(script: &Script, facts: &[String], instance: usize, done: Sender<Ended>) -> std::io::Result<Running> {
+fn start(task: &Task, instance: usize, done: Sender<Ended>) -> std::io::Result<Running> {
+    let Task { script, facts, farewell } = task;
     let mut command = Command::new(&script.program);
     command.args(&script.arguments).args(facts).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command.process_group(0);
@@ -215,7 +272,7 @@ fn start(script: &Script, facts: &[String], instance: usize, done: Sender<Ended>
         let _ = done.send(Ended { instance, status });
     })?;
     let program = script.program.clone();
-    Ok(Running { group, program, started, deadline: started + PATIENCE, signal: Signal::SIGTERM })
+    Ok(Running { farewell: *farewell, group, program, started, deadline: started + PATIENCE, signal: Signal::SIGTERM })
 }
 
 #[cfg(test)]

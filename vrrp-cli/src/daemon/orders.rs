@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use crossbeam_channel::{Receiver, Sender};
 use vrrp_core::fsm::Addresses;
 use vrrp_core::node::RouterId;
+use vrrp_netlink::addresses::Address;
 
 use super::monitor::Device;
 use super::notify;
@@ -18,6 +19,8 @@ pub(super) enum Job {
     Look,
     /// An interface changed its index or MAC address.
     Device(Device),
+    /// An address is gone from the host.
+    Missing(Address),
     /// Hand this to the notify thread once the addresses are as wanted now.
     Notify(notify::Event),
     /// Carry out what is wanted, then end.
@@ -99,7 +102,8 @@ impl Orders {
 
     /// The kernel thread's side: from now on a new order sends a new [`Job::Look`].
     pub(super) fn looked(&self) {
-        self.shared.looking.store(false, Ordering::Release);
+        // A swap, not a store: the levels must not be read before it is seen, or an order in between is lost.
+        self.shared.looking.swap(false, Ordering::AcqRel);
     }
 
     /// What is wanted of the router at `index` now.

@@ -1,7 +1,7 @@
 //! From a checked configuration to everything the threads need, on this host. Changes nothing on it: whatever cannot be
 //! had is reported, all of it at once, before the first thread starts.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -20,6 +20,7 @@ use vrrp_netlink::rtnl::Rtnl;
 use vrrp_netlink::socket::VrrpSocket;
 
 use super::kernel::{Installation, Table};
+use super::lock::{self, Lock};
 use super::monitor::{self, Device, Links};
 use super::notify::{self, Scripts};
 use crate::config::{Code, Config, Diagnostic, Instance, Script, SourceMap, Spanned, VirtualAddress};
@@ -75,6 +76,8 @@ pub(super) struct Plan {
     pub(super) leftovers: Vec<RouterId>,
     pub(super) monitor: Monitor,
     pub(super) rtnl: (Rtnl, Links),
+    /// Keep other daemons on this host from serving the same virtual routers.
+    pub(super) locks: Vec<Lock>,
 }
 
 impl Plan {
@@ -83,6 +86,7 @@ impl Plan {
         if !lacking.is_empty() {
             return Err(vec![StartError::Capabilities(lacking)]);
         }
+        lock::raise_file_limit();
         let monitor = Monitor::open().map_err(one)?;
         let mut rtnl = Rtnl::open().map_err(one)?;
         let mut links = Links::default();
@@ -97,13 +101,18 @@ impl Plan {
             errors: Vec::new(),
             tables: Vec::new(),
             leftovers: Vec::new(),
+            locks: Vec::new(),
         };
         let mut scripts = Vec::with_capacity(config.instances.len());
         for instance in &config.instances {
             builder.add(instance);
             scripts.push(builder.scripts(instance));
         }
-        let Builder { mut links, node, mut interfaces, mut errors, tables, leftovers, .. } = builder;
+        builder.refuse_own_addresses(config);
+        if builder.errors.is_empty() {
+            config.instances.iter().for_each(|instance| builder.lock(instance));
+        }
+        let Builder { mut links, node, mut interfaces, mut errors, tables, leftovers, locks, .. } = builder;
         if errors.is_empty() {
             for interface in interfaces.iter_mut().filter(|interface| interface.listens) {
                 match monitor::open(&interface.device, group) {
@@ -115,10 +124,9 @@ impl Plan {
         if !errors.is_empty() {
             return Err(errors);
         }
-        let installed = tables.iter().flat_map(|table| &table.addresses).filter(|installation| !installation.owned);
-        links.virtual_addresses = installed.map(|i| (i.address, i.prefix_len)).collect();
+        links.virtual_addresses = virtual_addresses(&tables);
         let names = config.instances.iter().map(|instance| instance.name.clone()).collect();
-        Ok(Self { node, interfaces, group, names, tables, scripts, leftovers, monitor, rtnl: (rtnl, links) })
+        Ok(Self { node, interfaces, group, names, tables, scripts, leftovers, monitor, rtnl: (rtnl, links), locks })
     }
 }
 
@@ -130,9 +138,48 @@ struct Builder {
     errors: Vec<StartError>,
     tables: Vec<Table>,
     leftovers: Vec<RouterId>,
+    locks: Vec<Lock>,
 }
 
 impl Builder {
+    fn lock(&mut self, instance: &Instance) {
+        match Lock::take(&instance.interface.value, instance.vrid) {
+            Ok(Some(lock)) => self.locks.push(lock),
+            Ok(None) => {
+                let (interface, vrid) = (&instance.interface.value, instance.vrid);
+                let message = format!("another vrrpctl on this host serves VRID {vrid} on `{interface}` already");
+                let diagnostic = Diagnostic::new(Code::AlreadyServed, instance.span, message);
+                self.refuse(diagnostic.help("stop it first; two on one host would not hear each other"));
+            }
+            Err(error) => {
+                let operation = "make sure that no other vrrpctl serves the same";
+                self.errors.push(StartError::Kernel(vrrp_netlink::Error::new(operation, error)));
+            }
+        }
+    }
+
+    /// A router that does not own an address would remove it as soon as another is Master: not where it is the only one.
+    fn refuse_own_addresses(&mut self, config: &Config) {
+        let virtual_addresses = virtual_addresses(&self.tables);
+        for instance in config.instances.iter().filter(|instance| instance.mcast_source.is_none()) {
+            let own = self.by_name.get(&instance.interface.value).and_then(|place| self.interfaces.get(*place));
+            let Some(index) = own.and_then(|interface| interface.device.index) else { continue };
+            let here = |a: &&VirtualAddress| {
+                a.device.is_none() && !instance.priority.is_owner() && self.links.has(index, a.address, a.prefix_len)
+            };
+            if let Some(address) = instance.addresses.iter().find(here)
+                && self.links.real(index, &virtual_addresses).is_none()
+            {
+                let (name, interface) = (address.address, &instance.interface.value);
+                let message =
+                    format!("{name} is the only address of `{interface}`: it cannot be a virtual address too");
+                let help =
+                    "give the interface an address of its own; `priority 255` is for the router that owns the address";
+                self.refuse(Diagnostic::new(Code::OwnAddress, address.span, message).help(help));
+            }
+        }
+    }
+
     fn add(&mut self, instance: &Instance) {
         let own = self.interface(&instance.interface);
         self.interfaces[own].listens = true;
@@ -251,6 +298,12 @@ impl Builder {
     fn refuse(&mut self, diagnostic: Diagnostic) {
         self.errors.push(StartError::Host(Box::new(diagnostic)));
     }
+}
+
+/// All addresses that come and go with the election.
+fn virtual_addresses(tables: &[Table]) -> HashSet<(IpAddr, u8)> {
+    let all = tables.iter().flat_map(|table| &table.addresses);
+    all.filter(|installation| !installation.owned).map(|i| (i.address, i.prefix_len)).collect()
 }
 
 /// An executable file: as written when it has a slash, otherwise on the PATH.

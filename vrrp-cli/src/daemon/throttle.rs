@@ -6,12 +6,13 @@ use std::time::{Duration, Instant};
 
 /// How long the same thing is not told again.
 const QUIET: Duration = Duration::from_secs(60);
-/// Different things that are remembered; beyond it the memory starts anew.
-const MEMORY: usize = 1024;
+/// Different things that are told apart; beyond it they count as one.
+const MEMORY: usize = 64;
 
 /// Lets the first of each kind through, then one a minute, with the number of those held back.
 pub(super) struct Throttle<K> {
     seen: HashMap<K, Seen>,
+    others: Option<Seen>,
 }
 
 struct Seen {
@@ -21,24 +22,44 @@ struct Seen {
 
 impl<K: Eq + Hash> Throttle<K> {
     pub(super) fn new() -> Self {
-        Self { seen: HashMap::new() }
+        Self { seen: HashMap::new(), others: None }
     }
 
-    /// `Some(n)` when it should be told, `n` being how many were held back since it was told last.
+    /// `Some(n)` when it should be told, `n` being how many were held back since it was told last. What an attacker can vary
+    /// at will is told once a minute altogether when there is too much of it.
     pub(super) fn tell(&mut self, key: K, now: Instant) -> Option<u64> {
         if let Some(seen) = self.seen.get_mut(&key) {
-            if now.saturating_duration_since(seen.told) < QUIET {
-                seen.held_back = seen.held_back.saturating_add(1);
-                return None;
-            }
-            seen.told = now;
-            return Some(std::mem::take(&mut seen.held_back));
+            return seen.tell(now);
         }
         if self.seen.len() >= MEMORY {
-            self.seen.clear();
+            self.seen.retain(|_, seen| !seen.is_over(now));
         }
-        self.seen.insert(key, Seen { told: now, held_back: 0 });
-        Some(0)
+        if self.seen.len() < MEMORY {
+            self.seen.insert(key, Seen { told: now, held_back: 0 });
+            return Some(0);
+        }
+        match &mut self.others {
+            Some(seen) => seen.tell(now),
+            others @ None => {
+                *others = Some(Seen { told: now, held_back: 0 });
+                Some(0)
+            }
+        }
+    }
+}
+
+impl Seen {
+    fn tell(&mut self, now: Instant) -> Option<u64> {
+        if self.is_over(now) {
+            self.told = now;
+            return Some(std::mem::take(&mut self.held_back));
+        }
+        self.held_back = self.held_back.saturating_add(1);
+        None
+    }
+
+    fn is_over(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.told) >= QUIET
     }
 }
 
@@ -59,11 +80,13 @@ mod tests {
     }
 
     #[test]
-    fn memory_is_bounded() {
+    fn what_can_be_varied_at_will_is_told_once_a_minute() {
         let mut throttle = Throttle::new();
-        for key in 0..10 * MEMORY {
-            throttle.tell(key, Instant::now());
-        }
+        let start = Instant::now();
+        let told = (0..10 * MEMORY).filter(|key| throttle.tell(*key, start).is_some()).count();
+        assert_eq!(told, MEMORY + 1, "each of the first ones, and one for all the others");
         assert!(throttle.seen.len() <= MEMORY);
+        let later = start + QUIET;
+        assert_eq!(throttle.tell(20 * MEMORY, later), Some(0), "what was told long ago makes room");
     }
 }

@@ -220,7 +220,8 @@ fn r45_a_master_yields_to_a_higher_priority_or_a_higher_address_whatever_preempt
             assert_eq!(next.state, State::Backup { heard: Heard::Master, master_interval: V2 });
             let cause = Cause::HigherPriority { from, priority: prio(priority) };
             let expected = Actions {
-                advertise: None,
+                // So that the winner of a healed partition learns that there were two.
+                advertise: Some(Advertise::Claim),
                 addresses: Some(Addresses::Remove),
                 announce: false,
                 timer: set(Timer::MasterDown, 3_609_375_000),

@@ -386,6 +386,29 @@ fn an_overdue_master_removes_its_addresses() {
     assert_eq!((wanted(&out), cause(&out), claims(&out)), (Some(Addresses::Remove), Some(Cause::Overdue), 0));
 }
 
+/// Answering the adverts of the router that took over meanwhile would silence it, just before this one steps back.
+#[test]
+fn an_overdue_master_does_not_answer_its_successor() {
+    let (mut solo, start, epoch) = Solo::master(150);
+    let _ = solo.handle(start, Input::Installed { router: solo.id, epoch });
+    let out = solo.hear(start + ms(3700), &advert(7, 100));
+    assert_eq!((claims(&out), wanted(&out), cause(&out)), (0, Some(Addresses::Remove), Some(Cause::Overdue)));
+    for second in 4..=9 {
+        assert_eq!(solo.hear(start + ms(1000 * second + 700), &advert(7, 100)), []);
+    }
+    let now = start + ms(10_000);
+    assert_eq!(cause(&solo.expire(now)), Some(Cause::LowerPriorityMaster), "it preempts where its own wait ended");
+}
+
+#[test]
+fn an_overdue_master_is_not_moved_by_what_it_refuses() {
+    let (mut solo, start, _) = Solo::master(150);
+    let mut foreign = advert(7, 100);
+    foreign[8] = 1;
+    let _ = solo.hear(start + ms(3700), &foreign);
+    assert_eq!(solo.role(), Role::Master);
+}
+
 #[test]
 fn every_deadline_that_is_due_fires_once() {
     let mut node: Node<Duration> = Node::new(GROUP);

@@ -155,6 +155,21 @@ fn a_master_that_is_merely_late_stays() {
 }
 
 #[test]
+fn an_overdue_master_steps_back_before_it_hears_an_advert() {
+    let (router, start) = master(params(100, secs(1)));
+    let at = start + ms(3500);
+    for (priority, deadline) in [(50, at + ms(3000) + SKEW_100), (200, at + ms(3000) + SKEW_100), (0, at + SKEW_100)] {
+        let mut router = router.clone();
+        let actions = router.handle(at, advert(priority, secs(1)));
+        assert_eq!((actions.advertise, actions.announce), (None, false));
+        assert_eq!(actions.transition.map(|t| t.cause), Some(Cause::Overdue));
+        assert_eq!(router.deadline(), Some(deadline), "{priority}");
+        let timer = TimerOp::Set(Timer::MasterDown, deadline.checked_sub(at).unwrap());
+        assert_eq!(actions.timer, Some(timer));
+    }
+}
+
+#[test]
 fn an_advert_counts_from_its_arrival_not_from_its_processing() {
     let mut router = backup(params(100, secs(1)));
     let actions = router.handle(ms(2000), advert(150, secs(1)));

@@ -1,3 +1,5 @@
+//! The thread's body with real scripts.
+
 use std::fs;
 use std::path::Path;
 
@@ -19,7 +21,7 @@ fn run_all(scripts: &[Scripts], events: &[(usize, Condition)]) -> Duration {
     }
     drop(sender);
     let started = Instant::now();
-    run(&receiver, scripts);
+    run(&receiver, &crossbeam_channel::never(), scripts);
     started.elapsed()
 }
 
@@ -78,7 +80,7 @@ fn a_script_that_hangs_is_killed_with_its_children_when_the_daemon_stops() {
     };
     let took = run_all(&[scripts], &[(0, Condition::Master), (0, Condition::Stopped)]);
     assert!(took < FAREWELL + GRACE + Duration::from_secs(10), "took {took:?}");
-    assert_eq!(lines(&log), [""; 0], "the stop script was behind the one that hung");
+    assert_eq!(lines(&log), ["stop"], "the stop script runs after the one that hung");
     let child: i32 = lines(&pid)[0].parse().unwrap();
     let gone = || nix::sys::signal::kill(Pid::from_raw(child), None).is_err() || is_zombie(child);
     let deadline = Instant::now() + Duration::from_secs(5);
@@ -90,6 +92,22 @@ fn a_script_that_hangs_is_killed_with_its_children_when_the_daemon_stops() {
 
 fn is_zombie(pid: i32) -> bool {
     fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| stat.contains(") Z "))
+}
+
+#[test]
+fn whoever_is_in_a_hurry_does_not_wait_for_scripts() {
+    let scripts = Scripts { instance: "VI_1".into(), master: Some(shell("sleep 600")), ..Scripts::default() };
+    let (sender, receiver) = crossbeam_channel::unbounded();
+    sender.send(Event { instance: 0, condition: Condition::Master, priority: 150 }).expect("receiver is here");
+    drop(sender);
+    let (hurry, hurried) = crossbeam_channel::bounded(1);
+    let started = Instant::now();
+    std::thread::scope(|scope| {
+        let running = scope.spawn(|| run(&receiver, &hurried, &[scripts]));
+        hurry.send(()).expect("receiver is here");
+        running.join().expect("it ends");
+    });
+    assert!(started.elapsed() < FAREWELL, "took {:?}", started.elapsed());
 }
 
 #[test]

@@ -133,7 +133,8 @@ fn advert_in_master(m: Machine, answered: bool, from: IpAddr, priority: u8, thei
         let v3 = matches!(m.params.interval, AdvertInterval::Centiseconds(_));
         let of = if v3 { theirs } else { m.params.interval };
         let cause = Cause::HigherPriority { from, priority: prio(priority) };
-        return to_backup(if v3 { "R84" } else { "R45" }, m, Role::Master, of, cause);
+        let row = to_backup(if v3 { "R84" } else { "R45" }, m, Role::Master, of, cause);
+        return Row { actions: Actions { advertise: Some(Advertise::Claim), ..row.actions }, ..row };
     }
     let next = Machine { state: State::Master { answered: true }, ..m };
     if answered {

@@ -13,6 +13,7 @@ struct Host {
     rejected: Vec<Discard>,
     notices: Notices,
     changes: Vec<Role>,
+    announced: Vec<Duration>,
 }
 
 struct Lan {
@@ -36,6 +37,7 @@ impl Lan {
                 rejected: Vec::new(),
                 notices: Notices::empty(),
                 changes: Vec::new(),
+                announced: Vec::new(),
             }
         };
         let mut lan = Self { hosts: setups.into_iter().enumerate().map(host).collect(), now: ms(0) };
@@ -77,7 +79,7 @@ impl Lan {
                         self.input(host, Input::Installed { router, epoch });
                     }
                 }
-                Output::Announce { .. } => {}
+                Output::Announce { .. } => self.hosts[host].announced.push(self.now),
                 Output::Transition { transition, .. } => self.hosts[host].changes.push(transition.to),
                 Output::Rejected { rejected, .. } => self.hosts[host].rejected.push(rejected.reason),
                 Output::Noticed { notices, .. } => self.hosts[host].notices |= notices,
@@ -186,6 +188,26 @@ fn r45_two_masters_become_one_when_they_hear_each_other() {
     lan.hosts[0].connected = true;
     lan.run(ms(1000));
     assert_eq!(lan.serving(), [false, true]);
+}
+
+/// Whichever hears the other first: clients may have learnt the loser's MAC address while the LAN was parted.
+#[test]
+fn the_winner_of_a_healed_partition_announces_again() {
+    for phase in (0..1000).step_by(50) {
+        let mut lan = Lan::pair([100, 150]);
+        lan.run(ms(5000));
+        lan.hosts[0].connected = false;
+        lan.run(ms(12_000 + phase));
+        assert_eq!(lan.serving(), [true, true], "neither hears the other");
+        lan.hosts[0].connected = true;
+        let healed = lan.now;
+        lan.run(ms(3000));
+        assert_eq!(lan.serving(), [false, true]);
+        let after: Vec<_> = lan.hosts[1].announced.iter().filter(|at| **at >= healed).collect();
+        assert!(!after.is_empty(), "healed at {healed:?}: the winner never announced");
+        assert!(*after[0] <= healed + ms(1000), "healed at {healed:?}: announced at {after:?}");
+        assert!(after.contains(&&(*after[0] + ms(1100))), "healed at {healed:?}: announced at {after:?}");
+    }
 }
 
 #[test]

@@ -1,0 +1,103 @@
+//! A running daemon and what it says.
+//!
+//! Knows how each make is started and stopped, and reads logs without regard to case, since the makes differ in it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use vrrp_cli::lab::{Host, Process};
+
+use super::{PATIENCE, eventually};
+
+/// Whose daemon.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Kind {
+    Vrrpctl,
+    Keepalived,
+}
+
+/// A daemon on a host. A test that fails prints its log; it is killed with the value.
+pub(crate) struct Daemon {
+    pub(crate) process: Process,
+    host: String,
+    log: PathBuf,
+}
+
+impl Kind {
+    /// The command that runs `file`. Files of its own go beside it.
+    fn command(self, file: &Path) -> Command {
+        match self {
+            Self::Vrrpctl => {
+                let mut command = Command::new(env!("CARGO_BIN_EXE_vrrpctl"));
+                command.arg("run").arg("-f").arg(file);
+                command
+            }
+            Self::Keepalived => {
+                let mut command = Command::new(super::tool("keepalived").expect("the test asked for it before"));
+                command.args(["--vrrp", "-n", "-l", "-f"]).arg(file);
+                command.arg("-p").arg(file.with_extension("pid")).arg("-r").arg(file.with_extension("vrrp.pid"));
+                command
+            }
+        }
+    }
+}
+
+impl Daemon {
+    /// Starts it with the configuration in `file`; its log goes beside it.
+    pub(crate) fn start(kind: Kind, host: &Host, file: &Path) -> Self {
+        let log = file.with_extension("log");
+        let out = fs::File::create(&log).expect("a log file");
+        let mut command = kind.command(file);
+        command.stdin(Stdio::null()).stdout(out.try_clone().expect("a file descriptor")).stderr(out);
+        let process = host.spawn(&mut command).expect("the daemon starts");
+        Self { process, host: host.name().to_owned(), log }
+    }
+
+    /// Everything it has said.
+    pub(crate) fn log(&self) -> String {
+        String::from_utf8_lossy(&fs::read(&self.log).expect("its log")).into_owned()
+    }
+
+    /// How many lines of its log contain `text`, in whatever case.
+    pub(crate) fn count(&self, text: &str) -> usize {
+        let text = text.to_lowercase();
+        self.log().lines().filter(|line| line.to_lowercase().contains(&text)).count()
+    }
+
+    pub(crate) fn said(&self, text: &str) -> bool {
+        self.count(text) > 0
+    }
+
+    /// Waits until it says `text`, for at least the `times`th time.
+    #[track_caller]
+    pub(crate) fn says(&self, text: &str, times: usize) {
+        eventually(&format!("{} says {text:?}, {times} times", self.host), || self.count(text) >= times);
+    }
+
+    /// Waits until it listens to others.
+    #[track_caller]
+    pub(crate) fn is_backup(&self) {
+        self.says("entering backup state", 1);
+    }
+
+    /// Asks it to stop; it must do so with success. How long that took.
+    #[track_caller]
+    pub(crate) fn stop(&mut self) -> Duration {
+        let asked = Instant::now();
+        self.process.terminate().expect("the signal is sent");
+        let status = self.process.wait(PATIENCE);
+        assert!(status.is_some_and(|status| status.success()), "{} ended with {status:?}", self.host);
+        asked.elapsed()
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let log = fs::read(&self.log).unwrap_or_default();
+            eprintln!("--- log of {}:\n{}---", self.host, String::from_utf8_lossy(&log));
+        }
+    }
+}

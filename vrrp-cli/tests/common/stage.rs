@@ -1,0 +1,131 @@
+//! A LAN with a client and routers, and the files of their daemons.
+//!
+//! Knows the kernel's view: who holds an address, which MAC a client knows. Nothing of VRRP.
+
+use std::fs;
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tempfile::TempDir;
+use vrrp_cli::lab::{Holders, Host, Lan, Prober};
+use vrrp_netlink::addresses::Address;
+use vrrp_netlink::rtnl::Rtnl;
+
+use super::{Daemon, Instance, Kind, eventually, ip};
+
+/// Hosts `client`, `a` (10.9.0.2) and `b` (10.9.0.3), and a directory for their files.
+pub(crate) struct Stage {
+    pub(crate) lan: Lan,
+    directory: TempDir,
+    files: AtomicUsize,
+}
+
+impl Stage {
+    pub(crate) fn new() -> Self {
+        Self::with_networks(1)
+    }
+
+    pub(crate) fn with_networks(networks: usize) -> Self {
+        let lan = Lan::with_networks(&["client", "a", "b"], networks).expect("a LAN");
+        let directory = TempDir::new().expect("a directory");
+        Self { lan, directory, files: AtomicUsize::new(0) }
+    }
+
+    /// Starts a daemon with these instances.
+    pub(crate) fn start(&self, kind: Kind, host: &str, instances: &[Instance]) -> Daemon {
+        let mut text = format!("global_defs {{\n    router_id {host}\n}}\n\n");
+        for instance in instances {
+            text.push_str(&instance.to_string());
+        }
+        let number = self.files.fetch_add(1, Ordering::Relaxed);
+        let file = self.file(&format!("{host}-{number}.conf"), &text);
+        Daemon::start(kind, self.lan.host(host), &file)
+    }
+
+    /// Starts `vrrpctl` with one instance.
+    pub(crate) fn vrrpctl(&self, host: &str, instance: Instance) -> Daemon {
+        self.start(Kind::Vrrpctl, host, &[instance])
+    }
+
+    /// The directory of this stage's files.
+    pub(crate) fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// A new file.
+    pub(crate) fn file(&self, name: &str, text: &str) -> PathBuf {
+        let file = self.directory().join(name);
+        fs::write(&file, text).expect("a file");
+        file
+    }
+
+    /// The hosts that have `address`.
+    pub(crate) fn holders_of(&self, address: Ipv4Addr) -> Vec<&str> {
+        let names = self.lan.hosts().iter().map(Host::name);
+        names.filter(|name| self.lan.holds(name, ip(address))).collect()
+    }
+
+    /// Waits until `host` and nobody else has `address`.
+    #[track_caller]
+    pub(crate) fn held_by(&self, host: &str, address: Ipv4Addr) {
+        eventually(&format!("{host} alone has {address}"), || self.holders_of(address) == [host]);
+    }
+
+    /// Waits until nobody has `address`.
+    #[track_caller]
+    pub(crate) fn held_by_nobody(&self, address: Ipv4Addr) {
+        eventually(&format!("nobody has {address}"), || self.holders_of(address).is_empty());
+    }
+
+    /// Watches who has `address`.
+    pub(crate) fn watch(&self, address: Ipv4Addr) -> Holders {
+        Holders::watch(self.lan.hosts(), ip(address)).expect("a watch")
+    }
+
+    /// A client that is answered by `address`.
+    #[track_caller]
+    pub(crate) fn client(&self, address: Ipv4Addr) -> Prober {
+        let every = Duration::from_millis(2);
+        let prober = Prober::start(self.lan.host("client"), address, every).expect("a prober");
+        eventually(&format!("{address} answers"), || prober.last_reply().is_some());
+        prober
+    }
+
+    /// Ethernet address of `eth0` of `host`, as `/proc/net/arp` writes it.
+    pub(crate) fn mac(&self, host: &str) -> String {
+        let link = self.rtnl(host, |rtnl| rtnl.link("eth0")).expect("eth0");
+        link.mac.expect("an Ethernet address").map(|octet| format!("{octet:02x}")).join(":")
+    }
+
+    /// The Ethernet address that the client sends to for `address`.
+    pub(crate) fn neighbour(&self, address: Ipv4Addr) -> Option<String> {
+        let read = || fs::read_to_string("/proc/thread-self/net/arp").expect("the table of neighbours");
+        let table = self.lan.host("client").namespace().run(read).expect("the namespace");
+        let rows = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+        rows.filter(|row| row.first() == Some(&&*address.to_string())).find_map(|row| Some((*row.get(3)?).to_owned()))
+    }
+
+    /// Gives `host` an address on `eth0`, as a crashed daemon would leave it.
+    pub(crate) fn leave(&self, host: &str, address: Ipv4Addr, prefix_len: u8) {
+        self.rtnl(host, |rtnl| {
+            let index = rtnl.link("eth0")?.expect("eth0").index;
+            let mut all = rtnl.add_addresses(&[Address::new(index, ip(address), prefix_len)]);
+            all.pop().expect("one result").map(|_| ())
+        });
+    }
+
+    /// Switches `eth0` of `host` on or off, as `ip link set` does.
+    pub(crate) fn set_up(&self, host: &str, up: bool) {
+        self.rtnl(host, |rtnl| {
+            let index = rtnl.link("eth0")?.expect("eth0").index;
+            rtnl.set_up(index, up)
+        });
+    }
+
+    fn rtnl<T: Send>(&self, host: &str, work: impl FnOnce(&mut Rtnl) -> vrrp_netlink::Result<T> + Send) -> T {
+        let run = || work(&mut Rtnl::open()?);
+        self.lan.host(host).namespace().run(run).expect("the namespace").expect("the kernel does it")
+    }
+}

@@ -1,0 +1,138 @@
+//! Notify scripts: which run when, with what arguments, and that none of them disturbs the election.
+#![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
+
+mod common;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use vrrp_cli::lab;
+
+use common::*;
+
+/// A stage whose scripts write to `notes`, whichever user they run as.
+struct Scripts {
+    stage: Stage,
+    notes: PathBuf,
+}
+
+impl Scripts {
+    fn new() -> Self {
+        let stage = Stage::new();
+        fs::set_permissions(stage.directory(), fs::Permissions::from_mode(0o777)).unwrap();
+        let notes = stage.file("notes", "");
+        fs::set_permissions(&notes, fs::Permissions::from_mode(0o666)).unwrap();
+        Self { stage, notes }
+    }
+
+    /// An executable shell script; `$notes` is where it writes.
+    fn script(&self, name: &str, body: &str) -> String {
+        let text = format!("#!/bin/sh\nnotes={}\n{body}\n", self.notes.display());
+        let file = self.stage.file(name, &text);
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+        file.to_str().unwrap().to_owned()
+    }
+
+    fn notes(&self) -> Vec<String> {
+        fs::read_to_string(&self.notes).unwrap().lines().map(str::to_owned).collect()
+    }
+
+    #[track_caller]
+    fn noted(&self, lines: &[&str]) {
+        let fits = || self.notes() == lines;
+        assert!(lab::wait_until(PATIENCE, fits), "noted {:#?}, expected {lines:#?}", self.notes());
+    }
+}
+
+/// All five, through a whole life: backup, master, fault, backup, master, stop. `notify_master` finds the address there,
+/// `notify_stop` and `notify_fault` find it gone.
+#[test]
+fn scripts_tell_a_whole_life_in_order() {
+    if !lab::privileged(scripts_tell_a_whole_life_in_order) {
+        return;
+    }
+    let scripts = Scripts::new();
+    let stage = &scripts.stage;
+    // The kernel's own table of local addresses needs no tool.
+    let look = "if grep -q '32 host LOCAL' /proc/net/fib_trie && grep -q '10.9.0.100$' /proc/net/fib_trie; \
+                then there=with; else there=without; fi; echo \"$1 $there\" >> \"$notes\"";
+    let look = scripts.script("look", look);
+    let generic = scripts.script("generic", "echo \"$# $*\" >> \"$notes\"");
+    let mut instance = Instance::new(254);
+    for event in ["master", "backup", "fault", "stop"] {
+        instance = instance.with(format!("notify_{event} \"{look} {event}\""));
+    }
+    let mut a = stage.vrrpctl("a", instance.with(format!("notify {generic}")));
+    let mut expected =
+        vec!["backup without", "4 INSTANCE VI_1 BACKUP 254", "master with", "4 INSTANCE VI_1 MASTER 254"];
+    scripts.noted(&expected);
+    stage.lan.cut("a", 0).unwrap();
+    expected.extend(["fault without", "4 INSTANCE VI_1 FAULT 254"]);
+    scripts.noted(&expected);
+    stage.lan.mend("a", 0).unwrap();
+    expected.extend(["backup without", "4 INSTANCE VI_1 BACKUP 254", "master with", "4 INSTANCE VI_1 MASTER 254"]);
+    scripts.noted(&expected);
+    a.stop();
+    expected.extend(["stop without", "4 INSTANCE VI_1 STOP 254"]);
+    // The daemon waits for its scripts: all is written when it has ended.
+    assert_eq!(scripts.notes(), expected);
+}
+
+/// A script that hangs holds up neither the adverts nor another instance's scripts, and a stop for seconds only.
+#[test]
+fn a_script_that_hangs_disturbs_nothing() {
+    if !lab::privileged(a_script_that_hangs_disturbs_nothing) {
+        return;
+    }
+    let scripts = Scripts::new();
+    let stage = &scripts.stage;
+    let hang = scripts.script("hang", "trap '' TERM; echo hangs >> \"$notes\"; while :; do sleep 600; done");
+    let note = scripts.script("note", "echo \"$*\" >> \"$notes\"");
+    let instances = [
+        Instance::new(STRONG).with(format!("notify_master {hang}")).with(format!("notify {note}")),
+        Instance::new(STRONG).called("VI_2", 51, VIP2).with(format!("notify_stop \"{note} other\"")),
+    ];
+    let mut a = stage.start(Kind::Vrrpctl, "a", &instances);
+    a.is_backup();
+    let b = stage.vrrpctl("b", Instance::new(WEAK));
+    scripts.noted(&["INSTANCE VI_1 BACKUP 150", "hangs"]);
+    stage.held_by("a", VIP);
+    // Absence: the other router would miss the adverts.
+    never("the other takes over", master_down(WEAK) + SLACK, || b.said("entering master state"));
+    let watch = stage.watch(VIP);
+    let asked = Instant::now();
+    let took = a.stop();
+    between("a stop with a script that hangs", took, Duration::ZERO, Duration::from_secs(8));
+    // The address moves at once all the same.
+    eventually("the watch has seen it", || !watch.moves().is_empty());
+    let moved = watch.moves();
+    assert!(!moved[0].gained && moved[0].host == "a");
+    between("until the address was gone", moved[0].at - asked, Duration::ZERO, SLACK);
+    scripts.noted(&["INSTANCE VI_1 BACKUP 150", "hangs", "other"]);
+    a.says("hang takes too long for a stop: killed", 1);
+    stage.held_by("b", VIP);
+}
+
+/// Whoever asks a second time does not want to wait.
+#[test]
+fn a_second_signal_does_not_wait_for_scripts() {
+    if !lab::privileged(a_second_signal_does_not_wait_for_scripts) {
+        return;
+    }
+    let scripts = Scripts::new();
+    let stage = &scripts.stage;
+    let hang = scripts.script("hang", "trap '' TERM; echo hangs >> \"$notes\"; while :; do sleep 600; done");
+    let mut a = stage.vrrpctl("a", Instance::new(254).with(format!("notify_master {hang}")));
+    scripts.noted(&["hangs"]);
+    a.process.terminate().unwrap();
+    stage.held_by_nobody(VIP);
+    assert!(a.process.ended().is_none(), "it waits for the script");
+    let asked = Instant::now();
+    let again = || a.process.terminate().is_ok() && a.process.ended().is_some();
+    eventually("it ends when it is asked again", again);
+    assert!(a.process.ended().is_some_and(|status| status.success()));
+    between("a stop that was asked for twice", asked.elapsed(), Duration::ZERO, Duration::from_secs(3));
+    a.says("hang takes too long for a stop: killed", 1);
+}

@@ -1,6 +1,6 @@
 //! The configuration reader: keepalived's language to checked values, with errors that teach.
 //!
-//! Text becomes tokens with spans (`lex`), tokens a tree of statements (`tree`), the tree checked values
+//! Files become the lines to be read (`preprocess`), lines tokens with spans (`lex`), tokens a tree of statements (`tree`), the tree checked values
 //! (`lower`). Every stage reports all it finds and carries on, so that one run shows every fault of a file. Nothing
 //! here looks at the host: a configuration can be checked without its interfaces, and without privileges.
 //!
@@ -18,28 +18,56 @@
 //! ```
 
 mod diagnostic;
+mod file;
 mod keywords;
 mod lex;
 mod lower;
-mod model;
+pub mod model;
+mod preprocess;
 mod script;
 mod source;
 mod tree;
 
-use std::fs::File;
-use std::io::{self, Read};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 pub use self::diagnostic::{Code, Diagnostic, Label, Severity};
 pub use self::model::{Config, Global, Initial, Instance, Notify, Script, VirtualAddress};
-pub use self::source::{FileId, Location, Source, SourceMap, Span, Spanned};
+pub use self::source::{FileId, Location, Reason, Source, SourceMap, Span, Spanned, Step, Trace};
 
 use self::diagnostic::Sink;
-use self::lex::TokenKind;
-use self::source::to_usize;
+use self::file::Text;
+use self::preprocess::Home;
 
 /// Largest file that is read, in octets.
 pub const MAX_FILE: u64 = 64 << 20;
+
+/// What a configuration is read with.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Options {
+    /// What `@id` is compared with and `${_INSTANCE}` stands for; `None` for the host's name up to its first dot.
+    pub id: Option<String>,
+    /// What `${_ENV NAME}` stands for; `None` for the environment of the process.
+    pub environment: Option<BTreeMap<String, String>>,
+    /// First state of `${_RANDOM}`; `None` for what the file's `random_seed` says, or other numbers each time.
+    pub seed: Option<u64>,
+    /// How many octets definitions and repetitions may expand to. 64 MiB unless told otherwise.
+    pub max_expansion: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { id: None, environment: None, seed: None, max_expansion: 64 << 20 }
+    }
+}
+
+impl Options {
+    fn config_id(&self) -> String {
+        let host = || nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok()).unwrap_or_default();
+        self.id.clone().unwrap_or_else(|| host().split('.').next().unwrap_or_default().to_owned())
+    }
+}
 
 /// What reading a configuration came to.
 #[derive(Debug)]
@@ -73,102 +101,50 @@ impl Loaded {
     }
 }
 
-/// Reads the configuration file at `path`.
+/// Reads the configuration file at `path` and all that it includes, with the usual [`Options`].
 ///
 /// Never fails otherwise than by [`Loaded::diagnostics`]: a file that cannot be read is one of them.
 pub fn load(path: &Path) -> Loaded {
+    load_with(path, &Options::default())
+}
+
+/// Reads the configuration file at `path` and all that it includes.
+///
+/// Never fails otherwise than by [`Loaded::diagnostics`]: a file that cannot be read is one of them.
+pub fn load_with(path: &Path, options: &Options) -> Loaded {
     let name = path.display().to_string();
-    let octets = match read(path) {
-        Ok(octets) => octets,
-        Err(error) if error.kind() == io::ErrorKind::IsADirectory => {
-            let message = format!("`{name}` is a directory, not a configuration file");
-            return Loaded::refused(Diagnostic::without_place(Code::NotAFile, message).help("name a file in it"));
-        }
-        Err(error) if error.kind() == io::ErrorKind::FileTooLarge => {
-            let message = format!("`{name}` is larger than {} MiB", MAX_FILE >> 20);
-            return Loaded::refused(Diagnostic::without_place(Code::TooLarge, message).help("is this the right file?"));
-        }
-        Err(error) => {
-            let diagnostic = Diagnostic::without_place(Code::CannotRead, format!("cannot read `{name}`: {error}"));
-            return Loaded::refused(match error.kind() {
-                io::ErrorKind::NotFound => diagnostic.help("check the path; `-f FILE` names another file"),
-                io::ErrorKind::PermissionDenied => diagnostic.help("check the owner and mode of the file and its path"),
-                _ => diagnostic.help("check the path and its file system"),
-            });
-        }
-    };
-    if octets.starts_with(&[0xff, 0xfe]) || octets.starts_with(&[0xfe, 0xff]) {
-        let diagnostic = Diagnostic::without_place(Code::NotUtf8, format!("`{name}` is written in UTF-16"));
-        return Loaded::refused(diagnostic.help("save it as UTF-8"));
+    match file::read(path, &name) {
+        Ok(text) => parse(name, text, &Home::File(path.to_owned()), options),
+        Err(fault) => Loaded::refused(Diagnostic::without_place(fault.code, fault.message).help(fault.help)),
     }
-    let (text, bad) = decode(octets);
-    parse(name, text, &bad)
+}
+
+/// Reads a configuration from memory, with the usual [`Options`]; `name` stands for the file's name in messages.
+///
+/// Such a text cannot include files.
+pub fn parse_str(name: &str, text: &str) -> Loaded {
+    parse_str_with(name, text, &Options::default())
 }
 
 /// Reads a configuration from memory; `name` stands for the file's name in messages.
-pub fn parse_str(name: &str, text: &str) -> Loaded {
-    parse(name.to_owned(), text.to_owned(), &[])
+///
+/// Such a text cannot include files.
+pub fn parse_str_with(name: &str, text: &str, options: &Options) -> Loaded {
+    parse(name.to_owned(), Text { text: text.to_owned(), bad: Vec::new() }, &Home::Nowhere, options)
 }
 
-/// `bad`: offsets of the characters that stand for octets which are not UTF-8, in ascending order.
-fn parse(name: String, text: String, bad: &[usize]) -> Loaded {
+fn parse(name: String, text: Text, home: &Home, options: &Options) -> Loaded {
     let mut sources = SourceMap::default();
     let too_large = Diagnostic::without_place(Code::TooLarge, format!("`{name}` is larger than 1 GiB"));
-    let Some(file) = sources.add(name, text) else { return Loaded::refused(too_large) };
+    let Some(first) = sources.add(name, text.text, text.bad, Vec::new()) else { return Loaded::refused(too_large) };
     let mut sink = Sink::default();
     let mut config = None;
-    if let Some(source) = sources.get(file) {
-        let mut tokens = lex::lex(file, source.text(), &mut sink);
-        refuse_bad_words(&mut tokens, bad, &mut sink);
-        let statements = tree::build(file, source, &tokens, &mut sink);
+    if let Some(chunks) = preprocess::run(first, home, options, &mut sources, &mut sink) {
+        let tokens = lex::lex(&sources, &chunks, &mut sink);
+        let statements = tree::build(&sources, &tokens, &mut sink);
         drop(tokens);
         config = lower::lower(&statements, &sources, &mut sink);
     }
-    Loaded { sources, config, diagnostics: sink.into_sorted() }
-}
-
-fn read(path: &Path) -> io::Result<Vec<u8>> {
-    let file = File::open(path)?;
-    if file.metadata()?.is_dir() {
-        return Err(io::ErrorKind::IsADirectory.into());
-    }
-    let mut octets = Vec::new();
-    file.take(MAX_FILE + 1).read_to_end(&mut octets)?;
-    let read = u64::try_from(octets.len()).unwrap_or(u64::MAX);
-    if read > MAX_FILE { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(octets) }
-}
-
-/// Replaces what is not UTF-8 and says where; in a comment it does no harm.
-fn decode(octets: Vec<u8>) -> (String, Vec<usize>) {
-    let octets = match String::from_utf8(octets) {
-        Ok(text) => return (text, Vec::new()),
-        Err(error) => error.into_bytes(),
-    };
-    let (mut text, mut bad) = (String::with_capacity(octets.len()), Vec::new());
-    for chunk in octets.utf8_chunks() {
-        text.push_str(chunk.valid());
-        if !chunk.invalid().is_empty() {
-            bad.push(text.len());
-            text.push(char::REPLACEMENT_CHARACTER);
-        }
-    }
-    (text, bad)
-}
-
-fn refuse_bad_words(tokens: &mut [lex::Token], bad: &[usize], sink: &mut Sink) {
-    let mut bad = bad.iter().copied().peekable();
-    for token in tokens {
-        let mut first = None;
-        while let Some(at) = bad.next_if(|&at| at < token.span.range().end) {
-            first = first.or(Some(at).filter(|&at| at >= to_usize(token.span.start)));
-        }
-        let word = matches!(token.kind, TokenKind::Word | TokenKind::Quoted | TokenKind::Broken);
-        let Some(at) = first.and_then(|at| u32::try_from(at).ok()).filter(|_| word) else { continue };
-        token.kind = TokenKind::Broken;
-        let width = u32::try_from(char::REPLACEMENT_CHARACTER.len_utf8()).unwrap_or(1);
-        let span = Span { file: token.span.file, start: at, end: at + width };
-        let diagnostic = Diagnostic::new(Code::NotUtf8, span, "found octets that are not UTF-8 text")
-            .help("save the file as UTF-8, or write this word in ASCII");
-        sink.push(diagnostic);
-    }
+    let diagnostics = sink.into_sorted(&sources);
+    Loaded { sources, config, diagnostics }
 }

@@ -1,22 +1,35 @@
 //! Every wrong input below `tests/config/cases` against the picture that is expected of its diagnostics.
 //!
+//! A case is a file `NAME.conf`, or a directory `NAME` whose `main.conf` includes others; its picture is `NAME.txt`.
+//!
 //! `SNAPSHOTS=overwrite cargo test -p vrrp-cli --test config` writes the pictures anew.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use snapbox::{Data, assert_data_eq};
-use vrrp_cli::config::{Code, load};
+use vrrp_cli::config::{Code, Loaded, Options, load_with};
 
 fn cases() -> Vec<PathBuf> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/config/cases");
     let mut cases: Vec<PathBuf> = fs::read_dir(directory)
         .expect("the directory of cases")
         .map(|entry| entry.expect("an entry").path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "conf"))
+        .filter(|path| path.is_dir() || path.extension().is_some_and(|extension| extension == "conf"))
         .collect();
     cases.sort();
     cases
+}
+
+/// As the host `main`, with an empty environment.
+fn read(case: &Path) -> Loaded {
+    let file = if case.is_dir() { case.join("main.conf") } else { case.to_owned() };
+    let mut options = Options::default();
+    options.id = Some("main".to_owned());
+    options.environment = Some(BTreeMap::new());
+    options.seed = Some(1);
+    load_with(&file, &options)
 }
 
 #[test]
@@ -24,8 +37,9 @@ fn diagnostics_are_drawn_as_expected() {
     let cases = cases();
     assert!(cases.len() >= 100, "only {} cases found", cases.len());
     for case in cases {
-        let loaded = load(&case);
-        let directory = case.parent().expect("a directory").display().to_string();
+        let loaded = read(&case);
+        let directory = if case.is_dir() { &case } else { case.parent().expect("a directory") };
+        let directory = directory.display().to_string();
         let mut drawn = loaded.render(false).replace(&format!("{directory}/"), "");
         drawn.push_str(if loaded.config.is_some() { "runs\n" } else { "does not run\n" });
         assert_eq!(loaded.config.is_none(), loaded.has_errors(), "{}", case.display());
@@ -41,9 +55,9 @@ fn diagnostics_are_drawn_as_expected() {
 #[test]
 fn every_code_is_shown_by_a_case() {
     let mut shown: Vec<Code> =
-        cases().iter().flat_map(|case| load(case).diagnostics).map(|diagnostic| diagnostic.code).collect();
+        cases().iter().flat_map(|case| read(case).diagnostics).map(|diagnostic| diagnostic.code).collect();
     // Those about the file itself and its size have their own tests.
-    shown.extend([Code::CannotRead, Code::NotAFile, Code::TooLarge, Code::TooManyErrors]);
+    shown.extend([Code::CannotRead, Code::NotAFile, Code::TooLarge, Code::TooManyErrors, Code::ExpansionTooLarge]);
     // E06x are what only the running host can find.
     let missing: Vec<&Code> =
         Code::ALL.iter().filter(|code| !shown.contains(code) && !code.as_str().starts_with("E06")).collect();

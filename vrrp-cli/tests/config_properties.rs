@@ -1,7 +1,7 @@
 //! Any text: no panic, and every place that is spoken of lies in the text.
 
 use proptest::prelude::*;
-use vrrp_cli::config::{Code, Loaded, Span, parse_str};
+use vrrp_cli::config::{Code, Loaded, Options, Reason, Span, parse_str_with};
 
 /// Pieces that files are made of, and what people put between them.
 const PIECES: &[&str] = &[
@@ -28,10 +28,28 @@ const PIECES: &[&str] = &[
     "script",
     "include",
     "$X=",
+    "$Y=${X} $X",
+    "$M= \\\n a \\\n $X { \\\n }\n",
+    "$M",
+    "$X",
+    "${X}",
+    "${M}",
     "@id",
+    "@^id",
+    "@",
     "~SEQ(",
+    "~SEQ(X,1,3)",
+    "~SEQx(Y, 9, 30000, 1000000000)",
+    "~LST({X,Y},{1,2},{3})",
+    "~LST(X,a,b)",
     "${_X}",
+    "${_ENV X}",
+    "${_RANDOM 1 2}",
+    "${_HASH}",
     "${",
+    "${-}",
+    "include_check",
+    "random_seed",
     "51",
     "0",
     "256",
@@ -104,15 +122,25 @@ fn instance() -> impl Strategy<Value = String> {
 }
 
 fn check(text: &str) -> Loaded {
-    let loaded = parse_str("any.conf", text);
-    let inside = |span: Span| text.get(span.range()).is_some() && loaded.sources.location(span).is_some();
+    let mut options = Options::default();
+    options.id = Some("id".to_owned());
+    options.max_expansion = 1 << 14;
+    let loaded = parse_str_with("any.conf", text, &options);
+    let sources = &loaded.sources;
+    let inside = |span: Span| sources.get(span.file).is_some_and(|source| source.text().get(span.range()).is_some());
     for diagnostic in &loaded.diagnostics {
         for label in diagnostic.primary.iter().chain(&diagnostic.secondary) {
             assert!(inside(label.span), "{diagnostic:?}");
+            let trace = sources.trace(label.span);
+            assert!(text.get(trace.place.range()).is_some() && sources.location(label.span).is_some(), "{trace:?}");
+            assert_eq!(sources.trace(trace.place).expanded, None);
+            for step in &trace.steps {
+                assert!(text.get(step.span.range()).is_some() && step.reason != Reason::Included, "{trace:?}");
+            }
         }
         assert!(diagnostic.help.is_some(), "{diagnostic:?}");
-        assert!(loaded.sources.render(diagnostic, false).contains(diagnostic.code.as_str()));
-        loaded.sources.render(diagnostic, true);
+        assert!(sources.render(diagnostic, false).contains(diagnostic.code.as_str()));
+        sources.render(diagnostic, true);
     }
     assert_eq!(loaded.config.is_some(), !loaded.has_errors());
     for instance in loaded.config.iter().flat_map(|config| &config.instances) {
@@ -143,6 +171,22 @@ proptest! {
         let mut text = texts.concat();
         text.insert_str(cut.index(text.len()), &piece);
         check(&text);
+    }
+
+    #[test]
+    fn any_definition_is_expanded_without_panic(value in pieces(), text in pieces()) {
+        let value = value.replace('\n', " \\\n");
+        check(&format!("$X= \\\n{value}\n{text}\n$X\n~SEQ(N,1,3) {text}"));
+    }
+
+    /// Text without signs of the preprocessor is read as it is, however it is repeated.
+    #[test]
+    fn an_expansion_reads_as_its_text(instance in instance(), times in 1_u8..4) {
+        let bare = instance.replace('\n', " \\\n");
+        let expanded = check(&format!("$X= \\\n{bare}\n\n~SEQ(N,{times}) $X"));
+        let literal = check(&instance.repeat(usize::from(times)));
+        let codes = |loaded: &Loaded| loaded.diagnostics.iter().map(|found| found.code).collect::<Vec<Code>>();
+        prop_assert_eq!(codes(&expanded), codes(&literal), "{}", expanded.render(false));
     }
 
     /// A fault in one block says nothing about the next: its own faults are found all the same.

@@ -58,7 +58,7 @@ codes! {
     E014 StrayOpen "an opening brace belongs to no keyword.",
     E015 TooDeep "blocks are nested more than 32 deep.",
     E020 UnknownKeyword "an unknown keyword.",
-    E021 NotYet "a keyword of keepalived that is not supported yet.",
+    E021 NotYet "a keyword of keepalived that is not supported yet, and must not be ignored.",
     E022 WrongPlace "a keyword in a block that it does not belong to.",
     E023 RunTogether "several settings on one line.",
     E024 MissingValue "a keyword without its value.",
@@ -77,6 +77,8 @@ codes! {
     E039 BadLabel "an address label longer than 15 octets.",
     E041 SubSecond "an interval below one second, which needs VRRP version 3.",
     E043 BadCommand "a command that is empty or cannot be split into words.",
+    E044 BadLine "a line of a list, a route or a rule is not complete or contradicts itself.",
+    E045 BadKey "a key that is too short, too long or unreadable, or a file's mode that is none.",
     E050 MissingSetting "an instance lacks a setting that has no default.",
     E051 NoAddress "an instance has no virtual address.",
     E052 DuplicateInstance "two instances have the same name.",
@@ -84,12 +86,24 @@ codes! {
     E054 DuplicateAddress "a virtual address is given twice.",
     E055 TooManyAddresses "an instance has more than 255 virtual addresses.",
     E056 PasswordMissing "authentication by password without a password.",
-    E057 LinkLocalFirst "the first IPv6 address of an instance is not link-local.",
+    E057 DuplicateEntry "a list holds the same thing twice, or two blocks have the same name.",
+    E058 UnknownName "a name that nothing in the file defines.",
+    E059 LinkLocalFirst "the first IPv6 address of an instance is not link-local.",
     E060 NoSuchInterface "an interface does not exist on this host.",
     E061 NoSuchUser "a user or group of a script does not exist on this host.",
     E062 ScriptNotRunnable "a script does not exist or cannot be executed.",
     E063 AlreadyServed "another daemon on this host serves the same virtual router.",
     E064 OwnAddress "a virtual address is the only address of its interface.",
+    E070 IncludeFailed "a file to include is missing, or must not or cannot be read.",
+    E071 IncludeCycle "a file includes itself.",
+    E072 IncludeTooDeep "files include each other more than 16 deep, or there are more than 1000.",
+    E073 NotDefined "a line begins with the name of a definition that does not exist.",
+    E074 ExpansionTooDeep "definitions are nested more than 64 deep, or one leads back to itself.",
+    E075 ExpansionTooLarge "definitions and repetitions expand to more text than is allowed.",
+    E076 LinesNotLast "text follows a definition of several lines.",
+    E077 NotPredefined "a name that begins with `_` and is not predefined, or has other arguments.",
+    E078 BadRepetition "`~SEQ` or `~LST` is not written as it should be.",
+    E079 BadCondition "`@` without an id.",
     W001 PasswordCut "a password is longer than eight octets; the rest is ignored.",
     W002 IntervalRounded "an interval is rounded to what the protocol version can say.",
     W003 NopreemptIgnored "`nopreempt` has no effect on a router that starts as master.",
@@ -99,6 +113,14 @@ codes! {
     W007 OwnerByDefault "`state MASTER` without `priority` means priority 255.",
     W008 NoInstance "the file defines no instance.",
     W009 PasswordUnused "a password where VRRP version 3 has no authentication.",
+    W010 Ignored "a keyword or option of keepalived that is not supported yet has no effect.",
+    W011 Ipvs "a block for IPVS and its health checks has no effect.",
+    W012 Renamed "a keyword under a name that it had in older versions.",
+    W030 Undefined "the name of a definition that does not exist; it stays as it is.",
+    W031 NotExpanded "`$NAME` directly followed by something stays as it is.",
+    W032 NoVariable "an environment variable that does not exist has an empty value.",
+    W033 IncludeSkipped "a file to include is left out.",
+    W034 ShortTuple "a group of `~LST` has fewer values than there are names.",
 }
 
 impl Code {
@@ -207,11 +229,11 @@ impl Sink {
         self.list.iter()
     }
 
-    /// In the order of the text; what has no place comes last.
-    pub(crate) fn into_sorted(mut self) -> Vec<Diagnostic> {
-        self.list.sort_by_key(|diagnostic| match &diagnostic.primary {
-            Some(label) => (false, Some(label.span)),
-            None => (true, None),
+    /// In the order of reading; what has no place comes last.
+    pub(crate) fn into_sorted(mut self, sources: &SourceMap) -> Vec<Diagnostic> {
+        self.list.sort_by_cached_key(|diagnostic| match &diagnostic.primary {
+            Some(label) => (false, sources.order(label.span), Some(label.span)),
+            None => (true, Vec::new(), None),
         });
         self.list
     }
@@ -219,6 +241,8 @@ impl Sink {
 
 impl SourceMap {
     /// The finding as rustc would draw it, without a final line end; ANSI colours only when `color`.
+    ///
+    /// Places in included files and in expansions are shown where they were written, with what led there.
     pub fn render(&self, diagnostic: &Diagnostic, color: bool) -> String {
         let level = match diagnostic.severity() {
             Severity::Error => Level::ERROR,
@@ -226,8 +250,17 @@ impl SourceMap {
         };
         let title = level.primary_title(diagnostic.message.as_str()).id(diagnostic.code.as_str());
         let mut group = Group::with_title(title);
-        for cluster in self.clusters(diagnostic) {
+        let (marks, left_out) = self.marks(diagnostic);
+        for cluster in self.clusters(&marks) {
             group = group.element(cluster.snippet());
+        }
+        let trace = diagnostic.primary.as_ref().map(|label| self.trace(label.span));
+        if let Some(expanded) = trace.and_then(|trace| trace.expanded) {
+            let shown: String = expanded.chars().take(MAX_SHOWN).collect();
+            group = group.element(Level::NOTE.message(format!("expanded, this reads `{shown}`")));
+        }
+        if left_out > 0 {
+            group = group.element(Level::NOTE.message(format!("{left_out} more steps led there")));
         }
         if let Some(help) = &diagnostic.help {
             group = group.element(Level::HELP.message(help.as_str()));
@@ -236,37 +269,67 @@ impl SourceMap {
         renderer.render(&[group])
     }
 
+    /// All places to draw, and how many steps are left out.
+    fn marks<'a>(&self, diagnostic: &'a Diagnostic) -> (Vec<Mark<'a>>, usize) {
+        let mark = |label: &'a Label, kind| Mark { span: self.place(label.span), text: &label.text, kind };
+        let mut marks: Vec<Mark<'a>> =
+            diagnostic.primary.iter().map(|label| mark(label, AnnotationKind::Primary)).collect();
+        marks.extend(diagnostic.secondary.iter().map(|label| mark(label, AnnotationKind::Context)));
+        let mut left_out = 0;
+        for step in diagnostic.primary.iter().flat_map(|label| self.trace(label.span).steps) {
+            // The line at fault may itself be the one that was expanded.
+            if marks.iter().any(|mark| mark.span == step.span) {
+                continue;
+            }
+            if marks.len() < MAX_MARKS {
+                marks.push(Mark { span: step.span, text: step.reason.as_str(), kind: AnnotationKind::Context });
+            } else {
+                left_out += 1;
+            }
+        }
+        (marks, left_out)
+    }
+
     /// Places close to each other share a picture; far ones get their own, so that the cost does not grow with the
     /// text between them.
-    fn clusters<'a>(&'a self, diagnostic: &'a Diagnostic) -> Vec<Cluster<'a>> {
+    fn clusters<'a>(&'a self, marks: &'a [Mark<'a>]) -> Vec<Cluster<'a>> {
         let mut clusters: Vec<Cluster<'a>> = Vec::new();
-        let primary = diagnostic.primary.iter().map(|label| (label, AnnotationKind::Primary));
-        let secondary = diagnostic.secondary.iter().map(|label| (label, AnnotationKind::Context));
-        for (label, kind) in primary.chain(secondary) {
-            let Some(source) = self.get(label.span.file).filter(|s| s.text().get(label.span.range()).is_some()) else {
+        for mark in marks {
+            let Some(source) = self.get(mark.span.file).filter(|s| s.text().get(mark.span.range()).is_some()) else {
                 continue;
             };
-            let first = source.line_of(label.span.start);
-            let last = source.line_of(label.span.end.saturating_sub(1).max(label.span.start));
+            let first = source.line_of(mark.span.start);
+            let last = source.line_of(mark.span.end.saturating_sub(1).max(mark.span.start));
             let near = clusters.iter_mut().find(|cluster| cluster.is_near(source, first, last));
             if let Some(cluster) = near {
                 cluster.first = cluster.first.min(first);
                 cluster.last = cluster.last.max(last);
-                cluster.labels.push((label, kind));
+                cluster.marks.push(mark);
             } else {
-                clusters.push(Cluster { source, first, last, labels: vec![(label, kind)] });
+                clusters.push(Cluster { source, first, last, marks: vec![mark] });
             }
         }
         clusters
     }
 }
 
-/// Labels that are drawn in one picture.
+/// A drawing holds at most so many places, and so much of an expanded line.
+const MAX_MARKS: usize = 12;
+const MAX_SHOWN: usize = 200;
+
+/// A place to draw, in a file.
+struct Mark<'a> {
+    span: Span,
+    text: &'a str,
+    kind: AnnotationKind,
+}
+
+/// Places that are drawn in one picture.
 struct Cluster<'a> {
     source: &'a Source,
     first: usize,
     last: usize,
-    labels: Vec<(&'a Label, AnnotationKind)>,
+    marks: Vec<&'a Mark<'a>>,
 }
 
 impl<'a> Cluster<'a> {
@@ -284,18 +347,18 @@ impl<'a> Cluster<'a> {
         if self.source.text().get(range.clone()).is_some_and(|text| text.starts_with('\u{feff}')) {
             range.start += '\u{feff}'.len_utf8();
         }
-        let needed = self.labels.iter().map(|(label, _)| to_usize(label.span.end)).max().unwrap_or(range.end);
+        let needed = self.marks.iter().map(|mark| to_usize(mark.span.end)).max().unwrap_or(range.end);
         let mut end = range.end.min(needed.saturating_add(Self::TAIL)).max(range.start);
         while !self.source.text().is_char_boundary(end) {
             end += 1;
         }
         range.end = end;
         let text = self.source.text().get(range.clone()).unwrap_or_default();
-        let annotations = self.labels.into_iter().map(|(label, kind)| {
-            let place = label.span.range();
+        let annotations = self.marks.into_iter().map(|mark| {
+            let place = mark.span.range();
             let within = |at: usize| at.saturating_sub(range.start).min(text.len());
-            let annotation = kind.span(within(place.start)..within(place.end));
-            if label.text.is_empty() { annotation } else { annotation.label(label.text.as_str()) }
+            let annotation = mark.kind.span(within(place.start)..within(place.end));
+            if mark.text.is_empty() { annotation } else { annotation.label(mark.text) }
         });
         Snippet::source(text).path(self.source.name()).line_start(self.first + 1).annotations(annotations)
     }

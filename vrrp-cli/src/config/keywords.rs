@@ -1,16 +1,30 @@
 //! The words of the language: where each may stand, what follows it, what it means.
 //!
-//! One table drives the detection of unknown, misplaced and misspelt keywords, the count of values, and the recovery
-//! from a missing or doubled brace. It knows the names of all of keepalived's keywords, also of those that are not
-//! supported yet ([`later`]), so that "not supported" is never taken for "misspelt". It does not know how values are
-//! checked.
+//! One table drives the detection of unknown, misplaced and misspelt keywords, the reading and checking of values, the
+//! recovery from a missing or doubled brace, and the reference in `docs/`. It knows all of keepalived's keywords, also
+//! those whose feature is not built yet ([`Built`]), so that "not supported" is never taken for "misspelt". Its rows
+//! stand in one file for each kind of block, beside the struct that their values go to.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-mod later;
+mod basic;
+pub(crate) mod blocks;
+pub(crate) mod global;
+pub(crate) mod instance;
+mod lvs;
+#[cfg(test)]
+mod oracle;
+#[cfg(test)]
+mod reference;
+#[cfg(test)]
+mod samples;
+pub(crate) mod shape;
 #[cfg(test)]
 mod tests;
+
+pub(crate) use self::basic::{AuthSetting, GlobalSetting, InstanceSetting, RootBlock};
+pub(crate) use self::shape::{Lines, Shape};
 
 /// A kind of block, by what may stand in it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -28,11 +42,12 @@ pub(crate) enum Context {
     TrackProcess,
     Bfd,
     GarpGroup,
+    TrackGroup,
     VirtualServer,
     RealServer,
     Checker,
     Url,
-    /// A block whose lines are not read: a list, or unknown.
+    /// A block whose lines do not begin with keywords, or an unknown one.
     Opaque,
 }
 
@@ -52,6 +67,7 @@ impl Context {
             Self::TrackProcess => "in `vrrp_track_process`",
             Self::Bfd => "in `bfd_instance`",
             Self::GarpGroup => "in `garp_group`",
+            Self::TrackGroup => "in `track_group`",
             Self::VirtualServer => "in `virtual_server`",
             Self::RealServer => "in `real_server`",
             Self::Checker => "in a health check",
@@ -61,62 +77,28 @@ impl Context {
     }
 }
 
-/// What a supported keyword means to the lowering.
+/// What a keyword means to the lowering.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Meaning {
     Root(RootBlock),
     Global(GlobalSetting),
     Instance(InstanceSetting),
     Authentication(AuthSetting),
-    /// A keyword of keepalived that is not supported yet.
+    /// Its value goes to the field of its name, of the block's settings.
+    Value,
+    /// Stands in a block of IPVS, which is not looked into.
     Later,
 }
 
-/// Blocks at the top level.
+/// Whether what a keyword asks for is done.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum RootBlock {
-    GlobalDefs,
-    VrrpInstance,
-}
-
-/// Settings of `global_defs`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum GlobalSetting {
-    RouterId,
-    VrrpVersion,
-    McastGroup4,
-    McastGroup6,
-    ChecksumAsV2,
-}
-
-/// Settings of `vrrp_instance`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum InstanceSetting {
-    State,
-    Interface,
-    VirtualRouterId,
-    Priority,
-    AdvertInt,
-    Version,
-    Nopreempt,
-    Preempt,
-    McastSrcIp,
-    ChecksumAsV2,
-    Accept,
-    Authentication,
-    VirtualIpaddress,
-    NotifyMaster,
-    NotifyBackup,
-    NotifyFault,
-    NotifyStop,
-    Notify,
-}
-
-/// Settings of `authentication`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum AuthSetting {
-    Type,
-    Pass,
+pub(crate) enum Built {
+    /// It is.
+    Yes,
+    /// Not yet: the value is checked, and a warning says that it has no effect.
+    NotYet,
+    /// Not yet, and without it the file would do harm: an error. Completes the sentence "ignored, ...".
+    Refused(&'static str),
 }
 
 /// How often a keyword may stand in one block.
@@ -139,96 +121,104 @@ pub(crate) struct Keyword {
     pub(crate) opens: Option<Context>,
     pub(crate) repeat: Repeat,
     pub(crate) meaning: Meaning,
-    /// How it is written, for messages.
-    pub(crate) usage: &'static str,
-    /// What it does, in half a sentence; empty for what is not supported yet.
+    pub(crate) shape: Shape,
+    /// What holds without the keyword, as it would be written or in words.
+    pub(crate) default: &'static str,
+    pub(crate) built: Built,
+    /// What it does, in half a sentence; empty for IPVS.
     pub(crate) doc: &'static str,
+    /// The name it has today, when this is an older one.
+    pub(crate) renamed: Option<&'static str>,
 }
 
 impl Keyword {
-    /// A help line: how it is written and what it does.
+    /// A row whose value goes to the field of its name.
+    pub(crate) const fn value(
+        name: &'static str,
+        context: Context,
+        shape: Shape,
+        default: &'static str,
+        built: Built,
+        doc: &'static str,
+    ) -> Self {
+        let (opens, repeat) = match shape {
+            Shape::Lines(lines) => (Some(lines.context()), Repeat::Adds),
+            Shape::Hmac => (Some(Context::AuthHmac), Repeat::Single),
+            Shape::HmacKey => (None, Repeat::Adds),
+            _ => (None, Repeat::Single),
+        };
+        let values = shape.counts();
+        Self {
+            name,
+            context,
+            values,
+            opens,
+            repeat,
+            meaning: Meaning::Value,
+            shape,
+            default,
+            built,
+            doc,
+            renamed: None,
+        }
+    }
+
+    /// How it is written.
+    pub(crate) fn usage(&self) -> String {
+        let inner = self.shape.usage();
+        if inner.is_empty() { self.name.to_owned() } else { format!("{} {inner}", self.name) }
+    }
+
+    /// A help line: how it is written, what it does, and what holds without it.
     pub(crate) fn written(&self) -> String {
-        format!("it is written `{}`: {}", self.usage, self.doc)
+        let without = match self.default {
+            "" | "none" | "off" | "required" => String::new(),
+            default => format!(" (default: {})", default.replace('`', "")),
+        };
+        format!("it is written `{}`: {}{without}", self.usage(), self.doc)
     }
 }
 
-/// The supported keywords.
-pub(crate) const SUPPORTED: &[Keyword] = {
-    use AuthSetting as A;
-    use GlobalSetting as G;
-    use InstanceSetting as I;
-    &[
-        root("global_defs", RootBlock::GlobalDefs, 0, Context::Global, "global_defs { ... }", "settings of the host"),
-        root(
-            "vrrp_instance",
-            RootBlock::VrrpInstance,
-            1,
-            Context::Instance,
-            "vrrp_instance NAME { ... }",
-            "a virtual router",
-        ),
-        global("router_id", G::RouterId, "router_id NAME", "name of this host in messages"),
-        global("vrrp_version", G::VrrpVersion, "vrrp_version 2", "protocol version of all instances"),
-        global("vrrp_mcast_group4", G::McastGroup4, "vrrp_mcast_group4 ADDRESS", "where adverts are sent to"),
-        global("vrrp_mcast_group6", G::McastGroup6, "vrrp_mcast_group6 ADDRESS", "where adverts of IPv6 are sent to"),
-        Keyword {
-            values: (0, 1),
-            ..global(
-                "v3_checksum_as_v2",
-                G::ChecksumAsV2,
-                "v3_checksum_as_v2",
-                "VRRPv3's checksum over IPv4 without pseudo-header, as RFC 9568 wants it",
-            )
-        },
-        instance("state", I::State, (1, 1), "state MASTER|BACKUP", "state to begin in, a hint"),
-        instance("interface", I::Interface, (1, 1), "interface NAME", "the interface adverts are sent on"),
-        instance(
-            "virtual_router_id",
-            I::VirtualRouterId,
-            (1, 1),
-            "virtual_router_id 1..255",
-            "identifier of the virtual router, the same on all its hosts",
-        ),
-        instance("priority", I::Priority, (1, 1), "priority 1..255", "the highest becomes master"),
-        instance("advert_int", I::AdvertInt, (1, 1), "advert_int SECONDS", "time between two adverts"),
-        instance("version", I::Version, (1, 1), "version 2", "protocol version"),
-        instance("nopreempt", I::Nopreempt, (0, 0), "nopreempt", "leave a master of lower priority alone"),
-        instance("preempt", I::Preempt, (0, 0), "preempt", "take over from a master of lower priority"),
-        instance("mcast_src_ip", I::McastSrcIp, (1, 1), "mcast_src_ip ADDRESS", "source address of adverts"),
-        instance(
-            "v3_checksum_as_v2",
-            I::ChecksumAsV2,
-            (0, 1),
-            "v3_checksum_as_v2 [on|off]",
-            "VRRPv3's checksum over IPv4 without pseudo-header, as RFC 9568 wants it",
-        ),
-        instance("accept", I::Accept, (0, 0), "accept", "serve the addresses as any other, which is the default"),
-        Keyword {
-            opens: Some(Context::Authentication),
-            ..instance("authentication", I::Authentication, (0, 0), "authentication { ... }", "password of the group")
-        },
-        Keyword {
-            opens: Some(Context::Addresses),
-            repeat: Repeat::Adds,
-            ..instance(
-                "virtual_ipaddress",
-                I::VirtualIpaddress,
-                (0, 0),
-                "virtual_ipaddress { ... }",
-                "the addresses the master holds, one on each line",
-            )
-        },
-        instance("notify_master", I::NotifyMaster, (1, 3), NOTIFY, "run when this router becomes master"),
-        instance("notify_backup", I::NotifyBackup, (1, 3), NOTIFY, "run when this router becomes backup"),
-        instance("notify_fault", I::NotifyFault, (1, 3), NOTIFY, "run when this router cannot work"),
-        instance("notify_stop", I::NotifyStop, (1, 3), NOTIFY, "run when this router is stopped"),
-        instance("notify", I::Notify, (1, 3), NOTIFY, "run at every transition, with four arguments that tell which"),
-        auth("auth_type", A::Type, "auth_type PASS|AH", "kind of authentication"),
-        auth("auth_pass", A::Pass, "auth_pass PASSWORD", "password, at most eight octets, sent in clear"),
-    ]
-};
+/// Defines the settings of one kind of block: a struct with a field for each keyword, and the rows of the table.
+macro_rules! settings {
+    (
+        $(#[$meta:meta])* struct $settings:ident in $context:ident $(, once $old:ident = $new:ident)*;
+        $($name:ident: $type:ty = $shape:expr, $default:literal, $built:expr, $doc:literal;)*
+    ) => {
+        $(#[$meta])*
+        #[derive(Clone, PartialEq, Eq, Default, Debug)]
+        #[allow(clippy::struct_excessive_bools, reason = "the language has that many flags")]
+        pub struct $settings {
+            $(#[doc = concat!("`", stringify!($name), "`: ", $doc, ".")] pub $name: $type,)*
+        }
 
-const NOTIFY: &str = "notify... \"COMMAND ARGUMENTS\" [USER [GROUP]]";
+        impl $settings {
+            /// The rows of the table.
+            #[allow(clippy::large_stack_arrays, reason = "promoted to a static")]
+            pub(crate) const ROWS: &'static [$crate::config::keywords::Keyword] = &[$(
+                $crate::config::keywords::Keyword::value(
+                    stringify!($name), $crate::config::keywords::Context::$context, $shape, $default, $built, $doc,
+                ),
+            )*];
+
+            /// Older names: block, old name, name.
+            pub(crate) const ALIASES: $crate::config::keywords::Aliases =
+                &[$(($crate::config::keywords::Context::$context, stringify!($old), stringify!($new)),)*];
+
+            /// Sets the field of a keyword.
+            pub(crate) fn put(&mut self, name: &str, value: $crate::config::model::Value) {
+                match name {
+                    $(stringify!($name) => $crate::config::model::Slot::put(&mut self.$name, value),)*
+                    _ => {}
+                }
+            }
+        }
+    };
+}
+use settings;
+
+/// Older names of keywords: block, old name, name.
+pub(crate) type Aliases = &'static [(Context, &'static str, &'static str)];
 
 /// The keyword `name` as it is understood in `context`.
 pub(crate) fn find(context: Context, name: &str) -> Option<&'static Keyword> {
@@ -246,9 +236,9 @@ pub(crate) fn nearest(context: Context, word: &str) -> Option<&'static Keyword> 
 }
 
 /// The candidate whose name is spelt most like `word`, if any is like it at all.
-pub(crate) fn nearest_of<T>(
+pub(crate) fn nearest_of<'n, T>(
     candidates: impl Iterator<Item = T>,
-    name: impl Fn(&T) -> &'static str,
+    name: impl Fn(&T) -> &'n str,
     word: &str,
 ) -> Option<T> {
     const LONGEST: usize = 64;
@@ -270,59 +260,35 @@ pub(crate) fn nearest_of<T>(
     near.min_by_key(|(distance, candidate)| (*distance, name(candidate))).map(|(_, candidate)| candidate)
 }
 
+/// All rows except those of IPVS, block by block.
+pub(crate) fn rows() -> impl Iterator<Item = Keyword> {
+    let tables = [
+        (basic::ROWS, basic::ALIASES),
+        (blocks::ProcessSettings::ROWS, blocks::ProcessSettings::ALIASES),
+        (global::GlobalSettings::ROWS, global::GlobalSettings::ALIASES),
+        (instance::InstanceSettings::ROWS, instance::InstanceSettings::ALIASES),
+        (blocks::HmacSettings::ROWS, blocks::HmacSettings::ALIASES),
+        (blocks::ScriptSettings::ROWS, blocks::ScriptSettings::ALIASES),
+        (blocks::FileSettings::ROWS, blocks::FileSettings::ALIASES),
+        (blocks::ProcessTrackSettings::ROWS, blocks::ProcessTrackSettings::ALIASES),
+        (blocks::BfdSettings::ROWS, blocks::BfdSettings::ALIASES),
+        (blocks::SyncGroupSettings::ROWS, blocks::SyncGroupSettings::ALIASES),
+        (blocks::GarpGroupSettings::ROWS, blocks::GarpGroupSettings::ALIASES),
+        (blocks::TrackGroupSettings::ROWS, blocks::TrackGroupSettings::ALIASES),
+    ];
+    let renamed = tables.into_iter().flat_map(|(rows, aliases)| {
+        aliases.iter().filter_map(|&(context, old, new)| {
+            let row = rows.iter().find(|row| row.context == context && row.name == new)?;
+            Some(Keyword { name: old, renamed: Some(new), ..*row })
+        })
+    });
+    tables.into_iter().flat_map(|(rows, _)| rows).copied().chain(renamed)
+}
+
 static INDEX: LazyLock<HashMap<&'static str, Vec<Keyword>>> = LazyLock::new(|| {
     let mut index: HashMap<&'static str, Vec<Keyword>> = HashMap::new();
-    for keyword in SUPPORTED.iter().copied().chain(later::keywords()) {
+    for keyword in rows().chain(lvs::rows()) {
         index.entry(keyword.name).or_default().push(keyword);
     }
     index
 });
-
-const fn root(
-    name: &'static str,
-    block: RootBlock,
-    values: usize,
-    opens: Context,
-    usage: &'static str,
-    doc: &'static str,
-) -> Keyword {
-    Keyword {
-        name,
-        context: Context::Root,
-        values: (values, values),
-        opens: Some(opens),
-        repeat: Repeat::Adds,
-        meaning: Meaning::Root(block),
-        usage,
-        doc,
-    }
-}
-
-const fn global(name: &'static str, setting: GlobalSetting, usage: &'static str, doc: &'static str) -> Keyword {
-    single(name, Context::Global, (1, 1), Meaning::Global(setting), usage, doc)
-}
-
-const fn instance(
-    name: &'static str,
-    setting: InstanceSetting,
-    values: (usize, usize),
-    usage: &'static str,
-    doc: &'static str,
-) -> Keyword {
-    single(name, Context::Instance, values, Meaning::Instance(setting), usage, doc)
-}
-
-const fn auth(name: &'static str, setting: AuthSetting, usage: &'static str, doc: &'static str) -> Keyword {
-    single(name, Context::Authentication, (1, 1), Meaning::Authentication(setting), usage, doc)
-}
-
-const fn single(
-    name: &'static str,
-    context: Context,
-    values: (usize, usize),
-    meaning: Meaning,
-    usage: &'static str,
-    doc: &'static str,
-) -> Keyword {
-    Keyword { name, context, values, opens: None, repeat: Repeat::Single, meaning, usage, doc }
-}

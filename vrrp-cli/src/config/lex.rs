@@ -6,7 +6,8 @@
 //! carried on with, so that one fault never hides another.
 
 use super::diagnostic::{Code, Diagnostic, Sink};
-use super::source::{FileId, Span};
+use super::preprocess::Chunk;
+use super::source::{FileId, Source, SourceMap, Span, to_usize};
 
 #[cfg(test)]
 mod tests;
@@ -37,20 +38,83 @@ pub(crate) struct Token {
     pub(crate) span: Span,
 }
 
-/// Splits the whole of `text` into tokens.
-pub(crate) fn lex(file: FileId, text: &str, sink: &mut Sink) -> Vec<Token> {
-    let mut lexer = Lexer { file, text, at: 0, tokens: Vec::new(), sink };
-    if text.starts_with('\u{feff}') {
-        lexer.at = '\u{feff}'.len_utf8();
+/// Splits all chunks into tokens.
+pub(crate) fn lex(sources: &SourceMap, chunks: &[Chunk], sink: &mut Sink) -> Vec<Token> {
+    let any_bad = sources.any_bad();
+    // Nearly all lines are a keyword, a value and a line end, of 25 octets with their indentation.
+    let octets: usize = chunks.iter().map(|chunk| chunk.span.range().len()).sum();
+    let mut tokens = Vec::with_capacity(octets / 8);
+    for (index, chunk) in chunks.iter().enumerate() {
+        let Some(source) = sources.get(chunk.span.file) else { continue };
+        let range = chunk.span.range();
+        let Some(text) = source.text().get(..range.end) else { continue };
+        let first = tokens.len();
+        let mut lexer = Lexer { file: chunk.span.file, text, at: range.start, tokens, sink };
+        if range.start == 0 && text.starts_with('\u{feff}') {
+            lexer.at = '\u{feff}'.len_utf8();
+        }
+        while lexer.at < text.len() {
+            lexer.line();
+        }
+        // The last line of an included file may lack its end.
+        if !text.ends_with('\n') && index + 1 < chunks.len() {
+            lexer.token(TokenKind::LineEnd, text.len(), text.len());
+        }
+        tokens = lexer.tokens;
+        let new = tokens.get_mut(first..).unwrap_or_default();
+        if chunk.broken {
+            new.iter_mut().for_each(Token::break_word);
+        }
+        if any_bad {
+            refuse_bad_words(source, chunk.span, new, sink);
+        }
     }
-    while lexer.at < text.len() {
-        lexer.line();
+    tokens.shrink_to_fit();
+    tokens
+}
+
+impl Token {
+    fn is_word(&self) -> bool {
+        matches!(self.kind, TokenKind::Word | TokenKind::Quoted | TokenKind::Broken)
     }
-    lexer.tokens
+
+    fn break_word(&mut self) {
+        if self.is_word() {
+            self.kind = TokenKind::Broken;
+        }
+    }
+}
+
+/// Octets that are not UTF-8 are refused in words; in a comment they do no harm.
+fn refuse_bad_words(source: &Source, chunk: Span, tokens: &mut [Token], sink: &mut Sink) {
+    // An expansion has no list of its own: what stands for such octets was copied with the rest of its line.
+    let expanded: Vec<u32>;
+    let bad = if source.is_expansion() {
+        let text = source.text().get(chunk.range()).unwrap_or_default();
+        let found = text.match_indices(char::REPLACEMENT_CHARACTER).map(|(at, _)| at);
+        expanded = found.filter_map(|at| Some(chunk.start + u32::try_from(at).ok()?)).collect();
+        expanded.as_slice()
+    } else {
+        source.bad()
+    };
+    let mut bad = bad.iter().copied().skip_while(|&at| at < chunk.start).peekable();
+    for token in tokens {
+        let mut first = None;
+        while let Some(at) = bad.next_if(|&at| at < token.span.end) {
+            first = first.or(Some(at).filter(|&at| at >= token.span.start));
+        }
+        let Some(at) = first.filter(|_| token.is_word()) else { continue };
+        token.kind = TokenKind::Broken;
+        let width = u32::try_from(char::REPLACEMENT_CHARACTER.len_utf8()).unwrap_or(1);
+        let span = Span { file: token.span.file, start: at, end: at + width };
+        let diagnostic = Diagnostic::new(Code::NotUtf8, span, "found octets that are not UTF-8 text")
+            .help("save the file as UTF-8, or write this word in ASCII");
+        sink.push(diagnostic);
+    }
 }
 
 /// A line longer than this is refused as a whole (keepalived's limit is 1024).
-const MAX_LINE: usize = 16384;
+pub(crate) const MAX_LINE: usize = 16384;
 
 struct Lexer<'a> {
     file: FileId,
@@ -138,7 +202,9 @@ impl Lexer<'_> {
 
     fn comment(&mut self, end: usize) {
         let glued = self.tokens.last().is_some_and(|last| {
-            matches!(last.kind, TokenKind::Word | TokenKind::Quoted) && last.span.range().end == self.at
+            matches!(last.kind, TokenKind::Word | TokenKind::Quoted)
+                && last.span.file == self.file
+                && to_usize(last.span.end) == self.at
         });
         if glued {
             let sign = &self.text[self.at..=self.at];

@@ -4,52 +4,71 @@
 //! there should be none, repetition. The rest is one file for each kind of block. A setting that could not be read is
 //! reported once and then counts as given, so that no second fault follows from the first.
 
-mod address;
+pub(crate) mod address;
+mod block;
+mod device;
 mod global;
 mod instance;
+mod list;
+pub(crate) mod route;
+mod setting;
 mod value;
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 
+use self::block::Names;
 use self::instance::Claims;
 use super::diagnostic::{Code, Diagnostic, Severity, Sink};
 use super::keywords::{self, Context, Keyword, Meaning, Repeat, RootBlock};
-use super::model::{Config, Global};
+use super::model::Config;
 use super::source::{SourceMap, Span};
 use super::tree::{Block, Statement, Word};
 
 /// Reads the whole file; `None` when anything in it is an error.
 pub(crate) fn lower<'s>(statements: &[Statement<'s>], sources: &'s SourceMap, sink: &mut Sink) -> Option<Config> {
-    let mut lowerer = Lowerer { sources, sink, hoisted: Vec::new() };
+    let mut lowerer = Lowerer { sources, sink, hoisted: Vec::new(), notes: HashMap::new() };
+    let mut config = Config::default();
+    let mut names = Names::default();
     let mut blocks = Vec::new();
     lowerer.read(statements, Context::Root, &mut |lowerer, setting| {
+        if setting.keyword.meaning == Meaning::Value {
+            if let Some(value) = lowerer.setting(&setting) {
+                config.process.put(setting.keyword.name, value);
+            }
+            return;
+        }
         // What stands inside of a block is its own business, even when the block itself has a fault.
         lowerer.expect_block(&setting);
         blocks.push(setting);
     });
     // Global settings are defaults of the instances wherever they stand in the file.
-    let mut global = Global::default();
     for setting in blocks.iter().filter(|setting| setting.is(RootBlock::GlobalDefs)) {
-        lowerer.global_defs(setting, &mut global);
+        lowerer.global_defs(setting, &mut config.global);
     }
     let mut claims = Claims::default();
-    let mut instances = Vec::new();
     let mut any = false;
     while !blocks.is_empty() {
-        for setting in blocks.iter().filter(|setting| setting.is(RootBlock::VrrpInstance)) {
-            any = true;
-            instances.extend(lowerer.instance(setting, &global, &mut claims));
+        for setting in &blocks {
+            if setting.is(RootBlock::VrrpInstance) {
+                any = true;
+                config.instances.extend(lowerer.instance(setting, &config.global, &mut claims));
+            } else {
+                lowerer.root_block(setting, &mut config, &mut names);
+            }
         }
         blocks = std::mem::take(&mut lowerer.hoisted);
         for setting in blocks.iter().filter(|setting| setting.is(RootBlock::GlobalDefs)) {
-            lowerer.global_defs(setting, &mut global);
+            lowerer.global_defs(setting, &mut config.global);
         }
     }
+    lowerer.resolve(&config, &mut names, &claims.names);
+    lowerer.tell_notes();
     if !any && !sink.has_errors() {
         let message = "the file defines no virtual router: there is nothing to do";
         sink.push(Diagnostic::without_place(Code::NoInstance, message).help("add a `vrrp_instance` block"));
     }
-    Some(Config { global, instances }).filter(|_| !sink.has_errors())
+    Some(config).filter(|_| !sink.has_errors())
 }
 
 impl Sink {
@@ -90,6 +109,8 @@ struct Lowerer<'t, 's, 'd> {
     sink: &'d mut Sink,
     /// Blocks of the top level that stand inside of others.
     hoisted: Vec<Setting<'t, 's>>,
+    /// What has no effect, by keyword: the first place, and how many there are.
+    notes: HashMap<(Context, &'static str, Code), (Diagnostic, usize)>,
 }
 
 type Apply<'f, 't, 's, 'd> = dyn FnMut(&mut Lowerer<'t, 's, 'd>, Setting<'t, 's>) + 'f;
@@ -122,9 +143,7 @@ impl<'t, 's, 'd> Lowerer<'t, 's, 'd> {
                     break;
                 };
                 if keyword.meaning == Meaning::Later {
-                    let message = format!("`{}` is not supported yet", keyword.name);
-                    let help = "vrrpctl knows this keyword of keepalived, but cannot do what it asks for";
-                    self.report(Diagnostic::new(Code::NotYet, name.span, message).help(help));
+                    self.note_ipvs(keyword, name);
                     break;
                 }
                 let length = self.run_together(keyword, context, values);
@@ -137,7 +156,7 @@ impl<'t, 's, 'd> Lowerer<'t, 's, 'd> {
                 apply(self, Setting { keyword, name, values, block });
                 if let Some(block) = block.filter(|_| keyword.opens.is_none()) {
                     let message = format!("`{}` takes no block", keyword.name);
-                    let help = format!("remove the braces; it is written `{}`", keyword.usage);
+                    let help = format!("remove the braces; it is written `{}`", keyword.usage());
                     self.report(Diagnostic::new(Code::BlockUnexpected, block.open, message).help(help));
                     if block.statements.iter().any(|inner| keywords::find(context, &inner.words[0].text).is_some()) {
                         self.read_into(&block.statements, context, seen, apply);
@@ -253,6 +272,43 @@ impl<'t, 's, 'd> Lowerer<'t, 's, 'd> {
         }
     }
 
+    /// A block of IPVS is passed over; so are the settings in it.
+    fn note_ipvs(&mut self, keyword: &'static Keyword, name: &Word<'s>) {
+        if keyword.opens.is_none() {
+            let message = format!("`{}` is not supported yet", keyword.name);
+            let help = "vrrpctl knows this keyword of keepalived, but cannot do what it asks for";
+            self.report(Diagnostic::new(Code::NotYet, name.span, message).help(help));
+            return;
+        }
+        let message = format!("`{}` is not supported yet, ignored", keyword.name);
+        let help = "vrrpctl shares addresses, and leaves the balancing of load to others; the rest of the file runs";
+        self.note_once(keyword, Diagnostic::new(Code::Ipvs, name.span, message).help(help));
+    }
+
+    /// Reports something once for all places of a keyword: a large file would otherwise drown in it.
+    fn note_once(&mut self, keyword: &'static Keyword, diagnostic: Diagnostic) {
+        self.note(keyword.context, keyword.name, diagnostic);
+    }
+
+    /// As [`Lowerer::note_once`], for what has no row in the table.
+    fn note(&mut self, context: Context, name: &'static str, diagnostic: Diagnostic) {
+        let key = (context, name, diagnostic.code);
+        self.notes.entry(key).and_modify(|(_, count)| *count += 1).or_insert((diagnostic, 1));
+    }
+
+    fn tell_notes(&mut self) {
+        let mut notes: Vec<_> = self.notes.drain().map(|(_, note)| note).collect();
+        notes.sort_by_key(|(note, _)| (note.primary.as_ref().map(|label| label.span), note.code));
+        for (note, count) in notes {
+            let note = match count {
+                1 => note,
+                2 => note.label("and at one more place"),
+                count => note.label(format!("and at {} more places", count - 1)),
+            };
+            self.sink.push(note);
+        }
+    }
+
     fn report(&mut self, diagnostic: Diagnostic) {
         self.sink.push(diagnostic);
     }
@@ -262,7 +318,7 @@ impl<'t, 's, 'd> Lowerer<'t, 's, 'd> {
 fn surplus_value(keyword: &Keyword, own: &[Word<'_>], surplus: &Word<'_>) -> (Diagnostic, bool) {
     if let Some(sign) = own.first().filter(|word| matches!(word.text.as_ref(), "=" | ":")) {
         let message = format!("unexpected `{}` behind `{}`", sign.text, keyword.name);
-        let help = format!("a blank separates keyword and value: `{}`", keyword.usage);
+        let help = format!("a blank separates keyword and value: `{}`", keyword.usage());
         return (Diagnostic::new(Code::TooManyValues, sign.span, message).help(help), false);
     }
     let most = keyword.values.1;
@@ -277,12 +333,12 @@ fn surplus_value(keyword: &Keyword, own: &[Word<'_>], surplus: &Word<'_>) -> (Di
     };
     let help = if surplus.text == "\\" {
         "lines are not continued: remove the backslash".to_owned()
-    } else if keyword.usage.starts_with("notify") {
+    } else if matches!(keyword.shape, keywords::Shape::Command | keywords::Shape::OptCommand) {
         "put the command and its arguments into one pair of quotes".to_owned()
     } else if most == 0 {
         keyword.written()
     } else {
-        format!("it is written `{}`; quote a value that holds blanks", keyword.usage)
+        format!("it is written `{}`; quote a value that holds blanks", keyword.usage())
     };
     (Diagnostic::new(Code::TooManyValues, surplus.span, message).help(help), true)
 }

@@ -4,18 +4,64 @@
 //! (a missing interface, say), so that it can be reported at its place in the file.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::LazyLock;
 
 use vrrp_core::{AdvertInterval, Priority, SimplePassword, Version, Vrid};
 
-use super::source::{Span, Spanned};
+pub(crate) use super::source::{Span, Spanned};
+
+mod garp;
+mod lines;
+mod value;
+
+pub use self::garp::Garp;
+pub use self::lines::{
+    AddressOption, LineOption, LinkbeatInterface, OptionValue, Peer, Route, Rule, Track, UpDownDelay, WeightSetting,
+};
+pub use self::value::{
+    DeletedNotify, ExtraInterfaces, HmacAuth, HmacKeySource, HmacSecret, InitialValue, IpvlanSetting, ReceiveBuffer,
+    SmtpHost, SyncDaemonSetting, VmacSetting,
+};
+pub(crate) use self::value::{Slot, Value};
+pub use super::keywords::blocks::{
+    BfdSettings, FileSettings, GarpGroupSettings, HmacSettings, ProcessSettings, ProcessTrackSettings, ScriptSettings,
+    SyncGroupSettings, TrackGroupSettings,
+};
+pub use super::keywords::global::GlobalSettings;
+pub use super::keywords::instance::InstanceSettings;
 
 /// A whole configuration.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Config {
     /// Settings of the host.
     pub global: Global,
     /// The virtual routers in the order of the text.
     pub instances: Vec<Instance>,
+    /// Settings at the top level of the file.
+    pub process: ProcessSettings,
+    /// `vrrp_script`
+    pub scripts: Vec<Named<ScriptSettings>>,
+    /// `track_file`
+    pub files: Vec<Named<FileSettings>>,
+    /// `vrrp_track_process`
+    pub processes: Vec<Named<ProcessTrackSettings>>,
+    /// `bfd_instance`
+    pub bfd: Vec<Named<BfdSettings>>,
+    /// `vrrp_sync_group`
+    pub sync_groups: Vec<Named<SyncGroupSettings>>,
+    /// `garp_group`
+    pub garp_groups: Vec<Named<GarpGroupSettings>>,
+    /// `track_group`
+    pub track_groups: Vec<Named<TrackGroupSettings>>,
+}
+
+/// A block and its name, unique among the blocks of its kind. (`garp_group` has none; it is empty then.)
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Named<T> {
+    /// The name.
+    pub name: Spanned<String>,
+    /// What the block sets.
+    pub settings: T,
 }
 
 /// What `global_defs` holds.
@@ -27,10 +73,12 @@ pub struct Global {
     pub version: Version,
     /// Multicast group of the adverts, 224.0.0.18 unless set.
     pub mcast_group4: Ipv4Addr,
-    /// The same of IPv6, ff02::12 unless set.
+    /// `vrrp_mcast_group6`: the same of IPv6, ff02::12 unless set.
     pub mcast_group6: Ipv6Addr,
-    /// `v3_checksum_as_v2`: that of the instances which do not say, false unless set.
-    pub v3_checksum_as_v2: bool,
+    /// `script_user`: whom scripts run as that name nobody; they have it filled in.
+    pub script_user: Option<ScriptOwner>,
+    /// Everything else.
+    pub settings: Box<GlobalSettings>,
 }
 
 impl Default for Global {
@@ -40,7 +88,8 @@ impl Default for Global {
             version: Version::V2,
             mcast_group4: Ipv4Addr::new(224, 0, 0, 18),
             mcast_group6: Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x12),
-            v3_checksum_as_v2: false,
+            script_user: None,
+            settings: Box::default(),
         }
     }
 }
@@ -60,6 +109,8 @@ pub struct Instance {
     pub vrid: Vrid,
     /// `priority`: 100 unless set, or 255 for `state MASTER`.
     pub priority: Priority,
+    /// `version`, or that of `global_defs`.
+    pub version: Version,
     /// `advert_int`: 1 s unless set. Its unit is the protocol version's.
     pub interval: AdvertInterval,
     /// Whether to take over from a master of lower priority; true unless `nopreempt` is set and has an effect.
@@ -78,6 +129,16 @@ pub struct Instance {
     pub addresses: Vec<VirtualAddress>,
     /// The commands to run at transitions.
     pub notify: Notify,
+    /// Everything else; `None` when the block sets nothing else, as most do. See [`Instance::settings`].
+    pub more: Option<Box<InstanceSettings>>,
+}
+
+impl Instance {
+    /// What the block sets beside the fields above.
+    pub fn settings(&self) -> &InstanceSettings {
+        static NONE: LazyLock<InstanceSettings> = LazyLock::new(InstanceSettings::default);
+        self.more.as_deref().unwrap_or(&NONE)
+    }
 }
 
 /// `state`: a hint which router is meant to be master when all are well.
@@ -94,7 +155,7 @@ pub enum Initial {
 pub struct VirtualAddress {
     /// An address that a host can have.
     pub address: IpAddr,
-    /// 0 to 32, or 128 of IPv6; the longest unless written.
+    /// 0 to 32, or to 128 for IPv6, which is the default.
     pub prefix_len: u8,
     /// `dev`: the interface to put it on; the instance's own when `None`.
     pub device: Option<Spanned<String>>,
@@ -104,6 +165,8 @@ pub struct VirtualAddress {
     pub scope: Option<u8>,
     /// `label`: at most 15 octets.
     pub label: Option<String>,
+    /// The other options.
+    pub options: Vec<AddressOption>,
     /// The whole line.
     pub span: Span,
 }
@@ -134,4 +197,13 @@ pub struct Script {
     pub group: Option<String>,
     /// The command as written.
     pub span: Span,
+}
+
+/// A user, and perhaps a group, to run scripts as.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ScriptOwner {
+    /// Whether it exists is not known here.
+    pub user: String,
+    /// The user's own when `None`.
+    pub group: Option<String>,
 }

@@ -1,9 +1,17 @@
 //! Configuration text as it was read, and places in it.
 //!
 //! Every later stage speaks of places as [`Span`]s; this module alone turns them into lines and columns. It knows
-//! nothing of the language.
+//! nothing of the language. Lines that the preprocessor made are a source too, the *expansion*; [`SourceMap::trace`]
+//! leads from a place in it to the text that somebody wrote.
 
 use std::ops::Range;
+use std::sync::Arc;
+
+mod trace;
+
+pub use self::trace::{Reason, Step, Trace};
+
+pub(crate) use self::trace::{FrameId, Origins, Reference, ValueId, reference};
 
 /// One source of a [`SourceMap`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -67,9 +75,15 @@ pub struct Location<'a> {
 #[derive(Debug)]
 pub struct Source {
     name: String,
-    text: String,
+    /// Shared, so that it can be read while further sources are added.
+    text: Arc<String>,
     /// Offset of each line's first octet; never empty.
     lines: Vec<u32>,
+    /// Offsets of the characters that stand for octets which are not UTF-8, ascending.
+    bad: Vec<u32>,
+    /// The line that included it, and the uses that made that line be read, from the innermost outwards.
+    included: Vec<Span>,
+    expansion: bool,
 }
 
 impl Source {
@@ -81,6 +95,16 @@ impl Source {
     /// The whole text.
     pub fn text(&self) -> &str {
         &self.text
+    }
+
+    /// Whether the preprocessor wrote it.
+    pub(crate) fn is_expansion(&self) -> bool {
+        self.expansion
+    }
+
+    /// Offsets of the characters that stand for octets which are not UTF-8, ascending.
+    pub(crate) fn bad(&self) -> &[u32] {
+        &self.bad
     }
 
     /// Index, from 0, of the line that holds the octet at `offset`.
@@ -108,6 +132,8 @@ impl Source {
 #[derive(Debug, Default)]
 pub struct SourceMap {
     sources: Vec<Source>,
+    /// The source that holds all lines the preprocessor made.
+    expansion: Option<(FileId, Origins)>,
 }
 
 impl SourceMap {
@@ -115,7 +141,10 @@ impl SourceMap {
     pub(crate) const MAX_TEXT: usize = 1 << 30;
 
     /// Takes over a text; `None` when it is longer than [`SourceMap::MAX_TEXT`].
-    pub(crate) fn add(&mut self, name: String, text: String) -> Option<FileId> {
+    ///
+    /// `bad`: offsets of the characters that stand for octets which are not UTF-8. `included`: the line that asked for
+    /// it, and the uses that led there.
+    pub(crate) fn add(&mut self, name: String, text: String, bad: Vec<u32>, included: Vec<Span>) -> Option<FileId> {
         if text.len() > Self::MAX_TEXT {
             return None;
         }
@@ -123,8 +152,35 @@ impl SourceMap {
         let mut lines = vec![0];
         let ends = text.bytes().enumerate().filter(|&(_, octet)| octet == b'\n');
         lines.extend(ends.filter_map(|(at, _)| u32::try_from(at + 1).ok()));
-        self.sources.push(Source { name, text, lines });
+        self.sources.push(Source { name, text: Arc::new(text), lines, bad, included, expansion: false });
         Some(id)
+    }
+
+    /// The id of the expansion, whose text comes later.
+    pub(crate) fn reserve_expansion(&mut self) -> Option<FileId> {
+        let file = self.add("expansion".to_owned(), String::new(), Vec::new(), Vec::new())?;
+        self.expansion = Some((file, Origins::default()));
+        Some(file)
+    }
+
+    /// Gives the reserved expansion its text.
+    pub(crate) fn fill_expansion(&mut self, text: String, origins: Origins) {
+        let Some((file, kept)) = &mut self.expansion else { return };
+        *kept = origins;
+        if let Some(source) = self.sources.get_mut(to_usize(file.0)) {
+            source.expansion = true;
+            source.text = Arc::new(text);
+        }
+    }
+
+    /// The text of a source, independent of this map.
+    pub(crate) fn shared(&self, file: FileId) -> Arc<String> {
+        self.get(file).map(|source| Arc::clone(&source.text)).unwrap_or_default()
+    }
+
+    /// Whether octets of any source are not UTF-8.
+    pub(crate) fn any_bad(&self) -> bool {
+        self.sources.iter().any(|source| !source.bad.is_empty())
     }
 
     /// The source of an id that this map gave out; `None` for one of another map.
@@ -137,8 +193,9 @@ impl SourceMap {
         self.get(span.file).and_then(|source| source.text.get(span.range())).unwrap_or_default()
     }
 
-    /// Where a span begins; `None` for a span of another map.
+    /// Where a span begins in a text that somebody wrote; `None` for a span of another map.
     pub fn location(&self, span: Span) -> Option<Location<'_>> {
+        let span = self.place(span);
         let source = self.get(span.file)?;
         let line = source.line_of(span.start);
         let start = to_usize(*source.lines.get(line)?);

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use super::diagnostic::{Code, Diagnostic, Sink};
 use super::keywords::{self, Context, Meaning};
 use super::lex::{Token, TokenKind};
-use super::source::{FileId, Source, Span};
+use super::source::{SourceMap, Span};
 
 #[cfg(test)]
 mod tests;
@@ -40,13 +40,13 @@ pub(crate) struct Block<'s> {
     pub(crate) statements: Vec<Statement<'s>>,
 }
 
-/// Builds the tree of one source; faults of the braces go to `sink`.
-pub(crate) fn build<'s>(file: FileId, source: &'s Source, tokens: &[Token], sink: &mut Sink) -> Vec<Statement<'s>> {
+/// Builds the tree of all that was read; faults of the braces go to `sink`.
+pub(crate) fn build<'s>(sources: &'s SourceMap, tokens: &[Token], sink: &mut Sink) -> Vec<Statement<'s>> {
+    let Some(start) = tokens.first().map(|token| token.span) else { return Vec::new() };
     let count = |kind: TokenKind| tokens.iter().filter(|token| token.kind == kind).count();
-    let root =
-        Frame { owner: None, context: Context::Root, open: Span { file, start: 0, end: 0 }, statements: Vec::new() };
+    let root = Frame { owner: None, context: Context::Root, open: start, statements: Vec::new() };
     let builder = Builder {
-        source,
+        sources,
         tokens,
         next: 0,
         sink,
@@ -78,7 +78,7 @@ struct Frame<'s> {
 }
 
 struct Builder<'t, 's> {
-    source: &'s Source,
+    sources: &'s SourceMap,
     tokens: &'t [Token],
     next: usize,
     sink: &'t mut Sink,
@@ -115,7 +115,7 @@ impl<'s> Builder<'_, 's> {
     }
 
     fn word(&mut self, token: Token) {
-        let text = self.source.text().get(token.span.range()).unwrap_or_default();
+        let text = self.sources.text(token.span);
         let quoted = token.kind == TokenKind::Quoted;
         if self.words.is_empty() && token.kind == TokenKind::Word {
             self.close_before(text, token.span);
@@ -211,7 +211,7 @@ impl<'s> Builder<'_, 's> {
     fn upcoming(&self) -> Option<(&'s str, TokenKind)> {
         let rest = self.tokens.get(self.next..)?;
         let token = rest.iter().find(|token| !matches!(token.kind, TokenKind::LineEnd | TokenKind::Comment))?;
-        Some((self.source.text().get(token.span.range())?, token.kind))
+        Some((self.sources.text(token.span), token.kind))
     }
 
     fn open(&mut self, span: Span) {
@@ -291,8 +291,11 @@ impl<'s> Builder<'_, 's> {
 
     fn note_indent(&mut self, span: Span) {
         let open = self.frames.last().map_or(span, |frame| frame.open);
-        let (opened, closed) = (self.source.line_of(open.start), self.source.line_of(span.start));
-        if opened != closed && self.source.indent_of(span.start) < self.source.indent_of(open.start) {
+        // Lines of an expansion have lost their indentation.
+        let same = self.sources.get(span.file).filter(|source| open.file == span.file && !source.is_expansion());
+        let Some(source) = same else { return };
+        let (opened, closed) = (source.line_of(open.start), source.line_of(span.start));
+        if opened != closed && source.indent_of(span.start) < source.indent_of(open.start) {
             self.suspect = Some((open, span));
         }
     }
@@ -324,7 +327,7 @@ impl<'s> Builder<'_, 's> {
         self.missing = self.missing.saturating_sub(1);
         let Some(frame) = self.frames.last() else { return };
         let name = frame.owner.as_ref().and_then(|owner| owner.words.first()).map_or("this block", |word| &word.text);
-        let suspect = self.suspect.filter(|(open, _)| open.start > frame.open.start);
+        let suspect = self.suspect.filter(|(open, _)| open.file == frame.open.file && open.start > frame.open.start);
         let mut diagnostic = match suspect {
             Some((open, close)) => Diagnostic::new(Code::MissingClose, open, "a block is not closed")
                 .label("perhaps this one")

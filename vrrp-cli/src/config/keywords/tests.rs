@@ -3,22 +3,24 @@
 use std::collections::HashSet;
 
 use super::*;
+use crate::config::diagnostic::{Code, Severity};
+use crate::config::parse_str;
 
 #[test]
 fn no_name_stands_twice_in_a_block() {
     let mut seen = HashSet::new();
-    for keyword in SUPPORTED.iter().copied().chain(later::keywords()) {
+    for keyword in rows().chain(lvs::rows()) {
         assert!(seen.insert((keyword.context, keyword.name)), "`{}` {}", keyword.name, keyword.context.place());
         assert!(keyword.values.0 <= keyword.values.1);
     }
-    assert!(seen.len() > 300, "only {} keywords", seen.len());
+    assert!(seen.len() > 400, "only {} keywords", seen.len());
 }
 
 #[test]
-fn supported_keywords_are_documented() {
-    for keyword in SUPPORTED {
-        assert!(!keyword.doc.is_empty() && !keyword.usage.is_empty(), "`{}`", keyword.name);
-        assert!(keyword.usage == NOTIFY || keyword.usage.starts_with(keyword.name), "`{}`", keyword.usage);
+fn every_keyword_is_documented() {
+    for keyword in rows() {
+        assert!(!keyword.doc.is_empty() && !keyword.default.is_empty(), "`{}`", keyword.name);
+        assert!(keyword.usage().starts_with(keyword.name), "`{}`", keyword.usage());
     }
 }
 
@@ -26,7 +28,7 @@ fn supported_keywords_are_documented() {
 fn keywords_are_found_in_their_block_only() {
     assert!(find(Context::Instance, "priority").is_some());
     assert!(find(Context::Root, "priority").is_none());
-    assert!(find(Context::Script, "weight").is_some_and(|keyword| keyword.meaning == Meaning::Later));
+    assert!(find(Context::Script, "weight").is_some_and(|keyword| keyword.built == Built::NotYet));
     assert_eq!(everywhere("weight").len(), 7);
     assert!(everywhere("no such thing").is_empty());
 }
@@ -44,4 +46,81 @@ fn misspelt_keywords_are_recognised() {
     assert_eq!(near("x"), None);
     assert_eq!(near("something_else_entirely"), None);
     assert_eq!(near(&"priority".repeat(1000)), None);
+}
+
+/// Each value at its limits is taken, gets into the configuration, and is reported when it has no effect.
+#[test]
+fn values_at_their_limits_are_read() {
+    for keyword in rows() {
+        for value in samples::right(&keyword) {
+            if matches!(keyword.meaning, Meaning::Root(_)) || keyword.name == "authentication" {
+                continue;
+            }
+            let text = samples::file(&keyword, &value);
+            let loaded = parse_str("table.conf", &text);
+            let shown = || format!("{text}\n{}", loaded.render(false));
+            let other = |code: Code| {
+                let of_values = [Code::IntervalRounded, Code::SubSecond, Code::OwnerByDefault, Code::OutOfRange];
+                let expected = matches!(code, Code::NotYet | Code::Ignored | Code::Renamed);
+                let of_election = keyword.context == Context::Instance && keyword.built == Built::Yes;
+                !(expected || of_election && of_values.contains(&code))
+            };
+            let codes: Vec<Code> = loaded.diagnostics.iter().map(|found| found.code).collect();
+            assert!(!codes.iter().any(|code| other(*code)), "{}", shown());
+            let switched_off = keyword.shape == Shape::Bool && ["off", "false", "no"].contains(&value.as_str());
+            if matches!(keyword.context, Context::Root | Context::Global | Context::Instance) && !switched_off {
+                let named =
+                    |code| loaded.diagnostics.iter().any(|d| d.code == code && d.message.contains(keyword.name));
+                match keyword.built {
+                    Built::Yes => {}
+                    Built::NotYet => assert!(named(Code::Ignored) && loaded.config.is_some(), "{}", shown()),
+                    Built::Refused(_) => assert!(named(Code::NotYet) && loaded.config.is_none(), "{}", shown()),
+                }
+            } else if switched_off {
+                let named = format!("`{}`", keyword.name);
+                let told = |code| matches!(code, Code::NotYet | Code::Ignored);
+                assert!(!loaded.diagnostics.iter().any(|d| told(d.code) && d.message.contains(&named)), "{}", shown());
+            }
+        }
+    }
+}
+
+/// One beyond a limit, and what is of another kind, is an error that points at the keyword's line.
+#[test]
+fn values_beyond_their_limits_are_refused() {
+    for keyword in rows() {
+        for value in samples::wrong(&keyword) {
+            if keyword.name == "auth_pass" || (keyword.name == "script_user" && value == "a b c") {
+                continue;
+            }
+            let text = samples::file(&keyword, &value);
+            let loaded = parse_str("table.conf", &text);
+            let error = loaded.diagnostics.iter().any(|d| d.severity() == Severity::Error && d.code != Code::NotYet);
+            assert!(error, "`{}` takes `{value}`\n{text}\n{}", keyword.name, loaded.render(false));
+        }
+    }
+}
+
+/// A value that the lowering reads fits the field of its keyword.
+#[test]
+fn every_value_gets_into_its_field() {
+    for keyword in rows().filter(|keyword| keyword.meaning == Meaning::Value && keyword.renamed.is_none()) {
+        if keyword.context == Context::AuthHmac || matches!(keyword.built, Built::Refused(_)) {
+            continue;
+        }
+        for value in samples::right(&keyword) {
+            let plain = samples::file(&keyword, &value);
+            let config = parse_str("table.conf", &plain).config.expect(&plain);
+            let read = format!("{config:?}");
+            let field = format!("{}: ", keyword.name);
+            let unset = |at: &usize| {
+                let found = &read[at + field.len()..];
+                found.starts_with("None")
+                    || found.starts_with("[]")
+                    || (found.starts_with("false") && keyword.shape == Shape::Flag)
+            };
+            let set = read.match_indices(&field).any(|(at, _)| !unset(&at));
+            assert!(set, "`{}` loses `{value}`", keyword.name);
+        }
+    }
 }

@@ -5,9 +5,10 @@ use crate::config::source::SourceMap;
 
 fn tokens(text: &str) -> (String, Vec<Code>) {
     let mut sources = SourceMap::default();
-    let file = sources.add("test".to_owned(), text.to_owned()).expect("a short text");
+    let file = sources.add("test".to_owned(), text.to_owned(), Vec::new(), Vec::new()).expect("a short text");
+    let span = Span { file, start: 0, end: u32::try_from(text.len()).expect("a short text") };
     let mut sink = Sink::default();
-    let shown: Vec<String> = lex(file, text, &mut sink)
+    let shown: Vec<String> = lex(&sources, &[Chunk { span, broken: false }], &mut sink)
         .into_iter()
         .map(|token| match token.kind {
             TokenKind::LineEnd => ";".to_owned(),

@@ -6,32 +6,46 @@ use super::value::with_typing_help;
 use super::{Diagnostic, Lowerer, keywords};
 use crate::config::diagnostic::Code;
 use crate::config::keywords::Context;
-use crate::config::model::VirtualAddress;
+use crate::config::model::{AddressOption, Spanned, VirtualAddress};
 use crate::config::tree::{Statement, Word};
 
-/// Words that may follow an address and what they take.
-const OPTIONS: &[&str] = &["brd", "broadcast", "dev", "scope", "label"];
-
-/// Options of keepalived that are not supported yet.
-const LATER: &[&str] = &[
-    "peer",
-    "home",
-    "-nodad",
-    "mngtmpaddr",
-    "noprefixroute",
-    "autojoin",
-    "no_track",
-    "preferred_lft",
-    "use_vmac",
-    "track_group",
+/// Words that may follow an address, and whether a value follows them.
+pub(crate) const OPTIONS: &[(&str, bool)] = &[
+    ("brd", true),
+    ("broadcast", true),
+    ("dev", true),
+    ("scope", true),
+    ("label", true),
+    ("peer", true),
+    ("home", false),
+    ("-nodad", false),
+    ("mngtmpaddr", false),
+    ("noprefixroute", false),
+    ("autojoin", false),
+    ("no_track", false),
+    ("preferred_lft", true),
+    ("use_vmac", false),
+    ("track_group", true),
 ];
+
+/// Options whose effect is built.
+pub(crate) const BUILT: &[&str] = &["brd", "broadcast", "dev", "scope", "label"];
 
 /// How a line without address is explained.
 const USAGE: &str = "a line here is written `ADDRESS[/LENGTH] [brd ADDRESS] [dev INTERFACE] [scope NAME] [label NAME]`";
 
+/// Which list a line stands in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum List {
+    /// `virtual_ipaddress`.
+    Virtual,
+    /// One that is not built, and reported as a whole.
+    Other,
+}
+
 impl<'t, 's> Lowerer<'t, 's, '_> {
     /// One address; the network mask's effect on `brd +` and `brd -` included. `None` when the line is refused.
-    pub(super) fn virtual_address(&mut self, statement: &'t Statement<'s>) -> Option<VirtualAddress> {
+    pub(super) fn address_line(&mut self, statement: &'t Statement<'s>, list: List) -> Option<VirtualAddress> {
         if let Some(block) = &statement.block {
             let message = "an address takes no block";
             self.report(Diagnostic::new(Code::BlockUnexpected, block.open, message).help("remove the braces"));
@@ -42,27 +56,88 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
         let (first, options) = statement.words.split_first()?;
         let (address, prefix_len) = self.address_and_prefix(first)?;
         let span = statement.words.last().map_or(first.span, |last| first.span.to(last.span));
-        let mut result =
-            VirtualAddress { address, prefix_len, device: None, broadcast: None, scope: None, label: None, span };
-        let mut options = options.iter();
+        let mut result = VirtualAddress {
+            address,
+            prefix_len,
+            device: None,
+            broadcast: None,
+            scope: None,
+            label: None,
+            options: Vec::new(),
+            span,
+        };
+        let mut options = options.iter().peekable();
         while let Some(option) = options.next() {
-            if !OPTIONS.contains(&option.text.as_ref()) {
+            let Some(&(name, takes_value)) = OPTIONS.iter().find(|(name, _)| *name == option.text) else {
                 self.refuse_option(option);
                 return None;
-            }
-            let Some(value) = options.next() else {
-                let message = format!("`{}` lacks its value", option.text);
-                self.report(Diagnostic::new(Code::MissingValue, option.span, message).help(USAGE));
-                return None;
             };
-            match option.text.as_ref() {
-                "dev" => result.device = Some(self.interface_name(value)?),
-                "label" => result.label = Some(self.label(value)?),
-                "scope" => result.scope = Some(self.scope(value)?),
-                _ => result.broadcast = self.broadcast(value, address, prefix_len)?,
+            if list == List::Virtual && !BUILT.contains(&name) {
+                self.note_option(option);
+            }
+            if !takes_value {
+                let named = name == "use_vmac" && options.peek().is_some_and(|next| !is_option(next));
+                result.options.push(match options.next_if(|_| named) {
+                    Some(name) => AddressOption::UseVmac(Some(self.interface_name(name)?)),
+                    None if name == "use_vmac" => AddressOption::UseVmac(None),
+                    None => AddressOption::Flag(name),
+                });
+                continue;
+            }
+            let value = self.value_behind_address(option, options.next())?;
+            match (name, address) {
+                ("dev", _) => result.device = Some(self.interface_name(value)?),
+                ("label", _) => result.label = Some(self.label(value)?),
+                ("scope", _) => result.scope = Some(self.scope(value)?),
+                ("peer", _) => {
+                    let (peer, length) = self.network(value)?;
+                    let length = Some(length).filter(|_| value.text.contains('/'));
+                    result.options.push(AddressOption::Peer(peer, length));
+                }
+                ("preferred_lft", _) => {
+                    let seconds = match value.text.as_ref() {
+                        "forever" => None,
+                        _ => u32::try_from(self.integer_of(value, 0, 4_294_967_294, "s", USAGE)?).ok(),
+                    };
+                    result.options.push(AddressOption::PreferredLifetime(seconds));
+                }
+                ("track_group", _) => {
+                    let group = Spanned::new(value.text.clone().into_owned(), value.span);
+                    result.options.push(AddressOption::TrackGroup(group));
+                }
+                (_, IpAddr::V4(address)) => result.broadcast = self.broadcast(value, address, prefix_len)?,
+                (_, IpAddr::V6(_)) => {
+                    let message = "IPv6 has no broadcast addresses";
+                    let help = format!("remove `{name}` and its value");
+                    self.report(Diagnostic::new(Code::WrongFamily, option.span, message).help(help));
+                    return None;
+                }
             }
         }
         Some(result)
+    }
+
+    fn value_behind_address(&mut self, option: &Word<'s>, value: Option<&'t Word<'s>>) -> Option<&'t Word<'s>> {
+        if value.is_none() {
+            let message = format!("`{}` lacks its value", option.text);
+            self.report(Diagnostic::new(Code::MissingValue, option.span, message).help(USAGE));
+        }
+        value
+    }
+
+    /// An option of a virtual address that has no effect, or would do harm without it.
+    fn note_option(&mut self, option: &Word<'s>) {
+        let text = option.text.as_ref();
+        if text == "peer" {
+            let help = "it cannot be ignored: the address would be another one, with another route";
+            let diagnostic = Diagnostic::new(Code::NotYet, option.span, format!("`{text}` is not supported yet"));
+            self.report(diagnostic.help(help));
+            return;
+        }
+        let message = format!("`{text}` is not supported yet, ignored");
+        let help = "the address is installed without it";
+        let Some((name, _)) = OPTIONS.iter().find(|(name, _)| *name == text) else { return };
+        self.note(Context::Addresses, name, Diagnostic::new(Code::Ignored, option.span, message).help(help));
     }
 
     fn address_and_prefix(&mut self, word: &Word<'s>) -> Option<(IpAddr, u8)> {
@@ -101,18 +176,14 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
 
     fn refuse_option(&mut self, option: &Word<'s>) {
         let text = option.text.as_ref();
-        let diagnostic = if LATER.contains(&text) {
-            let message = format!("`{text}` is not supported yet");
-            let help = "vrrpctl knows this option of keepalived, but cannot do what it asks for";
-            Diagnostic::new(Code::NotYet, option.span, message).help(help)
-        } else if text.split('/').next().is_some_and(|text| text.parse::<IpAddr>().is_ok()) {
+        let diagnostic = if text.split('/').next().is_some_and(|text| text.parse::<IpAddr>().is_ok()) {
             let message = "several addresses stand on one line";
             Diagnostic::new(Code::RunTogether, option.span, message)
                 .label("a second address")
                 .help("put each address on a line of its own")
         } else {
             let message = format!("unknown option `{text}` behind a virtual address");
-            let candidates = OPTIONS.iter().chain(LATER).copied();
+            let candidates = OPTIONS.iter().map(|(name, _)| *name);
             let diagnostic = Diagnostic::new(Code::UnknownKeyword, option.span, message);
             match keywords::nearest_of(candidates, |name| name, text) {
                 Some(name) => diagnostic.help(format!("did you mean `{name}`?")),
@@ -141,12 +212,7 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
 
     /// The outer `None`: refused. The inner one: this prefix has no broadcast address.
     #[expect(clippy::option_option, reason = "refused and absent are two things, and there is one caller")]
-    fn broadcast(&mut self, word: &Word<'s>, address: IpAddr, prefix_len: u8) -> Option<Option<Ipv4Addr>> {
-        let IpAddr::V4(address) = address else {
-            let diagnostic = Diagnostic::new(Code::WrongFamily, word.span, "IPv6 has no broadcast addresses");
-            self.report(diagnostic.help("remove `brd` and its value"));
-            return None;
-        };
+    fn broadcast(&mut self, word: &Word<'s>, address: Ipv4Addr, prefix_len: u8) -> Option<Option<Ipv4Addr>> {
         let host_bits = u32::MAX.checked_shr(u32::from(prefix_len)).unwrap_or(0);
         let derived = |bits: u32| Some(Ipv4Addr::from_bits(bits)).filter(|_| prefix_len < 31);
         match word.text.as_ref() {
@@ -155,6 +221,10 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
             text => self.ipv4_text(word, text, "`+`, `-` or a broadcast address").map(Some),
         }
     }
+}
+
+fn is_option(word: &Word<'_>) -> bool {
+    OPTIONS.iter().any(|(name, _)| *name == word.text)
 }
 
 /// 24 for `255.255.255.0`; `None` for what is not a network mask.

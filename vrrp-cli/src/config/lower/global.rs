@@ -2,6 +2,7 @@
 
 use super::{Context, Diagnostic, Lowerer, Setting};
 use crate::config::diagnostic::Code;
+use crate::config::keywords::shape::WORD_MAX;
 use crate::config::keywords::{GlobalSetting, Meaning};
 use crate::config::model::Global;
 
@@ -10,16 +11,22 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
     pub(super) fn global_defs(&mut self, setting: &Setting<'t, 's>, global: &mut Global) {
         let Some(block) = setting.block else { return };
         self.read(&block.statements, Context::Global, &mut |lowerer, setting| {
-            let Meaning::Global(meaning) = setting.keyword.meaning else { return };
-            if meaning == GlobalSetting::ChecksumAsV2 {
-                let on = setting.values.map(|values| values.first().map_or(Some(true), |word| lowerer.switch(word)));
-                global.v3_checksum_as_v2 = on.flatten().unwrap_or(global.v3_checksum_as_v2);
-            }
+            let Meaning::Global(meaning) = setting.keyword.meaning else {
+                if let Some(value) = lowerer.setting(&setting) {
+                    global.settings.put(setting.keyword.renamed.unwrap_or(setting.keyword.name), value);
+                }
+                return;
+            };
             let Some(word) = setting.value() else { return };
             match meaning {
-                GlobalSetting::RouterId => global.router_id = Some(word.text.clone().into_owned()),
+                GlobalSetting::RouterId => {
+                    global.router_id = lowerer.bounded(setting.keyword, word, WORD_MAX).or(global.router_id.take());
+                }
                 GlobalSetting::VrrpVersion => global.version = lowerer.version(word).unwrap_or(global.version),
-                GlobalSetting::ChecksumAsV2 => {}
+                GlobalSetting::ScriptUser => {
+                    let words = setting.values.unwrap_or_default();
+                    global.script_user = lowerer.owner(setting.keyword, words).or(global.script_user.take());
+                }
                 GlobalSetting::McastGroup6 => {
                     let Some(group) = lowerer.ipv6(word, "a multicast group") else { return };
                     if group.is_multicast() {

@@ -5,10 +5,11 @@ use std::net::IpAddr;
 
 use vrrp_core::{AdvertInterval, Priority, SimplePassword, Version, Vrid};
 
+use super::address::List;
 use super::{Context, Diagnostic, Lowerer, Setting};
 use crate::config::diagnostic::Code;
 use crate::config::keywords::{AuthSetting, InstanceSetting, Meaning};
-use crate::config::model::{Global, Initial, Instance, Notify, Script, VirtualAddress};
+use crate::config::model::{Global, Initial, Instance, InstanceSettings, Notify, Script, ScriptOwner, VirtualAddress};
 use crate::config::script::{self, SplitError};
 use crate::config::source::{Span, Spanned};
 use crate::config::tree::{Block, Word};
@@ -20,7 +21,8 @@ const PRIORITY_HELP: &str =
 /// What is taken already, and where.
 #[derive(Default)]
 pub(super) struct Claims {
-    names: HashMap<String, Span>,
+    pub(super) names: HashMap<String, Span>,
+    /// Of each family on its own.
     vrids: HashMap<(String, Vrid, bool), Span>,
     /// A link-local one belongs to its interface.
     addresses: HashMap<(IpAddr, Option<String>), Span>,
@@ -59,12 +61,12 @@ struct Draft<'t, 's> {
     interval: Option<&'t Word<'s>>,
     nopreempt: Option<Span>,
     mcast_source: Option<Spanned<IpAddr>>,
-    checksum_as_v2: Option<bool>,
     /// The password, and whether it is the key of an Authentication Header.
     password: Option<Spanned<(SimplePassword, bool)>>,
     /// `None`: no block. A line that was refused counts in the second number.
     addresses: Option<(Vec<VirtualAddress>, usize)>,
     notify: Notify,
+    more: Option<Box<InstanceSettings>>,
 }
 
 impl Draft<'_, '_> {
@@ -97,6 +99,9 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
         self.read(&block.statements, Context::Instance, &mut |lowerer, setting| {
             if let Meaning::Instance(meaning) = setting.keyword.meaning {
                 lowerer.instance_setting(meaning, &setting, &mut draft);
+            } else if let Some(value) = lowerer.setting(&setting) {
+                let name = setting.keyword.renamed.unwrap_or(setting.keyword.name);
+                draft.more.get_or_insert_default().put(name, value);
             }
         });
         self.require(&draft, span);
@@ -104,7 +109,7 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
         self.settle_family(&mut draft);
         self.claim_vrid(&draft, claims);
         self.claim_addresses(&draft, claims, span);
-        let interval = self.settle_version(&mut draft, global);
+        let (version, interval) = self.settle_version(&mut draft, global);
         let priority = match (draft.priority, &draft.initial) {
             (Field::Given(priority), _) => priority,
             (_, Field::Given(Initial::Master)) => Priority::OWNER,
@@ -112,6 +117,7 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
         };
         let initial =
             if priority.is_owner() { Initial::Master } else { draft.initial.given().unwrap_or(Initial::Backup) };
+        let own_checksum = draft.more.as_ref().and_then(|more| more.v3_checksum_as_v2);
         Some(Instance {
             name: name?,
             span,
@@ -119,14 +125,16 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
             interface: draft.interface.given()?,
             vrid: draft.vrid.given()?.value,
             priority,
+            version,
             interval: interval?,
             preempt: draft.nopreempt.is_none(),
             mcast_source: draft.mcast_source.map(|source| source.value),
-            v3_checksum_as_v2: draft.checksum_as_v2.unwrap_or(global.v3_checksum_as_v2),
+            v3_checksum_as_v2: own_checksum.or(global.settings.v3_checksum_as_v2).unwrap_or(false),
             authentication_header: draft.password.is_some_and(|password| password.value.1),
             password: draft.password.map(|password| password.value.0),
             addresses: draft.addresses?.0,
-            notify: draft.notify,
+            notify: draft.notify.run_by(global.script_user.as_ref()),
+            more: draft.more,
         })
     }
 
@@ -157,11 +165,6 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
                 };
                 draft.mcast_source = value.and_then(read);
             }
-            I::ChecksumAsV2 => {
-                let values = setting.values.unwrap_or_default();
-                draft.checksum_as_v2 = values.first().map_or(Some(true), |word| self.switch(word));
-            }
-            I::Accept => {}
             I::Authentication => {
                 self.expect_block(setting);
                 draft.password = setting.block.and_then(|block| self.authentication(block, setting.name.span));
@@ -267,14 +270,14 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
             if self.sink.is_full() {
                 return;
             }
-            match self.virtual_address(statement) {
+            match self.address_line(statement, List::Virtual) {
                 Some(address) => read.push(address),
                 None => *refused += 1,
             }
         }
     }
 
-    fn script(&mut self, setting: &Setting<'t, 's>) -> Option<Script> {
+    pub(super) fn script(&mut self, setting: &Setting<'t, 's>) -> Option<Script> {
         let values = setting.values?;
         let span = values.first()?.span.to(values.last()?.span);
         let raw = self.sources.text(span);
@@ -355,7 +358,7 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
     }
 
     /// The interval in the version's unit; `None` when it was refused. VRRPv3 has no authentication.
-    fn settle_version(&mut self, draft: &mut Draft<'_, 's>, global: &Global) -> Option<AdvertInterval> {
+    fn settle_version(&mut self, draft: &mut Draft<'_, 's>, global: &Global) -> (Version, Option<AdvertInterval>) {
         let written = std::mem::take(&mut draft.version).given();
         let version = if draft.is_v6() {
             if let Some(two) = written.filter(|version| version.value == Version::V2) {
@@ -374,11 +377,12 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
             let help = "remove the `authentication` block, or use `version 2`";
             self.report(Diagnostic::new(Code::PasswordUnused, password.span, message).help(help));
         }
-        match (draft.interval, version) {
+        let interval = match (draft.interval, version) {
             (Some(word), version) => self.interval(word, version),
             (None, Version::V2) => AdvertInterval::from_secs(1),
             (None, Version::V3) => AdvertInterval::from_centis(100),
-        }
+        };
+        (version, interval)
     }
 
     /// All addresses are of the first one's family; of IPv6, the first is link-local (RFC 9568 section 5.2.9).
@@ -395,6 +399,10 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
                 .also(first.span, format!("the first address, of {ours}"))
                 .help("a virtual router has addresses of one family: write a second instance, which may have the same VRID");
             self.report(diagnostic);
+        } else if first.address.is_ipv4() && draft.more.as_ref().is_some_and(|more| more.native_ipv6) {
+            let message = format!("{} is not an IPv6 address, as `native_ipv6` wants it", first.address);
+            let help = "remove `native_ipv6`: the addresses tell the family";
+            self.report(Diagnostic::new(Code::WrongFamily, first.span, message).help(help));
         } else if let IpAddr::V6(address) = first.address
             && !address.is_unicast_link_local()
             && *refused == 0
@@ -445,5 +453,19 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
                 .help(format!("an advertisement has room for {MOST}: use a second instance for the rest"));
             self.report(diagnostic);
         }
+    }
+}
+
+impl Notify {
+    /// The commands, those without a user with this one.
+    fn run_by(mut self, owner: Option<&ScriptOwner>) -> Self {
+        let Some(owner) = owner else { return self };
+        let scripts =
+            [&mut self.master, &mut self.backup, &mut self.fault, &mut self.stop, &mut self.generic].into_iter();
+        for script in scripts.flatten().filter(|script| script.user.is_none()) {
+            script.user = Some(owner.user.clone());
+            script.group.clone_from(&owner.group);
+        }
+        self
     }
 }

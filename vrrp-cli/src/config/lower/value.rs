@@ -56,6 +56,38 @@ impl<'s> Lowerer<'_, 's, '_> {
         None
     }
 
+    /// An address of either family; `text` is the word or a part of it.
+    pub(super) fn any_address(&mut self, word: &Word<'s>, text: &str, what: &str) -> Option<IpAddr> {
+        let address = text.parse().ok();
+        if address.is_none() {
+            let message = format!("expected {what} like 192.0.2.1, found `{text}`");
+            let help = "an IPv4 address is four numbers from 0 to 255, without leading zeros";
+            let diagnostic = Diagnostic::new(Code::NotAnAddress, word.span, message).help(help);
+            let valid = |text: &str| text.split('/').next().is_some_and(|ip| ip.parse::<IpAddr>().is_ok());
+            self.report(with_typing_help(diagnostic, word, valid));
+        }
+        address
+    }
+
+    /// An address of either family and a prefix length, which is that of a single host when it is not written.
+    pub(super) fn network(&mut self, word: &Word<'s>) -> Option<(IpAddr, u8)> {
+        let (text, prefix) = match word.text.split_once('/') {
+            Some((text, prefix)) => (text, Some(prefix)),
+            None => (word.text.as_ref(), None),
+        };
+        let address = self.any_address(word, text, "an address")?;
+        let longest = if address.is_ipv4() { 32 } else { 128 };
+        let Some(prefix) = prefix else { return Some((address, longest)) };
+        let digits = !prefix.is_empty() && prefix.bytes().all(|octet| octet.is_ascii_digit());
+        let length = prefix.parse().ok().filter(|length| digits && *length <= longest);
+        if length.is_none() {
+            let message = format!("expected a prefix length from 0 to {longest} behind `/`, found `{prefix}`");
+            let help = "write it like `192.0.2.0/24` or `2001:db8::/32`";
+            self.report(Diagnostic::new(Code::BadPrefix, word.span, message).help(help));
+        }
+        Some((address, length?))
+    }
+
     /// An IPv4 address that a host can have.
     pub(super) fn host_ipv4(&mut self, word: &Word<'s>, text: &str, what: &str) -> Option<Ipv4Addr> {
         let address = self.ipv4_text(word, text, what)?;
@@ -105,20 +137,6 @@ impl<'s> Lowerer<'_, 's, '_> {
         let message = format!("expected {what}, but {address} is {kind}");
         self.report(Diagnostic::new(Code::UnusableAddress, word.span, message).help("no host can have this address"));
         None
-    }
-
-    /// Whether something is switched on.
-    pub(super) fn switch(&mut self, word: &Word<'s>) -> Option<bool> {
-        match word.text.to_ascii_lowercase().as_str() {
-            "true" | "on" | "yes" => Some(true),
-            "false" | "off" | "no" => Some(false),
-            _ => {
-                let message = format!("expected `on` or `off`, found `{}`", word.text);
-                let diagnostic = Diagnostic::new(Code::UnknownChoice, word.span, message);
-                self.report(diagnostic.help("`true`, `yes`, `false` and `no` are understood as well"));
-                None
-            }
-        }
     }
 
     /// The name of a network interface, as the kernel allows it.

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::config::lex::lex;
+use crate::config::preprocess::Chunk;
 use crate::config::source::SourceMap;
 
 fn draw(statements: &[Statement<'_>]) -> String {
@@ -15,10 +16,11 @@ fn draw(statements: &[Statement<'_>]) -> String {
 
 fn check(text: &str, expected: &str, codes: &[Code]) {
     let mut sources = SourceMap::default();
-    let file = sources.add("test".to_owned(), text.to_owned()).expect("a short text");
+    let file = sources.add("test".to_owned(), text.to_owned(), Vec::new(), Vec::new()).expect("a short text");
+    let span = Span { file, start: 0, end: u32::try_from(text.len()).expect("a short text") };
     let mut sink = Sink::default();
-    let tokens = lex(file, text, &mut sink);
-    let tree = build(file, sources.get(file).expect("just added"), &tokens, &mut sink);
+    let tokens = lex(&sources, &[Chunk { span, broken: false }], &mut sink);
+    let tree = build(&sources, &tokens, &mut sink);
     let found: Vec<Code> = sink.iter().map(|diagnostic| diagnostic.code).collect();
     let shown: String = text.chars().take(200).collect();
     assert_eq!((draw(&tree), found), (expected.to_owned(), codes.to_vec()), "{shown:?}");

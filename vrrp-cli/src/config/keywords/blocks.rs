@@ -1,0 +1,133 @@
+//! The top level, and the blocks that trackers and groups are made of.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::Built::{NotYet, Refused};
+use super::settings;
+use super::shape::Shape::{
+    Address, Choice, Command, Flag, HmacKey, InitFile, Int, Lines, OptChoice, OptWord, Owner, Path, Seconds,
+    WholeSeconds, Word, Words,
+};
+use super::shape::Shape::{Bool, Interface, Weight};
+use super::shape::{self, LONGEST, SECOND};
+use crate::config::model::{
+    HmacSecret, InitialValue, LinkbeatInterface, Route, Rule, Script, ScriptOwner, Spanned, Track, UpDownDelay,
+    VirtualAddress, WeightSetting,
+};
+
+const NAMESPACE: &str = "the addresses would be served in the wrong network namespace";
+
+settings! {
+    /// Settings at the top level of the file: of the process, and of the host's interfaces and static entries.
+    struct ProcessSettings in Root;
+    net_namespace: Option<String> = Word("NAME", 255), "the one it is started in", Refused(NAMESPACE), "network namespace of the daemon";
+    net_namespace_ipvs: Option<String> = OptWord("NAME", 255), "`net_namespace`", NotYet, "network namespace of IPVS";
+    namespace_with_ipsets: bool = Flag, "off", NotYet, "use ipsets in a namespace";
+    instance: Option<String> = Word("NAME", 255), "none", NotYet, "name of this daemon among several on the host";
+    use_pid_dir: bool = Flag, "off", NotYet, "process ids are kept in a directory of their own";
+    child_wait_time: Option<Duration> = WholeSeconds(0, 4_294_967_295), "5", NotYet, "patience with processes at the end";
+    linkbeat_use_polling: bool = Flag, "off", NotYet, "poll the state of all links";
+    static_ipaddress: Vec<VirtualAddress> = Lines(shape::Lines::Addresses), "none", NotYet, "addresses this host has, master or not";
+    static_routes: Vec<Route> = Lines(shape::Lines::Routes), "none", NotYet, "routes this host has, master or not";
+    static_rules: Vec<Rule> = Lines(shape::Lines::Rules), "none", NotYet, "routing rules this host has, master or not";
+    linkbeat_interfaces: Vec<LinkbeatInterface> = Lines(shape::Lines::LinkbeatInterfaces), "none", NotYet, "interfaces whose link state is polled";
+    interface_up_down_delays: Vec<UpDownDelay> = Lines(shape::Lines::UpDownDelays), "none", NotYet, "how long a link must be down, or up, to count";
+}
+
+settings! {
+    /// What `auth_hmac` holds.
+    struct HmacSettings in AuthHmac;
+    key: Vec<HmacSecret> = HmacKey, "required", NotYet, "a key and its number";
+    active_key: Option<u8> = Int(1, 255, ""), "required", NotYet, "number of the key that adverts are signed with";
+    anti_replay: Option<String> = Choice(&["time", "monotonic"]), "time", NotYet, "what tells new adverts from repeated ones";
+    time_window: Option<Duration> = WholeSeconds(1, 300), "three intervals, at least 5", NotYet, "how far the clocks may differ";
+    mode: Option<String> = Choice(&["enforce", "permissive", "receive-only"]), "enforce", NotYet, "whether adverts must be signed";
+}
+
+settings! {
+    /// What `vrrp_script` holds.
+    struct ScriptSettings in Script;
+    script: Option<Script> = Command, "required", NotYet, "the command: status 0 is well";
+    interval: Option<Duration> = Seconds(1_000, 4_294 * SECOND), "1", NotYet, "how often it is run";
+    timeout: Option<Duration> = Seconds(1_000, 4_294 * SECOND), "`interval`", NotYet, "how long it may take";
+    weight: Option<WeightSetting> = Weight(253), "0", NotYet, "what it adds to the priority; 0: failure is a fault";
+    rise: Option<u32> = Int(1, 2_147_483_647, "runs"), "1", NotYet, "runs that must go well to count as well";
+    fall: Option<u32> = Int(1, 2_147_483_647, "runs"), "1", NotYet, "runs that must fail to count as failed";
+    user: Option<ScriptOwner> = Owner, "`script_user`", NotYet, "whom to run it as";
+    init_fail: bool = Flag, "off", NotYet, "counts as failed until it went well";
+}
+
+settings! {
+    /// What `track_file` holds.
+    struct FileSettings in TrackFile;
+    file: Option<String> = Path, "required", NotYet, "the file, which holds one number";
+    weight: Option<WeightSetting> = Weight(254), "1", NotYet, "what the number is multiplied with";
+    init_file: Option<InitialValue> = InitFile, "none", NotYet, "create the file";
+}
+
+settings! {
+    /// What `vrrp_track_process` holds.
+    struct ProcessTrackSettings in TrackProcess;
+    process: Option<Vec<String>> = Words("PATH [PARAMETER...]", 1, 64), "required", NotYet, "the program, and how it was called";
+    param_match: Option<String> = OptChoice(&["initial", "partial"]), "off", NotYet, "how parameters are compared";
+    full_command: bool = Flag, "off", NotYet, "compare the whole command line";
+    weight: Option<WeightSetting> = Weight(254), "0", NotYet, "what it adds to the priority; 0: failure is a fault";
+    quorum: Option<u16> = Int(1, 65_535, "processes"), "1", NotYet, "fewest processes that are well";
+    quorum_max: Option<u16> = Int(0, 65_535, "processes"), "no bound", NotYet, "most processes that are well";
+    delay: Option<Duration> = Seconds(1, 3_600 * SECOND), "0", NotYet, "how long a change must last to count";
+    terminate_delay: Option<Duration> = Seconds(1, 3_600 * SECOND), "`delay`", NotYet, "the same for an end";
+    fork_delay: Option<Duration> = Seconds(1, 3_600 * SECOND), "`delay`", NotYet, "the same for a start";
+}
+
+settings! {
+/// What `bfd_instance` holds.
+struct BfdSettings in Bfd, once neighbour_ip = neighbor_ip, once hoplimit = ttl;
+neighbor_ip: Option<IpAddr> = Address, "required", NotYet, "the other end";
+source_ip: Option<IpAddr> = Address, "the route's", NotYet, "this end";
+min_rx: Option<u32> = Int(1, 4_294_967, "ms"), "10", NotYet, "shortest interval of what is received";
+min_tx: Option<u32> = Int(1, 4_294_967, "ms"), "10", NotYet, "shortest interval of what is sent";
+idle_tx: Option<u32> = Int(1_000, 4_294_967, "ms"), "1000", NotYet, "interval while the session is down";
+multiplier: Option<u8> = Int(1, 255, "packets"), "5", NotYet, "lost packets until the session is down";
+passive: bool = Flag, "off", NotYet, "let the other end begin";
+ttl: Option<u8> = Int(1, 255, ""), "255, or 64 for IPv6", NotYet, "TTL of what is sent";
+max_hops: Option<i16> = Int(-1, 255, "hops"), "0", NotYet, "how far off the other end may be";
+multihop: bool = Flag, "off", NotYet, "the port of sessions over several hops";
+weight: Option<WeightSetting> = Weight(253), "0", NotYet, "what it adds to the priority; 0: failure is a fault";
+vrrp: bool = Flag, "both", NotYet, "for virtual routers only";
+checker: bool = Flag, "both", NotYet, "for health checks only";}
+
+settings! {
+    /// What `vrrp_sync_group` holds.
+    struct SyncGroupSettings in SyncGroup;
+    group: Vec<Spanned<String>> = Lines(shape::Lines::Instances), "required", NotYet, "the instances";
+    track_interface: Vec<Track> = Lines(shape::Lines::TrackInterfaces), "none", NotYet, "interfaces that all of them track";
+    track_script: Vec<Track> = Lines(shape::Lines::TrackScripts), "none", NotYet, "scripts that all of them track";
+    track_file: Vec<Track> = Lines(shape::Lines::TrackFiles), "none", NotYet, "files that all of them track";
+    track_process: Vec<Track> = Lines(shape::Lines::TrackProcesses), "none", NotYet, "processes that all of them track";
+    track_bfd: Vec<Track> = Lines(shape::Lines::TrackBfds), "none", NotYet, "BFD sessions that all of them track";
+    notify_master: Option<Script> = Command, "none", NotYet, "run when the group becomes master";
+    notify_backup: Option<Script> = Command, "none", NotYet, "run when the group becomes backup";
+    notify_fault: Option<Script> = Command, "none", NotYet, "run when the group cannot work";
+    notify_stop: Option<Script> = Command, "none", NotYet, "run when the group is stopped";
+    notify: Option<Script> = Command, "none", NotYet, "run at every transition, with four arguments that tell which";
+    smtp_alert: Option<bool> = Bool, "`smtp_alert_vrrp`", NotYet, "mail about the group";
+    notify_priority_changes: Option<bool> = Bool, "`vrrp_notify_priority_changes`", NotYet, "tell changes of the priority, too";
+    global_tracking: bool = Flag, "off", NotYet, "no effect; obsolete";
+    sync_group_tracking_weight: bool = Flag, "off", NotYet, "weights count in the group, too";
+}
+
+settings! {
+    /// What `garp_group` holds.
+    struct GarpGroupSettings in GarpGroup;
+    garp_interval: Option<Duration> = Seconds(1, LONGEST), "0", NotYet, "pause between two gratuitous ARP";
+    gna_interval: Option<Duration> = Seconds(1, LONGEST), "0", NotYet, "pause between two unsolicited NA";
+    interface: Option<Spanned<String>> = Interface, "required", NotYet, "the interface";
+    interfaces: Vec<Spanned<String>> = Lines(shape::Lines::Interfaces), "required", NotYet, "the interfaces";
+}
+
+settings! {
+    /// What `track_group` holds.
+    struct TrackGroupSettings in TrackGroup;
+    group: Vec<Spanned<String>> = Lines(shape::Lines::Instances), "required", NotYet, "the instances";
+}

@@ -1,0 +1,81 @@
+//! `vrrp_instance`: settings that are read and checked here.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::Built::{NotYet, Refused, Yes};
+use super::settings;
+use super::shape::Shape::{
+    Address, Bool, Command, ExtraIf, Flag, Hmac, Int, Interface, Ipvlan, Lines, Multicast, OptChoice, OptCommand,
+    OptInt, Seconds, Vmac, WholeSeconds,
+};
+use super::shape::{self, LONGEST};
+use crate::config::model::{
+    DeletedNotify, ExtraInterfaces, HmacAuth, IpvlanSetting, Peer, Route, Rule, Script, Spanned, Track, VirtualAddress,
+    VmacSetting,
+};
+
+/// Seconds that fit into 32 bits of microseconds, as keepalived bounds them.
+const LONGEST_DELAY: u64 = 4_294;
+const GROUP: &str = "the adverts would go to another group than those of the other routers: two masters";
+const UNICAST: &str = "the adverts would go to the multicast group, which the peers do not listen to: two masters";
+const HMAC: &str = "the router would run without authentication, and the others would reject its adverts";
+const VRF: &str = "the addresses would be served outside of the VRF";
+const EXCLUDED: &str = "these addresses would be served by no host";
+
+settings! {
+    /// What `vrrp_instance` sets beside the election. Unset is `None`, `false` or empty.
+    struct InstanceSettings in Instance, once vmac_garp_intvl = garp_extra_if, once thread_timer_expired = timer_expired_backup;
+    vrf: Option<Spanned<String>> = Interface, "none", Refused(VRF), "VRF of a unicast instance without interface";
+    down_timer_adverts: Option<u8> = Int(1, 100, "adverts"), "`vrrp_down_timer_adverts`", NotYet, "lost adverts until the master counts as down";
+    dont_track_primary: bool = Flag, "off", NotYet, "go on when the own interface is down";
+    no_virtual_ipaddress: bool = Flag, "off", NotYet, "the instance may have no address";
+    promote_secondaries: bool = Flag, "off", NotYet, "removing an address leaves others of its subnet";
+    accept: bool = Flag, "on", Yes, "the master answers at the addresses";
+    no_accept: bool = Flag, "off", NotYet, "the master does not answer at the addresses";
+    preempt_delay: Option<Duration> = Seconds(0, LONGEST), "0", NotYet, "wait before taking over from a lower priority";
+    timer_expired_backup: Option<u8> = OptInt(1, 254, 254, ""), "off", NotYet, "become backup when timers were that late";
+    strict_mode: Option<bool> = Bool, "`vrrp_strict`", NotYet, "hold to the RFC strictly";
+    skip_check_adv_addr: Option<bool> = Bool, "`vrrp_skip_check_adv_addr`", NotYet, "check the addresses of a master's first advert only";
+    owner_ignore_adverts: Option<bool> = Bool, "`vrrp_owner_ignore_adverts`", NotYet, "the owner of the addresses hears no adverts";
+    lower_prio_no_advert: Option<bool> = Bool, "`vrrp_lower_prio_no_advert`", NotYet, "do not answer an advert of lower priority";
+    higher_prio_send_advert: Option<bool> = Bool, "`vrrp_higher_prio_send_advert`", NotYet, "send one more advert before giving way";
+    garp_master_delay: Option<Duration> = WholeSeconds(0, LONGEST_DELAY), "`vrrp_garp_master_delay`", NotYet, "time until the second burst; 0: none";
+    garp_master_repeat: Option<u32> = Int(1, 2_147_483_647, "messages"), "`vrrp_garp_master_repeat`", NotYet, "announcements in a burst";
+    garp_master_refresh: Option<Duration> = Seconds(0, LONGEST_DELAY * shape::SECOND), "`vrrp_garp_master_refresh`", NotYet, "announce again so often; 0: never";
+    garp_master_refresh_repeat: Option<u32> = Int(1, 2_147_483_647, "messages"), "`vrrp_garp_master_refresh_repeat`", NotYet, "announcements each time";
+    garp_lower_prio_delay: Option<Duration> = WholeSeconds(0, LONGEST_DELAY), "`vrrp_garp_lower_prio_delay`", NotYet, "time until the second burst after an advert of lower priority";
+    garp_lower_prio_repeat: Option<u32> = Int(0, 2_147_483_647, "messages"), "`vrrp_garp_lower_prio_repeat`", NotYet, "announcements after an advert of lower priority";
+    garp_extra_if: Option<ExtraInterfaces> = ExtraIf, "`vrrp_garp_extra_if`", NotYet, "announce on other interfaces of the addresses";
+    use_vmac: Option<VmacSetting> = Vmac, "off", NotYet, "addresses have the virtual router's MAC address";
+    use_vmac_addr: bool = Flag, "off", NotYet, "also addresses on other interfaces";
+    vmac_xmit_base: bool = Flag, "off", NotYet, "adverts leave from the interface itself";
+    use_ipvlan: Option<IpvlanSetting> = Ipvlan, "off", NotYet, "addresses are on an ipvlan interface";
+    unicast_peer: Vec<Peer> = Lines(shape::Lines::Peers), "none: multicast", Refused(UNICAST), "the other routers, when they are reached by unicast";
+    unicast_src_ip: Option<IpAddr> = Address, "the interface's address", NotYet, "source address of unicast adverts";
+    mcast_dst_ip: Option<IpAddr> = Multicast, "`vrrp_mcast_group4`", Refused(GROUP), "where adverts are sent to";
+    track_src_ip: bool = Flag, "off", NotYet, "fail without the configured source address";
+    unicast_ttl: Option<u8> = Int(0, 255, ""), "255", NotYet, "TTL of unicast adverts";
+    check_unicast_src: bool = Flag, "`vrrp_check_unicast_src`", NotYet, "drop unicast adverts of strangers";
+    unicast_fault_no_peer: bool = Flag, "off", NotYet, "fail without peers";
+    old_unicast_checksum: Option<String> = OptChoice(&["never"]), "learnt from the peer", NotYet, "checksum of old versions of keepalived";
+    v3_checksum_as_v2: Option<bool> = Bool, "`v3_checksum_as_v2`", Yes, "VRRPv3's checksum over IPv4 without pseudo-header, as RFC 9568 wants it";
+    native_ipv6: bool = Flag, "off", Yes, "the addresses are of IPv6, as they tell themselves; obsolete";
+    linkbeat_use_polling: bool = Flag, "off", NotYet, "poll the state of the link; obsolete";
+    kernel_rx_buf_size: Option<u32> = Int(1, 2_147_483_647, "octets"), "`vrrp_rx_bufs_policy`", NotYet, "size of the receive buffer";
+    debug: Option<u8> = Int(0, 4, ""), "0", NotYet, "no effect";
+    lvs_sync_daemon_interface: Option<Spanned<String>> = Interface, "none", NotYet, "interface of the IPVS sync daemon; obsolete";
+    smtp_alert: Option<bool> = Bool, "`smtp_alert_vrrp`", NotYet, "mail about this instance";
+    notify_deleted: Option<DeletedNotify> = OptCommand, "tells a fault", NotYet, "run when a reload removes the instance; alone: tell others `DELETED`, not `FAULT`";
+    notify_master_rx_lower_pri: Option<Script> = Command, "none", NotYet, "run when the master hears a lower priority";
+    notify_priority_changes: Option<bool> = Bool, "`vrrp_notify_priority_changes`", NotYet, "tell changes of the priority, too";
+    track_interface: Vec<Track> = Lines(shape::Lines::TrackInterfaces), "none", NotYet, "interfaces that the priority or the state depends on";
+    track_script: Vec<Track> = Lines(shape::Lines::TrackScripts), "none", NotYet, "scripts that the priority or the state depends on";
+    track_file: Vec<Track> = Lines(shape::Lines::TrackFiles), "none", NotYet, "files that the priority depends on";
+    track_process: Vec<Track> = Lines(shape::Lines::TrackProcesses), "none", NotYet, "processes that the priority or the state depends on";
+    track_bfd: Vec<Track> = Lines(shape::Lines::TrackBfds), "none", NotYet, "BFD sessions that the priority or the state depends on";
+    virtual_ipaddress_excluded: Vec<VirtualAddress> = Lines(shape::Lines::Addresses), "none", Refused(EXCLUDED), "addresses that adverts do not name";
+    virtual_routes: Vec<Route> = Lines(shape::Lines::Routes), "none", NotYet, "routes that the master has";
+    virtual_rules: Vec<Rule> = Lines(shape::Lines::Rules), "none", NotYet, "routing rules that the master has";
+    auth_hmac: Option<HmacAuth> = Hmac, "none", Refused(HMAC), "signed adverts";
+}

@@ -1,0 +1,211 @@
+//! The reference in `docs/` against the table: every keyword, and every deliberate difference from keepalived.
+//!
+//! `SNAPSHOTS=overwrite cargo test -p vrrp-cli reference` writes anew what is generated.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::*;
+use crate::config::lower::address::{BUILT as ADDRESS_BUILT, OPTIONS as ADDRESS_OPTIONS};
+use crate::config::lower::route::{ROUTE, RULE, Takes};
+
+const BLOCKS: &[(Context, &str, &str)] = &[
+    (Context::Root, "Top level", "What may stand outside of every block."),
+    (Context::Global, "`global_defs`", "Settings of the host. Where in the file the block stands does not matter."),
+    (Context::Instance, "`vrrp_instance NAME`", "A virtual router."),
+    (Context::Authentication, "`authentication`", "In `vrrp_instance`. VRRP version 2 only."),
+    (Context::AuthHmac, "`auth_hmac`", "In `vrrp_instance`."),
+    (Context::SyncGroup, "`vrrp_sync_group NAME`", "Instances that change state together."),
+    (Context::Script, "`vrrp_script NAME`", "A command that instances track."),
+    (Context::TrackFile, "`track_file NAME`", "A file whose number instances track."),
+    (Context::TrackProcess, "`vrrp_track_process NAME`", "Processes that instances track."),
+    (Context::Bfd, "`bfd_instance NAME`", "A BFD session that instances track. The name has at most 31 octets."),
+    (Context::GarpGroup, "`garp_group`", "A common pace of announcements."),
+    (Context::TrackGroup, "`track_group NAME`", "Instances that fail with a static entry."),
+];
+
+fn docs(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name)
+}
+
+/// `|` would end a cell of a table.
+fn cell(text: &str) -> String {
+    text.replace('|', "\\|").replace('\n', " ")
+}
+
+fn status(keyword: &Keyword) -> String {
+    match keyword.built {
+        Built::Yes => "yes".into(),
+        Built::NotYet => "not yet, `W010`".into(),
+        Built::Refused(_) => "not yet, refused `E021`".into(),
+    }
+}
+
+fn example(keyword: &Keyword) -> String {
+    let value = match keyword.shape {
+        Shape::Named => "NAME { ... }".into(),
+        Shape::Block => "{ ... }".into(),
+        Shape::Seconds(..) if keyword.name == "advert_int" => "1".into(),
+        _ => samples::right(keyword).into_iter().next().unwrap_or_default(),
+    };
+    format!("{} {value}", keyword.name).trim_end().replace('\n', " ")
+}
+
+fn reference() -> String {
+    let mut text = String::from(
+        "# Configuration reference\n\n\
+         Generated from the table that reads the file; a test holds the two together.\n\n\
+         A line is a keyword and its values, separated by blanks; `{ ... }` is a block. `[...]` may be left out, `A|B` is \
+         one or the other, `...` may be repeated. *Built* says whether the keyword has its effect today. What is not built \
+         is read and checked all the same: most of it is ignored with the warning `W010`; what cannot be ignored without \
+         harm is refused with the error `E021`. `keepalived-compatibility.md` says why.\n",
+    );
+    for (context, title, about) in BLOCKS {
+        write!(text, "\n## {title}\n\n{about}\n\n").expect("a string");
+        text.push_str("| Keyword | Written | Range and unit | Default | Example | Built | Meaning |\n");
+        text.push_str("|---|---|---|---|---|---|---|\n");
+        for keyword in rows().filter(|keyword| keyword.context == *context) {
+            let meaning = match keyword.renamed {
+                Some(name) => format!("old name of `{name}`"),
+                None => keyword.doc.to_owned(),
+            };
+            let (usage, range) = (cell(&keyword.usage()), cell(&keyword.shape.range()));
+            let (default, example) = (cell(keyword.default), cell(&example(&keyword)));
+            let (name, built, meaning) = (keyword.name, status(&keyword), cell(&meaning));
+            writeln!(text, "| `{name}` | `{usage}` | {range} | {default} | `{example}` | {built} | {meaning} |")
+                .expect("a string");
+        }
+    }
+    text.push_str("\n## Lines of addresses\n\n`ADDRESS[/LENGTH]` and options, in any order. Without a length it is that of a single host.\n\n");
+    text.push_str("| Option | Value | Built |\n|---|---|---|\n");
+    for (name, takes_value) in ADDRESS_OPTIONS {
+        let built = match *name {
+            name if ADDRESS_BUILT.contains(&name) => "yes",
+            "peer" => "not yet, refused `E021`",
+            _ => "not yet, `W010`",
+        };
+        writeln!(text, "| `{name}` | {} | {built} |", if *takes_value { "one" } else { "none" }).expect("a string");
+    }
+    for (title, first, table) in [
+        ("routes", "`[inet|inet6] [add|prepend|append] [KIND] DESTINATION|default`", ROUTE),
+        ("rules", "`[inet|inet6] [not]`", RULE),
+    ] {
+        write!(text, "\n## Lines of {title}\n\n{first} and options. Not built yet.\n\n| Option | Value | Meaning |\n|---|---|---|\n")
+            .expect("a string");
+        for (other, name, takes) in table {
+            let value = match takes {
+                Takes::Nothing => "none".into(),
+                Takes::Number(low, high) => format!("{low} to {high}"),
+                Takes::Range(low, high) => format!("`FIRST-LAST` or one number, {low} to {high}"),
+                Takes::Address => "an address".into(),
+                Takes::Network => "a network or `default`".into(),
+                Takes::Interface => "an interface".into(),
+                Takes::Choice(choices) => cell(&choices.join("|")),
+                Takes::Text => "a name or number".into(),
+                Takes::Rest => "the rest of the line".into(),
+            };
+            let meaning = if other == name { String::from("as in iproute2") } else { format!("`{name}`") };
+            writeln!(text, "| `{other}` | {value} | {meaning} |").expect("a string");
+        }
+    }
+    text
+}
+
+fn compatibility() -> String {
+    let mut text = String::from("| Keyword | Where | Here | Why |\n|---|---|---|---|\n");
+    for keyword in rows() {
+        let (here, why) = match (keyword.built, keyword.renamed) {
+            (Built::Refused(why), _) => ("refused, `E021`", format!("ignored, {why}")),
+            (_, Some(name)) => ("warning `W012`", format!("old name of `{name}`")),
+            (Built::NotYet, _) => ("ignored, `W010`", "not built yet".into()),
+            (Built::Yes, _) => ("as in keepalived", String::new()),
+        };
+        writeln!(text, "| `{}` | {} | {here} | {why} |", keyword.name, keyword.context.place()).expect("a string");
+    }
+    for keyword in lvs::rows().filter(|keyword| keyword.context == Context::Root && keyword.opens.is_some()) {
+        writeln!(
+            text,
+            "| `{}` | at the top level of the file | ignored as a whole, `W011` | IPVS is not built |",
+            keyword.name
+        )
+        .expect("a string");
+    }
+    text
+}
+
+fn compare(path: &Path, found: &str, expected: &str, whole: &str) {
+    if found == expected {
+        return;
+    }
+    if std::env::var_os("SNAPSHOTS").is_some_and(|value| value == "overwrite") {
+        fs::write(path, whole).expect("written");
+        return;
+    }
+    let differs = found.lines().zip(expected.lines()).find(|(found, expected)| found != expected);
+    panic!("{} is not what the table says: {differs:?}; SNAPSHOTS=overwrite writes it anew", path.display());
+}
+
+#[test]
+fn the_reference_is_that_of_the_table() {
+    let path = docs("configuration.md");
+    let found = fs::read_to_string(&path).unwrap_or_default();
+    let expected = reference();
+    compare(&path, &found, &expected, &expected);
+}
+
+#[test]
+fn every_block_is_in_the_reference() {
+    for keyword in rows() {
+        assert!(BLOCKS.iter().any(|(context, ..)| *context == keyword.context), "{}", keyword.context.place());
+    }
+}
+
+#[test]
+fn the_compatibility_table_names_every_keyword() {
+    const OPEN: &str = "<!-- keywords: generated -->\n";
+    const CLOSE: &str = "<!-- end -->";
+    let path = docs("keepalived-compatibility.md");
+    let found = fs::read_to_string(&path).expect("the compatibility table");
+    let (before, rest) = found.split_once(OPEN).expect("the opening mark");
+    let (table, behind) = rest.split_once(CLOSE).expect("the closing mark");
+    let expected = compatibility();
+    compare(&path, table, &expected, &[before, OPEN, &expected, CLOSE, behind].concat());
+}
+
+/// Each row of the differences ends with the name of a test.
+#[test]
+fn every_difference_has_its_test() {
+    let found = fs::read_to_string(docs("keepalived-compatibility.md")).expect("the compatibility table");
+    let (_, rest) = found.split_once("## Deliberate differences").expect("the section");
+    let section = rest.split("\n## ").next().unwrap_or_default();
+    let rows: Vec<&str> = section.lines().filter(|line| line.starts_with("| ")).skip(1).collect();
+    assert!(rows.len() >= 11, "only {} differences", rows.len());
+    let sources = sources(Path::new(env!("CARGO_MANIFEST_DIR")));
+    for row in rows {
+        let name = row.trim_end_matches(['|', ' ']).rsplit('|').next().unwrap_or_default().trim().trim_matches('`');
+        if let Some(case) = name.strip_prefix("case ") {
+            let path =
+                Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/config/cases").join(case).with_extension("txt");
+            assert!(path.exists(), "no {}: {row}", path.display());
+            continue;
+        }
+        assert!(sources.contains(&format!("fn {name}(")), "no test `{name}`: {row}");
+    }
+}
+
+fn sources(root: &Path) -> String {
+    let mut text = String::new();
+    let mut folders = vec![root.join("src"), root.join("tests")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).expect("a directory") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                text.push_str(&fs::read_to_string(path).expect("a source"));
+            }
+        }
+    }
+    text
+}

@@ -5,6 +5,7 @@
 
 mod common;
 
+use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -36,7 +37,7 @@ impl Frr {
         let addresses: &[&str] = if ipv6 { &["ipv6 fe80::100", "ipv6 fd00:9::100"] } else { &["ip 10.9.0.100"] };
         let mut text = format!("debug vrrp\ninterface eth0\n vrrp 50 version {version}\n vrrp 50 priority {WEAK}\n");
         for address in addresses {
-            text.push_str(&format!(" vrrp 50 {address}\n"));
+            writeln!(text, " vrrp 50 {address}").unwrap();
         }
         let run = |name: &str, text: &str| {
             let file = |extension: &str| directory.join(format!("{name}.{extension}"));

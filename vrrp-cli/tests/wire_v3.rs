@@ -148,7 +148,7 @@ fn announcements(tshark: &Path, file: &Path, mac: &str) {
         fields(tshark, file, &format!("icmpv6.type == 136 && eth.src == {mac} && ipv6.dst == ff02::1"), &names)
     {
         for flag in &mut announcement[4..7] {
-            *flag = if ["1", "True"].contains(&&**flag) { "1" } else { "0" }.to_owned();
+            if ["1", "True"].contains(&&**flag) { "1" } else { "0" }.clone_into(flag);
         }
         let [rest @ .., source, target] = announcement.as_slice() else { panic!("{announcement:?}") };
         assert_eq!(rest, ["33:33:00:00:00:01", "ff02::1", "255", "1", "1", "0", "1", mac]);

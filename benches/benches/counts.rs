@@ -29,23 +29,23 @@ fn parses(octets: [u8; 40]) -> bool {
 }
 
 #[library_benchmark]
-#[bench::claim(args = (router()), config = limit(230))]
+#[bench::claim(args = (router()), config = limit(315))]
 fn emits(mut router: VirtualRouter<[IpAddr; 1]>) -> usize {
     black_box(emit(black_box(&mut router), black_box(&mut [0; 64])))
 }
 
 #[library_benchmark]
-#[bench::v2(args = (Case::v2()), config = limit(9999))]
-#[bench::v3(args = (Case::v3()), config = limit(9999))]
-#[bench::v6(args = (Case::v6()), config = limit(9999))]
+#[bench::v2(args = (Case::v2()), config = limit(510))]
+#[bench::v3(args = (Case::v3()), config = limit(490))]
+#[bench::v6(args = (Case::v6()), config = limit(630))]
 fn checks_message(case: Case) -> Result<Accepted, Discard> {
     black_box(black_box(&case).check())
 }
 
 #[library_benchmark]
-#[bench::v2(args = (Case::v2()), config = limit(9999))]
-#[bench::v3(args = (Case::v3()), config = limit(9999))]
-#[bench::v6(args = (Case::v6()), config = limit(9999))]
+#[bench::v2(args = (Case::v2()), config = limit(315))]
+#[bench::v3(args = (Case::v3()), config = limit(290))]
+#[bench::v6(args = (Case::v6()), config = limit(365))]
 fn emits_message(mut case: Case) -> usize {
     black_box(black_box(&mut case).emit(black_box(&mut [0; 64])))
 }

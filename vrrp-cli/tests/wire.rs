@@ -60,24 +60,6 @@ impl Ear {
             }
         }
     }
-
-    /// A file that every tool reads: pcap, Ethernet. The times in it say nothing.
-    fn save(&self, file: &Path) {
-        let words = |words: &[u32]| words.iter().flat_map(|word| word.to_ne_bytes()).collect::<Vec<u8>>();
-        // Version 2.4, frames of at most 64 KiB, link type 1.
-        let mut octets = words(&[0xa1b2_c3d4, u32::from_ne_bytes(version()), 0, 0, 65_535, 1]);
-        for (number, frame) in (0..).zip(&self.frames) {
-            let len = u32::try_from(frame.len()).unwrap();
-            octets.extend(words(&[1, number, len, len]));
-            octets.extend(frame);
-        }
-        fs::write(file, octets).unwrap();
-    }
-}
-
-fn version() -> [u8; 4] {
-    let ([a, b], [c, d]) = (2_u16.to_ne_bytes(), 4_u16.to_ne_bytes());
-    [a, b, c, d]
 }
 
 fn ethertype(frame: &[u8]) -> u16 {
@@ -98,7 +80,7 @@ fn capture(stage: &Stage) -> PathBuf {
     a.stop();
     eventually("both releases", || ear.adverts(|advert| advert[2] == 0) == 2);
     let file = stage.directory().join("all.pcap");
-    ear.save(&file);
+    pcap::save(&file, &ear.frames);
     file
 }
 

@@ -168,4 +168,89 @@ mod tests {
             assert_eq!(counters.get(counter), i as u64 + 1, "{}", counter.name());
         }
     }
+
+    /// R119 to R122: every statistic of RFC 8347, RFC 6527 and RFC 2787, with its counter or the reason why it has none.
+    #[test]
+    fn every_statistic_of_the_three_models_has_its_counter() {
+        use Counter as C;
+        const STATE: &str = "no count: the caller's clock or the last event";
+        const LAYOUT: &str = "no count: of the model's own tables";
+        let leaves: &[(&str, Result<&[Counter], &str>)] = &[
+            // RFC 8347, per instance.
+            ("statistics/discontinuity-datetime", Err(STATE)),
+            ("statistics/master-transitions", Ok(&[C::MasterTransitions])),
+            ("statistics/advertisement-rcvd", Ok(&[C::AdvertsReceived])),
+            ("statistics/advertisement-sent", Ok(&[C::AdvertsSent])),
+            ("statistics/interval-errors", Ok(&[C::IntervalErrors])),
+            ("statistics/priority-zero-pkts-rcvd", Ok(&[C::PriorityZeroReceived])),
+            ("statistics/priority-zero-pkts-sent", Ok(&[C::PriorityZeroSent])),
+            ("statistics/invalid-type-pkts-rcvd", Ok(&[C::InvalidTypeReceived])),
+            ("statistics/address-list-errors", Ok(&[C::AddressListErrors])),
+            ("statistics/packet-length-errors", Ok(&[C::LengthErrors])),
+            // RFC 8347, global.
+            ("vrrp/virtual-routers", Err(LAYOUT)),
+            ("vrrp/interfaces", Err(LAYOUT)),
+            ("vrrp/statistics/discontinuity-datetime", Err(STATE)),
+            ("vrrp/statistics/checksum-errors", Ok(&[C::ChecksumErrors])),
+            ("vrrp/statistics/version-errors", Ok(&[C::VersionErrors])),
+            ("vrrp/statistics/vrid-errors", Ok(&[C::VridErrors])),
+            ("vrrp/statistics/ip-ttl-errors", Ok(&[C::TtlErrors])),
+            // RFC 6527.
+            ("vrrpv3RouterChecksumErrors", Ok(&[C::ChecksumErrors])),
+            ("vrrpv3RouterVersionErrors", Ok(&[C::VersionErrors])),
+            ("vrrpv3RouterVrIdErrors", Ok(&[C::VridErrors])),
+            ("vrrpv3GlobalStatisticsDiscontinuityTime", Err(STATE)),
+            ("vrrpv3StatisticsMasterTransitions", Ok(&[C::MasterTransitions])),
+            ("vrrpv3StatisticsNewMasterReason", Err("Cause::new_master_reason")),
+            ("vrrpv3StatisticsRcvdAdvertisements", Ok(&[C::AdvertsReceived])),
+            ("vrrpv3StatisticsAdvIntervalErrors", Ok(&[C::IntervalErrors])),
+            ("vrrpv3StatisticsIpTtlErrors", Ok(&[C::TtlErrors])),
+            ("vrrpv3StatisticsProtoErrReason", Err("Discard, of the last rejected packet")),
+            ("vrrpv3StatisticsRcvdPriZeroPackets", Ok(&[C::PriorityZeroReceived])),
+            ("vrrpv3StatisticsSentPriZeroPackets", Ok(&[C::PriorityZeroSent])),
+            ("vrrpv3StatisticsRcvdInvalidTypePkts", Ok(&[C::InvalidTypeReceived])),
+            ("vrrpv3StatisticsAddressListErrors", Ok(&[C::AddressListErrors])),
+            ("vrrpv3StatisticsPacketLengthErrors", Ok(&[C::LengthErrors])),
+            ("vrrpv3StatisticsRowDiscontinuityTime", Err(STATE)),
+            ("vrrpv3StatisticsRefreshRate", Err(LAYOUT)),
+            // RFC 2787.
+            ("vrrpRouterChecksumErrors", Ok(&[C::ChecksumErrors])),
+            ("vrrpRouterVersionErrors", Ok(&[C::VersionErrors])),
+            ("vrrpRouterVrIdErrors", Ok(&[C::VridErrors])),
+            ("vrrpStatsBecomeMaster", Ok(&[C::MasterTransitions])),
+            ("vrrpStatsAdvertiseRcvd", Ok(&[C::AdvertsReceived])),
+            ("vrrpStatsAdvertiseIntervalErrors", Ok(&[C::IntervalErrors])),
+            ("vrrpStatsAuthFailures", Ok(&[C::AuthFailures])),
+            ("vrrpStatsIpTtlErrors", Ok(&[C::TtlErrors])),
+            ("vrrpStatsPriorityZeroPktsRcvd", Ok(&[C::PriorityZeroReceived])),
+            ("vrrpStatsPriorityZeroPktsSent", Ok(&[C::PriorityZeroSent])),
+            ("vrrpStatsInvalidTypePktsRcvd", Ok(&[C::InvalidTypeReceived])),
+            ("vrrpStatsAddressListErrors", Ok(&[C::AddressListErrors])),
+            ("vrrpStatsInvalidAuthType", Ok(&[C::InvalidAuthType])),
+            ("vrrpStatsAuthTypeMismatch", Ok(&[C::AuthTypeMismatch])),
+            ("vrrpStatsPacketLengthErrors", Ok(&[C::LengthErrors])),
+            // Beyond them, of FRR and VPP (R122).
+            ("gratuitous ARP and neighbour advertisements sent", Ok(&[C::AnnouncementsSent])),
+            ("preemptions, adverts ignored", Ok(&[C::Preemptions, C::WeakerIgnored])),
+        ];
+        let covered = |counter: &Counter| leaves.iter().any(|(_, found)| found.is_ok_and(|all| all.contains(counter)));
+        // What no model has and this crate counts besides.
+        let besides = [
+            C::IpErrors,
+            C::OwnerConflicts,
+            C::OwnSource,
+            C::LosingAdverts,
+            C::OtherChecksumForm,
+            C::ChecksumFormErrors,
+        ];
+        let ours = |counter: &Counter| {
+            let name = counter.name();
+            besides.contains(counter) || name.starts_with("ah_") || name.starts_with("hmac_")
+        };
+        for counter in Counter::ALL {
+            assert!(covered(&counter) != ours(&counter), "{}", counter.name());
+        }
+        let distinct: std::collections::BTreeSet<_> = leaves.iter().map(|(leaf, _)| leaf).collect();
+        assert_eq!(distinct.len(), leaves.len());
+    }
 }

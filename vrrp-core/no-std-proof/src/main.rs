@@ -45,6 +45,38 @@ extern "C" fn _start() -> ! {
     halt()
 }
 
+/// What core itself demands of a platform without a C library, for values too large for a few stores. Volatile, lest the
+/// compiler recognise the loop and call the function that it is.
+///
+/// # Safety
+///
+/// As C's: `count` octets at `destination` are the caller's to write.
+// SAFETY: the only definition; the C library, which would define it too, is not linked.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn memset(destination: *mut u8, value: i32, count: usize) -> *mut u8 {
+    let octet = value.to_le_bytes()[0];
+    for at in 0..count {
+        // SAFETY: within the octets that the caller vouches for.
+        unsafe { destination.add(at).write_volatile(octet) };
+    }
+    destination
+}
+
+/// The other one of them.
+///
+/// # Safety
+///
+/// As C's: `count` octets at `source` are there to read, those at `destination` to write, and they do not overlap.
+// SAFETY: the only definition; the C library, which would define it too, is not linked.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn memcpy(destination: *mut u8, source: *const u8, count: usize) -> *mut u8 {
+    for at in 0..count {
+        // SAFETY: within the octets that the caller vouches for.
+        unsafe { destination.add(at).write_volatile(source.add(at).read()) };
+    }
+    destination
+}
+
 /// The precompiled core names it; with `panic = "abort"` nobody calls it.
 // SAFETY: std, which would define it too, is not linked.
 #[unsafe(no_mangle)]

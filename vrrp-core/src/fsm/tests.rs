@@ -398,10 +398,28 @@ fn it_runs_when_enabled_healthy_and_addressed() {
 fn r27_a_machine_is_small_and_copied() {
     assert!(size_of::<Machine>() <= 48, "{}", size_of::<Machine>());
     assert!(size_of::<Actions>() <= 64, "{}", size_of::<Actions>());
+    assert!(size_of::<Event>() <= 24, "{}", size_of::<Event>());
 }
 
 #[test]
 fn every_cause_reads_as_a_sentence_and_maps_to_a_reason() {
+    /// All that RFC 8347 section 4 has.
+    const EVENTS: [&str; 14] = [
+        "vrrp-event-none",
+        "vrrp-event-startup",
+        "vrrp-event-shutdown",
+        "vrrp-event-higher-priority-backup",
+        "vrrp-event-master-timeout",
+        "vrrp-event-interface-up",
+        "vrrp-event-interface-down",
+        "vrrp-event-no-primary-ip-address",
+        "vrrp-event-primary-ip-address",
+        "vrrp-event-no-virtual-ip-addresses",
+        "vrrp-event-virtual-ip-addresses",
+        "vrrp-event-preempt-hold-timeout",
+        "vrrp-event-lower-priority-master",
+        "vrrp-event-owner-preempt",
+    ];
     use NewMasterReason::{MasterNoResponse, NotMaster, Preempted, Priority as ByPriority};
     let causes = [
         (Cause::Startup, ByPriority),
@@ -424,5 +442,26 @@ fn every_cause_reads_as_a_sentence_and_maps_to_a_reason() {
     assert!(texts.contains("10.0.0.5 advertised the stronger claim, priority 7"));
     for (cause, reason) in causes {
         assert_eq!(cause.new_master_reason(), reason, "{cause:?}");
+        assert!(EVENTS.contains(&cause.event()), "{cause:?}");
+    }
+    // R119: those that are a transition's cause here, each by the cause of its name.
+    let named = [
+        (Cause::Startup, "startup"),
+        (Cause::Shutdown, "shutdown"),
+        (Cause::HigherPriority { from: OWN, priority: prio(7) }, "higher-priority-backup"),
+        (Cause::MasterTimeout, "master-timeout"),
+        (Cause::InterfaceUp, "interface-up"),
+        (Cause::InterfaceDown, "interface-down"),
+        (Cause::NoPrimaryAddress, "no-primary-ip-address"),
+        (Cause::PrimaryAddress, "primary-ip-address"),
+        (Cause::LowerPriorityMaster, "lower-priority-master"),
+        (Cause::OwnerPreempt, "owner-preempt"),
+        (Cause::Fault, "shutdown"),
+        (Cause::Recovered, "startup"),
+        (Cause::Released, "master-timeout"),
+        (Cause::Overdue, "master-timeout"),
+    ];
+    for (cause, name) in named {
+        assert_eq!(cause.event().strip_prefix("vrrp-event-"), Some(name));
     }
 }

@@ -282,3 +282,51 @@ fn a_received_datagram_moves_the_deadline_and_a_refused_one_does_not() {
     assert_eq!(deadline, Some(ms(3000) + SKEW_100));
     assert_eq!(datagram(secs(1)), (Ok(true), Some(ms(4000) + SKEW_100)));
 }
+
+/// What a router costs, beside its addresses: for thousands of them on a host.
+#[test]
+#[cfg(target_pointer_width = "64")]
+fn a_router_and_its_timer_are_small() {
+    use crate::counters::{Counter, Counters};
+    assert_eq!(size_of::<Counters>(), 8 * Counter::ALL.len());
+    let rest = size_of::<VirtualRouter<Box<[IpAddr]>>>() - size_of::<Counters>();
+    assert!(rest <= 256, "{rest}");
+    let timer = size_of::<Router>() - size_of::<VirtualRouter<Box<[IpAddr]>>>();
+    assert!(timer <= 64, "{timer}");
+}
+
+/// The rules of deadlines once more at 100 cs, where Skew_Time scales with the interval.
+#[test]
+fn r76_deadlines_of_version_3() {
+    let skew = SKEW_100;
+    let mut router = backup(params(100, centis(100)));
+    assert_eq!(router.deadline(), Some(ms(3000) + skew));
+    let _ = router.handle(ms(500), advert(200, centis(50)));
+    assert_eq!(router.deadline(), Some(ms(500) + ms(1500) + skew / 2), "three of the Master's intervals, and its skew");
+    let _ = router.handle(ms(600), advert(0, centis(50)));
+    assert_eq!(router.deadline(), Some(ms(600) + skew / 2));
+    let (mut master, start) = master(params(100, centis(100)));
+    assert_eq!(master.expire(start + ms(2900)).advertise, Some(Advertise::Claim), "late, not overdue");
+    assert_eq!(master.deadline(), Some(start + ms(3000)), "missed periods are skipped");
+    let before = master.deadline();
+    assert_eq!(master.handle(start + ms(2950), advert(99, centis(100))).advertise, Some(Advertise::Claim));
+    assert_eq!(master.handle(start + ms(2960), advert(99, centis(100))).advertise, None, "once an interval");
+    assert_eq!(master.deadline(), before);
+    let overdue = start + ms(2900) + params(100, centis(100)).shortest_master_down_interval();
+    assert_eq!(master.expire(overdue).transition.map(|t| t.cause), Some(Cause::Overdue));
+}
+
+/// 10 ms: the shortest common interval keeps its phase and its rule of lateness.
+#[test]
+fn r70_a_centisecond_is_an_interval() {
+    let (mut router, start) = master(params(100, centis(1)));
+    for k in 1..=300u32 {
+        let deadline = start + k * ms(10);
+        assert_eq!(router.deadline(), Some(deadline));
+        assert_eq!(router.expire(deadline + ms(2)).advertise, Some(Advertise::Claim));
+    }
+    let shortest = params(100, centis(1)).shortest_master_down_interval();
+    assert_eq!(shortest, ms(30) + Duration::from_nanos(39_063));
+    let now = start + ms(3000) + shortest;
+    assert_eq!(router.expire(now).transition.map(|t| t.cause), Some(Cause::Overdue));
+}

@@ -228,6 +228,10 @@ pub(super) fn reference(m: Machine, event: Event) -> Row {
 
 /// Initialize for each of its three reasons and all at once, Backup with each memory, Master with each.
 fn machines(params: Params, learnt: AdvertInterval) -> Vec<Machine> {
+    machines_at(params, learnt, OWN)
+}
+
+fn machines_at(params: Params, learnt: AdvertInterval, own: IpAddr) -> Vec<Machine> {
     let off = in_state(params, State::Initialize);
     let mut all = std::vec![
         Machine { enabled: false, ..off },
@@ -243,7 +247,47 @@ fn machines(params: Params, learnt: AdvertInterval) -> Vec<Machine> {
     for answered in [false, true] {
         all.push(in_state(params, State::Master { answered }));
     }
+    for machine in all.iter_mut().filter(|machine| machine.link == Link::Up(OWN)) {
+        machine.link = Link::Up(own);
+    }
     all
+}
+
+/// R73, R100: every cell again where all addresses are of IPv6, which only version 3 has.
+#[test]
+fn every_cell_of_the_table_over_ipv6() {
+    let v6 = |address: IpAddr| match address {
+        IpAddr::V4(address) => {
+            IpAddr::V6(core::net::Ipv6Addr::from_bits(0xfe80 << 112 | u128::from(address.to_bits())))
+        }
+        IpAddr::V6(_) => address,
+    };
+    let mut yielded = 0;
+    for priority in [100, 255] {
+        for preempt in [true, false] {
+            let params = params(priority, centis(200), preempt);
+            for machine in machines_at(params, centis(37), v6(OWN)) {
+                for event in events(params, [centis(100), centis(300), centis(4095)]) {
+                    let event = match event {
+                        Event::Advert { from, priority, interval } => {
+                            Event::Advert { from: v6(from), priority, interval }
+                        }
+                        Event::Link(Link::Up(source)) => Event::Link(Link::Up(v6(source))),
+                        Event::Link(_)
+                        | Event::Enabled(_)
+                        | Event::Healthy(_)
+                        | Event::Params(_)
+                        | Event::Expired(_)
+                        | Event::Overdue => event,
+                    };
+                    let Row { clause, next, actions } = reference(machine, event);
+                    assert_eq!(machine.step(event), (next, actions), "{clause}: {machine:?} {event:?}");
+                    yielded += u32::from(clause == "R84");
+                }
+            }
+        }
+    }
+    assert!(yielded > 0, "a Master yields to the higher address");
 }
 
 fn events(own: Params, other: [AdvertInterval; 3]) -> Vec<Event> {

@@ -7,6 +7,8 @@ use std::vec::Vec;
 
 use super::*;
 
+mod ipv6;
+
 const SOURCE: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1));
 const GROUP: IpAddr = IpAddr::V4(Ipv4Addr::new(224, 0, 0, 18));
 

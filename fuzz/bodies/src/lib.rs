@@ -3,9 +3,11 @@
 //! A body panics when something does not hold; it knows nothing of libFuzzer.
 
 mod advert;
+mod config;
 mod node;
 
 pub use advert::advert;
+pub use config::config;
 pub use node::node;
 
 use std::net::Ipv4Addr;

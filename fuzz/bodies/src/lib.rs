@@ -3,11 +3,13 @@
 //! A body panics when something does not hold; it knows nothing of libFuzzer.
 
 mod advert;
+mod config;
 mod node;
 mod sequence;
 mod trailer;
 
 pub use advert::advert;
+pub use config::config;
 pub use node::node;
 pub use sequence::sequence;
 pub use trailer::trailer;

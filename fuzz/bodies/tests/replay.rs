@@ -22,6 +22,11 @@ fn advert() {
 }
 
 #[test]
+fn config() {
+    replay("config", vrrp_fuzz_bodies::config);
+}
+
+#[test]
 fn node() {
     replay("node", vrrp_fuzz_bodies::node);
 }

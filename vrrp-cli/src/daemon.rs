@@ -13,6 +13,7 @@
 mod ear;
 mod election;
 mod kernel;
+mod keys;
 mod lock;
 mod log;
 mod monitor;

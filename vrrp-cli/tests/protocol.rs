@@ -21,11 +21,14 @@ const A_WHILE: Duration = Duration::from_secs(6);
 /// Both hold an address for a moment when it moves; longer than this is a fault.
 const MOMENT: Duration = Duration::from_millis(600);
 
+/// What one side sets.
+type Side = fn(Instance) -> Instance;
+
 /// How two routers speak with each other.
 #[derive(Clone, Copy, Debug)]
 struct Speech {
-    of_a: fn(Instance) -> Instance,
-    of_b: fn(Instance) -> Instance,
+    of_a: Side,
+    of_b: Side,
     vip: IpAddr,
 }
 
@@ -130,11 +133,49 @@ fn authentication_header() {
     }
 }
 
+/// A trailer behind each advert, in both versions and families. (keepalived has it since 2.4.2 only.)
+#[test]
+fn signed_adverts() {
+    if lab::privileged(signed_adverts) {
+        let speeches: [(Side, IpAddr); 3] = [
+            (|instance| signed(instance, "07"), VIP.into()),
+            (|instance| signed(v3(instance), "07"), VIP.into()),
+            (|instance| signed(v6(instance), "07"), VIP6.into()),
+        ];
+        side_by_side(speeches, |(side, vip)| life((Vrrpctl, Vrrpctl), Speech { of_a: side, of_b: side, vip }));
+    }
+}
+
+/// Neither an advert with another key nor one without counts.
+#[test]
+fn adverts_that_are_signed_otherwise_are_dropped() {
+    if lab::privileged(adverts_that_are_signed_otherwise_are_dropped) {
+        let others: [(Side, &str); 2] = [
+            (|instance| signed(instance, "08"), "HMAC does not fit"),
+            (|instance| instance.password(None), "it carries no HMAC trailer"),
+        ];
+        side_by_side(others, |(other, why)| {
+            let stage = Stage::new();
+            let weak = stage.start(Vrrpctl, "b", &[signed(Instance::new(WEAK), "07")]);
+            weak.says("entering master state", 1);
+            let strong = stage.start(Vrrpctl, "a", &[other(Instance::new(STRONG))]);
+            weak.says(why, 1);
+            strong.says("entering master state", 1);
+            assert_eq!(weak.count("entering backup state"), 1, "it obeyed what it could not trust");
+        });
+    }
+}
+
+fn signed(instance: Instance, octet: &str) -> Instance {
+    let key = octet.repeat(32);
+    instance.password(None).with(format!("auth_hmac {{\n        key 9 hex:{key}\n        active_key 9\n    }}"))
+}
+
 /// The form of the checksum that RFC 9568 wants, on both sides or on one.
 #[test]
 fn the_checksum_without_pseudo_header() {
     if lab::privileged(the_checksum_without_pseudo_header) {
-        let forms = [(v3_plain as fn(Instance) -> Instance, v3_plain as fn(Instance) -> Instance), (v3, v3_plain)];
+        let forms = [(v3_plain as Side, v3_plain as Side), (v3, v3_plain)];
         side_by_side(forms, |(of_a, of_b)| life((Vrrpctl, Vrrpctl), Speech { of_a, of_b, ..IPV4 }));
     }
 }

@@ -120,7 +120,7 @@ pub struct Instance {
     pub mcast_source: Option<IpAddr>,
     /// Whether VRRPv3's adverts over IPv4 have the checksum without pseudo-header, as RFC 9568 wants it.
     pub v3_checksum_as_v2: bool,
-    /// `auth_pass`, where an `auth_type` is set and the version is 2.
+    /// `auth_pass`, where an `auth_type` is set, the version is 2 and there is no `auth_hmac`.
     pub password: Option<SimplePassword>,
     /// `auth_type AH`: the password is the key of an Authentication Header, and not sent.
     pub authentication_header: bool,

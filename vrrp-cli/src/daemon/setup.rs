@@ -21,6 +21,7 @@ use vrrp_netlink::rtnl::Rtnl;
 
 use super::ear::{Ear, Kind};
 use super::kernel::{Installation, Table};
+use super::keys::{self, Unusable};
 use super::lock::{self, Lock};
 use super::monitor::{Device, Links};
 use super::notify::{self, Scripts};
@@ -199,19 +200,16 @@ impl Builder {
                 }
                 self.tables.push(Table { id, name: instance.name.clone(), addresses });
             }
-            Err(reason) => self.errors.push(StartError::Instance(instance.name.clone(), reason)),
+            Err(error) => self.errors.push(error),
         }
     }
 
-    fn router(&mut self, instance: &Instance, own: usize) -> Result<RouterId, String> {
+    fn router(&mut self, instance: &Instance, own: usize) -> Result<RouterId, StartError> {
+        let unexpected = |reason: String| StartError::Instance(instance.name.clone(), reason);
         let addresses: Vec<IpAddr> = instance.addresses.iter().map(|address| address.address).collect();
-        let addresses =
-            AddressList::new(addresses.into_boxed_slice()).map_err(|error: AddressError| error.to_string())?;
-        let auth = match instance.password {
-            None => Auth::None,
-            Some(password) if instance.authentication_header => Auth::Ah(AhKey::new(password)),
-            Some(password) => Auth::SimpleText(password),
-        };
+        let addresses = AddressList::new(addresses.into_boxed_slice())
+            .map_err(|error: AddressError| unexpected(error.to_string()))?;
+        let auth = auth(instance)?;
         let hears = &mut self.interfaces[own].hears;
         for &kind in Kind::needed(addresses.family(), &auth) {
             if !hears.contains(&kind) {
@@ -235,7 +233,7 @@ impl Builder {
                 checksum: ChecksumPolicy { send, accept: AcceptChecksum::Both },
             },
         };
-        self.node.add(setup).map_err(|error| error.to_string())
+        self.node.add(setup).map_err(|error| unexpected(error.to_string()))
     }
 
     fn installation(&mut self, instance: &Instance, address: &VirtualAddress, own: usize) -> Installation {
@@ -311,6 +309,22 @@ impl Builder {
     fn refuse(&mut self, diagnostic: Diagnostic) {
         self.errors.push(StartError::Host(Box::new(diagnostic)));
     }
+}
+
+/// How adverts prove who sent them.
+fn auth(instance: &Instance) -> Result<Auth, StartError> {
+    if let Some(hmac) = &instance.settings().auth_hmac {
+        return match keys::config(hmac, instance.interval) {
+            Ok(config) => Ok(Auth::hmac(config)),
+            Err(Unusable::File(diagnostic)) => Err(StartError::Host(diagnostic)),
+            Err(Unusable::Keys(error)) => Err(StartError::Instance(instance.name.clone(), error.to_string())),
+        };
+    }
+    Ok(match instance.password {
+        None => Auth::None,
+        Some(password) if instance.authentication_header => Auth::Ah(AhKey::new(password)),
+        Some(password) => Auth::SimpleText(password),
+    })
 }
 
 /// All addresses that come and go with the election.

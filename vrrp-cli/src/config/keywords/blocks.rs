@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::Built::{NotYet, Refused};
+use super::Built::{NotYet, Refused, Yes};
 use super::settings;
 use super::shape::Shape::{
     Address, Choice, Command, Flag, HmacKey, InitFile, Int, Lines, OptChoice, OptWord, Owner, Path, Seconds,
@@ -38,11 +38,11 @@ settings! {
 settings! {
     /// What `auth_hmac` holds.
     struct HmacSettings in AuthHmac;
-    key: Vec<HmacSecret> = HmacKey, "required", NotYet, "a key and its number";
-    active_key: Option<u8> = Int(1, 255, ""), "required", NotYet, "number of the key that adverts are signed with";
-    anti_replay: Option<String> = Choice(&["time", "monotonic"]), "time", NotYet, "what tells new adverts from repeated ones";
-    time_window: Option<Duration> = WholeSeconds(1, 300), "three intervals, at least 5", NotYet, "how far the clocks may differ";
-    mode: Option<String> = Choice(&["enforce", "permissive", "receive-only"]), "enforce", NotYet, "whether adverts must be signed";
+    key: Vec<HmacSecret> = HmacKey, "required", Yes, "a key and its number";
+    active_key: Option<u8> = Int(1, 255, ""), "required", Yes, "number of the key that adverts are signed with";
+    anti_replay: Option<String> = Choice(&["time", "monotonic"]), "time", Yes, "what tells new adverts from repeated ones";
+    time_window: Option<Duration> = WholeSeconds(1, 300), "three intervals, at least 5", Yes, "how far the clocks may differ";
+    mode: Option<String> = Choice(&["enforce", "permissive", "receive-only"]), "enforce", Yes, "whether adverts must be signed";
 }
 
 settings! {

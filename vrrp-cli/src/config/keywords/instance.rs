@@ -19,7 +19,6 @@ use crate::config::model::{
 const LONGEST_DELAY: u64 = 4_294;
 const GROUP: &str = "the adverts would go to another group than those of the other routers: two masters";
 const UNICAST: &str = "the adverts would go to the multicast group, which the peers do not listen to: two masters";
-const HMAC: &str = "the router would run without authentication, and the others would reject its adverts";
 const VRF: &str = "the addresses would be served outside of the VRF";
 const EXCLUDED: &str = "these addresses would be served by no host";
 
@@ -77,5 +76,5 @@ settings! {
     virtual_ipaddress_excluded: Vec<VirtualAddress> = Lines(shape::Lines::Addresses), "none", Refused(EXCLUDED), "addresses that adverts do not name";
     virtual_routes: Vec<Route> = Lines(shape::Lines::Routes), "none", NotYet, "routes that the master has";
     virtual_rules: Vec<Rule> = Lines(shape::Lines::Rules), "none", NotYet, "routing rules that the master has";
-    auth_hmac: Option<HmacAuth> = Hmac, "none", Refused(HMAC), "signed adverts";
+    auth_hmac: Option<HmacAuth> = Hmac, "none", Yes, "adverts are signed, in both versions";
 }

@@ -15,7 +15,7 @@ const BLOCKS: &[(Context, &str, &str)] = &[
     (Context::Global, "`global_defs`", "Settings of the host. Where in the file the block stands does not matter."),
     (Context::Instance, "`vrrp_instance NAME`", "A virtual router."),
     (Context::Authentication, "`authentication`", "In `vrrp_instance`. VRRP version 2 only."),
-    (Context::AuthHmac, "`auth_hmac`", "In `vrrp_instance`."),
+    (Context::AuthHmac, "`auth_hmac`", "In `vrrp_instance`, for both versions. One to four keys."),
     (Context::SyncGroup, "`vrrp_sync_group NAME`", "Instances that change state together."),
     (Context::Script, "`vrrp_script NAME`", "A command that instances track."),
     (Context::TrackFile, "`track_file NAME`", "A file whose number instances track."),

@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use vrrp_core::auth::keys::Keys;
+
 use super::{Context, Diagnostic, Lowerer, Setting};
 use crate::config::diagnostic::Code;
 use crate::config::keywords::{Keyword, Meaning};
@@ -11,7 +13,6 @@ use crate::config::model::{
 use crate::config::tree::Word;
 
 const GROUPS: i64 = 4_294_967_295;
-const KEY_LENGTH: std::ops::RangeInclusive<usize> = 32..=64;
 
 impl<'t, 's> Lowerer<'t, 's, '_> {
     pub(super) fn vmac(&mut self, keyword: &Keyword, words: &'t [Word<'s>]) -> Option<VmacSetting> {
@@ -125,13 +126,9 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
         let [number, text] = words else { return None };
         let id = u8::try_from(self.integer(keyword, number, 1, 255, "")?).ok()?;
         let key = if let Some(path) = text.text.strip_prefix("file:") {
-            HmacKeySource::File(path.to_owned())
+            HmacKeySource::File(Spanned::new(path.to_owned(), text.span))
         } else {
-            let octets = match text.text.strip_prefix("hex:") {
-                Some(digits) => hex(digits),
-                None => Some(text.text.as_bytes().to_vec()),
-            };
-            let Some(octets) = octets.filter(|octets| KEY_LENGTH.contains(&octets.len())) else {
+            let Some(octets) = HmacSecret::octets(&text.text) else {
                 let message = "expected a key of 32 to 64 octets";
                 self.report(Diagnostic::new(Code::BadKey, text.span, message).help(keyword.written()));
                 return None;
@@ -160,6 +157,11 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
                 self.report(diagnostic.also(first.id.span, "the first one").help("give each key its own number"));
             }
         }
+        if let Some(surplus) = keys.get(Keys::MAX) {
+            let message = format!("expected at most {} keys, found {}", Keys::MAX, keys.len());
+            let diagnostic = Diagnostic::new(Code::OutOfRange, surplus.id.span, message);
+            self.report(diagnostic.help("keep the active key, and those that others may still sign with"));
+        }
         match auth.settings.active_key {
             Some(active) if keys.iter().any(|key| key.id.value == active) => {}
             Some(active) => {
@@ -175,11 +177,4 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
         }
         Some(auth)
     }
-}
-
-fn hex(digits: &str) -> Option<Vec<u8>> {
-    if !digits.len().is_multiple_of(2) || !digits.is_ascii() {
-        return None;
-    }
-    (0..digits.len()).step_by(2).map(|at| u8::from_str_radix(&digits[at..at + 2], 16).ok()).collect()
 }

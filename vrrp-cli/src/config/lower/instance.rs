@@ -357,7 +357,7 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
         }
     }
 
-    /// The interval in the version's unit; `None` when it was refused. VRRPv3 has no authentication.
+    /// The interval in the version's unit; `None` when it was refused. VRRPv3 has no password.
     fn settle_version(&mut self, draft: &mut Draft<'_, 's>, global: &Global) -> (Version, Option<AdvertInterval>) {
         let written = std::mem::take(&mut draft.version).given();
         let version = if draft.is_v6() {
@@ -376,6 +376,13 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
             let message = "the password is not used: VRRP version 3 has no authentication";
             let help = "remove the `authentication` block, or use `version 2`";
             self.report(Diagnostic::new(Code::PasswordUnused, password.span, message).help(help));
+        }
+        if draft.more.as_ref().is_some_and(|more| more.auth_hmac.is_some())
+            && let Some(password) = draft.password.take()
+        {
+            let message = "the password is not used beside `auth_hmac`";
+            let diagnostic = Diagnostic::new(Code::PasswordUnused, password.span, message);
+            self.report(diagnostic.help("remove the `authentication` block"));
         }
         let interval = match (draft.interval, version) {
             (Some(word), version) => self.interval(word, version),

@@ -3,6 +3,8 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use vrrp_core::auth::keys::Key;
+
 use super::{
     LinkbeatInterface, Peer, Route, Rule, Script, ScriptOwner, Spanned, Track, UpDownDelay, VirtualAddress,
     WeightSetting,
@@ -208,13 +210,31 @@ pub struct HmacSecret {
     pub key: HmacKeySource,
 }
 
+impl HmacSecret {
+    /// The octets that a text stands for, `hex:` and digits or the key itself; `None` unless they are 32 to 64.
+    pub fn octets(text: &str) -> Option<Vec<u8>> {
+        let octets = match text.strip_prefix("hex:") {
+            Some(digits) => hex(digits)?,
+            None => text.as_bytes().to_vec(),
+        };
+        Some(octets).filter(|octets| (Key::MIN_LEN..=Key::MAX_LEN).contains(&octets.len()))
+    }
+}
+
+fn hex(digits: &str) -> Option<Vec<u8>> {
+    let nibble = |digit: &u8| u8::try_from(char::from(*digit).to_digit(16)?).ok();
+    let (pairs, rest) = digits.as_bytes().as_chunks::<2>();
+    let octets = pairs.iter().map(|[high, low]| Some(nibble(high)? << 4 | nibble(low)?));
+    octets.collect::<Option<_>>().filter(|_| rest.is_empty())
+}
+
 /// Where a key comes from.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum HmacKeySource {
     /// The key itself, 32 to 64 octets.
     Octets(Vec<u8>),
-    /// A file that holds it.
-    File(String),
+    /// A file that holds it, which is not read here.
+    File(Spanned<String>),
 }
 
 /// `notify_deleted`: what is told when a reload removes the instance.

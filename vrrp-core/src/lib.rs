@@ -1,5 +1,6 @@
 //! VRRP as values. Knows octets, parameters and spans of time; not sockets, clocks, threads, logs, files or Linux.
-#![doc = include_str!("../README.md")]
+// The front page embeds a Node, whose examples need an allocator.
+#![cfg_attr(feature = "alloc", doc = include_str!("../README.md"))]
 #![no_std]
 #![forbid(unsafe_code)]
 #![warn(clippy::wildcard_enum_match_arm)]

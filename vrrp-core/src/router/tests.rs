@@ -292,6 +292,24 @@ fn r104_version_3_accepts_another_interval_and_tells() {
 }
 
 #[test]
+fn each_notice_moves_its_own_counter() {
+    let pairs = [
+        (Notices::ADDRESS_LIST, Counter::AddressListErrors),
+        (Notices::INTERVAL, Counter::IntervalErrors),
+        (Notices::CHECKSUM_FORM, Counter::OtherChecksumForm),
+        (Notices::LOSING, Counter::LosingAdverts),
+        (Notices::SECOND_OWNER, Counter::OwnerConflicts),
+        (Notices::UNSIGNED, Counter::HmacUnsigned),
+        (Notices::CLOCK_SKEW, Counter::HmacClockSkew),
+    ];
+    for (notice, counter) in pairs {
+        assert_eq!(notice.counters().collect::<Vec<_>>(), [counter], "{notice:?}");
+    }
+    assert_eq!(Notices::all().counters().collect::<Vec<_>>(), pairs.map(|(_, counter)| counter));
+    assert_eq!(Notices::empty().counters().count(), 0);
+}
+
+#[test]
 fn r94_version_3_without_addresses_is_dropped() {
     let v3 = router(100, centis(100), Auth::None);
     let empty = Datagram { count: 0, addresses: Vec::new(), ..right_v3() };

@@ -84,7 +84,7 @@ codes! {
     E054 DuplicateAddress "a virtual address is given twice.",
     E055 TooManyAddresses "an instance has more than 255 virtual addresses.",
     E056 PasswordMissing "authentication by password without a password.",
-    E057 LinkLocalFirst "the first IPv6 address of an instance is not link-local.",
+    E057 LinkLocalFirst "the first IPv6 address of an instance, or its source, is not link-local.",
     E060 NoSuchInterface "an interface does not exist on this host.",
     E061 NoSuchUser "a user or group of a script does not exist on this host.",
     E062 ScriptNotRunnable "a script does not exist or cannot be executed.",

@@ -518,6 +518,12 @@ fn nothing_is_emitted_without_a_source_or_a_buffer() {
     }
 }
 
+/// A caller keeps such a buffer on its stack.
+#[test]
+fn the_longest_that_is_emitted_is_little_more_than_the_longest_message() {
+    assert_eq!((MAX_LEN, MAX_EMITTED), (8 + 255 * 16, 8 + 255 * 16 + 44));
+}
+
 #[test]
 fn every_reason_reads_on_its_own() {
     let reasons = [

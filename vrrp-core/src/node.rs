@@ -48,8 +48,8 @@ impl RouterId {
 pub struct RouterSetup {
     /// Its interface.
     pub interface: InterfaceId,
-    /// Adverts come from this address instead of the interface's primary one. One of another family than the router's keeps it
-    /// in FAULT.
+    /// Adverts come from this address instead of the interface's primary one. One of another family than the router's, or
+    /// of IPv6 and not link-local, keeps it in FAULT.
     pub source: Option<IpAddr>,
     /// Its configuration.
     pub config: RouterConfig<Box<[IpAddr]>>,

@@ -59,7 +59,7 @@ pub enum AcceptChecksum {
 /// One virtual router, of the family of its addresses.
 ///
 /// A virtual router of IPv6 speaks VRRPv3 whatever unit its interval has, see [`AdvertInterval::for_family`]; a link whose address
-/// is of the other family counts as one without an address.
+/// is of the other family, or of IPv6 and not link-local (R73), counts as one without an address.
 ///
 /// [`AdvertInterval::for_family`]: crate::AdvertInterval::for_family
 ///
@@ -328,7 +328,7 @@ impl<A: AsRef<[IpAddr]>> VirtualRouter<A> {
     fn of_family(&self, event: Event) -> Event {
         let family = self.family();
         match event {
-            Event::Link(Link::Up(source)) if Family::of(source) != family => Event::Link(Link::NoAddress),
+            Event::Link(Link::Up(source)) if !is_source(source, family) => Event::Link(Link::NoAddress),
             Event::Params(params) => Event::Params(for_family(params, family)),
             Event::Link(_)
             | Event::Enabled(_)
@@ -337,6 +337,15 @@ impl<A: AsRef<[IpAddr]>> VirtualRouter<A> {
             | Event::Expired(_)
             | Event::Overdue => event,
         }
+    }
+}
+
+/// Whether adverts of `family` can come from the address: over IPv6 from a link-local one alone (R73).
+const fn is_source(address: IpAddr, family: Family) -> bool {
+    match (address, family) {
+        (IpAddr::V4(_), Family::V4) => true,
+        (IpAddr::V6(address), Family::V6) => address.is_unicast_link_local(),
+        (IpAddr::V4(_), Family::V6) | (IpAddr::V6(_), Family::V4) => false,
     }
 }
 

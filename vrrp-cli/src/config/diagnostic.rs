@@ -88,7 +88,7 @@ codes! {
     E056 PasswordMissing "authentication by password without a password.",
     E057 DuplicateEntry "a list holds the same thing twice, or two blocks have the same name.",
     E058 UnknownName "a name that nothing in the file defines.",
-    E059 LinkLocalFirst "the first IPv6 address of an instance is not link-local.",
+    E059 LinkLocalFirst "the first IPv6 address of an instance, or its source, is not link-local.",
     E060 NoSuchInterface "an interface does not exist on this host.",
     E061 NoSuchUser "a user or group of a script does not exist on this host.",
     E062 ScriptNotRunnable "a script does not exist or cannot be executed.",

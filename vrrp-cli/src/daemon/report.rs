@@ -88,6 +88,14 @@ impl Reporter {
                         "({name}) {source} is master as well, with a weaker claim: answered, so that it yields{again}"
                     );
                 }
+                Notices::UNSIGNED => {
+                    tracing::warn!(
+                        "({name}) {source} does not sign its adverts; accepted while none is demanded{again}"
+                    );
+                }
+                Notices::CLOCK_SKEW => tracing::warn!(
+                    "({name}) the clock of {source} is off by more than half of what is tolerated: synchronise both{again}"
+                ),
                 _ => tracing::warn!(
                     "({name}) {source} claims priority 255 as we do: only one may own the addresses{again}"
                 ),

@@ -292,6 +292,24 @@ fn r104_version_3_accepts_another_interval_and_tells() {
 }
 
 #[test]
+fn each_notice_moves_its_own_counter() {
+    let pairs = [
+        (Notices::ADDRESS_LIST, Counter::AddressListErrors),
+        (Notices::INTERVAL, Counter::IntervalErrors),
+        (Notices::CHECKSUM_FORM, Counter::OtherChecksumForm),
+        (Notices::LOSING, Counter::LosingAdverts),
+        (Notices::SECOND_OWNER, Counter::OwnerConflicts),
+        (Notices::UNSIGNED, Counter::HmacUnsigned),
+        (Notices::CLOCK_SKEW, Counter::HmacClockSkew),
+    ];
+    for (notice, counter) in pairs {
+        assert_eq!(notice.counters().collect::<Vec<_>>(), [counter], "{notice:?}");
+    }
+    assert_eq!(Notices::all().counters().collect::<Vec<_>>(), pairs.map(|(_, counter)| counter));
+    assert_eq!(Notices::empty().counters().count(), 0);
+}
+
+#[test]
 fn r94_version_3_without_addresses_is_dropped() {
     let v3 = router(100, centis(100), Auth::None);
     let empty = Datagram { count: 0, addresses: Vec::new(), ..right_v3() };
@@ -498,6 +516,12 @@ fn nothing_is_emitted_without_a_source_or_a_buffer() {
         let _ = router.handle(Event::Link(link));
         assert_eq!(router.emit(Advertise::Claim, GROUP, &mut [0; 64]), Err(EmitError::NoSource));
     }
+}
+
+/// A caller keeps such a buffer on its stack.
+#[test]
+fn the_longest_that_is_emitted_is_little_more_than_the_longest_message() {
+    assert_eq!((MAX_LEN, MAX_EMITTED), (8 + 255 * 16, 8 + 255 * 16 + 44));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! A small language of lines for what happens on a LAN and what is expected of it; its runs are text that can be compared.
 //!
-//! Knows words and times; what they mean is [`Lan`](super::Lan)'s. `#` begins a comment. Times and spans have a unit: `5s`, `8.7s`,
+//! Knows words and times; what they mean is [`Lan`]'s. `#` begins a comment. Times and spans have a unit: `5s`, `8.7s`,
 //! `120ms`, `100us`. The lines, in any order; those of one time happen in the order of the lines:
 //!
 //! ```text

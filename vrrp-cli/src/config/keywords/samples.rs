@@ -35,6 +35,7 @@ pub(super) fn right(keyword: &Keyword) -> Vec<String> {
         },
         Shape::Choice(choices) => texts(choices),
         Shape::OptChoice(choices) => choices.iter().copied().chain([""]).map(str::to_owned).collect(),
+        Shape::Address if keyword.name == "mcast_src_ip" => texts(&["192.0.2.1", "fe80::9"]),
         Shape::Address => texts(&["192.0.2.1", "2001:db8::1"]),
         Shape::Multicast => texts(&["224.0.0.118", "ff02::112"]),
         Shape::Multicast4 => texts(&["224.0.0.118", "224.0.0.0", "239.255.255.255"]),

@@ -392,7 +392,8 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
         (version, interval)
     }
 
-    /// All addresses are of the first one's family; of IPv6, the first is link-local (RFC 9568 section 5.2.9).
+    /// All addresses are of the first one's family; of IPv6, the first is link-local (RFC 9568 section 5.2.9), and so is the
+    /// source (section 5.1.2.1).
     fn settle_family(&mut self, draft: &mut Draft<'_, '_>) {
         let Some((read, refused)) = &draft.addresses else { return };
         let Some((first, others)) = read.split_first() else { return };
@@ -419,6 +420,14 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
             let help = "put a line like `fe80::1:2:3/64` before it, the same on every router of the group: RFC 9568 \
                         section 5.2.9 wants it, and clients use it as their default router";
             self.report(diagnostic.help(help));
+        } else if let Some(source) = draft.mcast_source
+            && let IpAddr::V6(address) = source.value
+            && !address.is_unicast_link_local()
+        {
+            let message = format!("adverts over IPv6 must come from a link-local address, {address} is not");
+            let help = "name a link-local address of the interface (fe80::/10), or leave the line out: RFC 9568 section 5.1.2.1 \
+                        wants it";
+            self.report(Diagnostic::new(Code::LinkLocalFirst, source.span, message).help(help));
         }
     }
 

@@ -168,6 +168,16 @@ fn a_link_of_the_other_family_is_one_without_an_address() {
     }
 }
 
+/// Adverts over IPv6 come from a link-local address and no other.
+#[test]
+fn r73_r86_an_address_that_is_not_link_local_is_none_to_send_from() {
+    let mut router = router(100);
+    let actions = router.handle(Event::Link(Link::Up(VIPS[1])));
+    assert_eq!(actions.transition.map(|transition| transition.cause), Some(Cause::NoPrimaryAddress));
+    assert_eq!(router.machine().link, Link::NoAddress);
+    assert_eq!(router.emit(Advertise::Claim, GROUP, &mut [0; 64]), Err(EmitError::NoSource));
+}
+
 fn master(mut router: Router) -> Router {
     let _ = router.handle(Event::Expired(Timer::MasterDown));
     assert_eq!(router.machine().state.role(), Role::Master);

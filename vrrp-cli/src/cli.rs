@@ -3,8 +3,12 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::check::{self, CheckOptions, parse_code};
+use crate::config::{Code, Options};
+use crate::fmt::{self, FormatOptions};
+use crate::show::{self, ShowOptions};
 use crate::{daemon, demo};
 
 /// Where keepalived's configuration file is as a rule.
@@ -33,6 +37,32 @@ enum Command {
     /// configuration or the host; nothing was changed then.
     #[command(verbatim_doc_comment)]
     Run(RunArgs),
+    /// Say what is wrong, or unwise, in configuration files
+    ///
+    /// Needs neither root nor the interfaces. With several files, one for each host, the hosts are compared: versions,
+    /// intervals, passwords, addresses, priorities, peers, weights, sync groups.
+    ///
+    /// A warning is silenced by `--allow W103`, or by a comment in the file: `# vrrpctl: allow W103`.
+    ///
+    /// Exit status: 0 when there are no errors, 1 when there are warnings and `--deny warnings` is given, 2 when there
+    /// are errors.
+    #[command(verbatim_doc_comment)]
+    Check(CheckArgs),
+    /// Give configuration files one layout, and keep their comments
+    ///
+    /// Writes the files in place; `-` reads standard input and writes standard output. Lines of the preprocessor stay
+    /// as they are. What a file means does not change.
+    ///
+    /// Exit status: 0, 1 when `--check` found a file that would change, 2 when a file could not be formatted.
+    #[command(verbatim_doc_comment)]
+    Fmt(FmtArgs),
+    /// Print the configuration in effect, after includes, expansion and defaults
+    ///
+    /// What it prints is read to the same configuration again, when secrets are shown.
+    ///
+    /// Exit status: 0, or 2 when the file has errors.
+    #[command(verbatim_doc_comment)]
+    ShowConfig(ShowArgs),
     /// See a failover in half a minute, on a throw-away LAN inside this machine
     ///
     /// Builds two routers and a client in network namespaces of their own, stops, crashes and restarts one of the routers,
@@ -49,13 +79,105 @@ struct RunArgs {
     /// The configuration file
     #[arg(short = 'f', long = "file", visible_alias = "use-file", value_name = "FILE", default_value = DEFAULT_CONFIGURATION)]
     file: PathBuf,
+    #[command(flatten)]
+    reading: ReadingArgs,
+}
+
+#[derive(Debug, Args)]
+struct ReadingArgs {
+    /// What `@NAME` in the file is compared with; the host's name unless given
+    #[arg(short = 'i', long, value_name = "NAME")]
+    config_id: Option<String>,
+    /// Only warn of what keepalived would ignore: unknown keywords, surplus values, values out of range
+    #[arg(long)]
+    compat: bool,
+}
+
+impl ReadingArgs {
+    fn options(self) -> Options {
+        Options { id: self.config_id, compat: self.compat, ..Options::default() }
+    }
+}
+
+#[derive(Debug, Args)]
+struct CheckArgs {
+    /// The configuration files, one for each host
+    #[arg(value_name = "FILE", required = true)]
+    files: Vec<PathBuf>,
+    /// What `@NAME` is compared with: once for all files, or once for each
+    #[arg(short = 'i', long, value_name = "NAME")]
+    config_id: Vec<String>,
+    /// Do not tell of these warnings
+    #[arg(long, value_name = "CODE", value_delimiter = ',', value_parser = parse_code)]
+    allow: Vec<Code>,
+    /// Exit with status 1 when there are warnings
+    #[arg(long, value_name = "WHAT")]
+    deny: Option<Deny>,
+    /// Pictures for people, or one JSON object a line
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    message_format: MessageFormat,
+    /// Only warn of what keepalived would ignore: unknown keywords, surplus values, values out of range
+    #[arg(long)]
+    compat: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+enum Deny {
+    Warnings,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+enum MessageFormat {
+    Human,
+    Json,
+}
+
+#[derive(Debug, Args)]
+struct FmtArgs {
+    /// The configuration files; `-` is standard input
+    #[arg(value_name = "FILE", required = true)]
+    files: Vec<PathBuf>,
+    /// Change nothing; print the names of the files that would change
+    #[arg(long)]
+    check: bool,
+}
+
+#[derive(Debug, Args)]
+struct ShowArgs {
+    /// The configuration file
+    #[arg(value_name = "FILE", default_value = DEFAULT_CONFIGURATION)]
+    file: PathBuf,
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+    /// Passwords and keys as they are
+    #[arg(long)]
+    show_secrets: bool,
+    /// Also what is not set, and what holds instead
+    #[arg(long)]
+    defaults: bool,
+    #[command(flatten)]
+    reading: ReadingArgs,
 }
 
 impl Cli {
     /// Carries out the command.
     pub fn run(self) -> ExitCode {
         match self.command {
-            Command::Run(RunArgs { file }) => daemon::run(&file),
+            Command::Run(RunArgs { file, reading }) => daemon::run(&file, &reading.options()),
+            Command::Check(args) => check::run(&CheckOptions {
+                files: args.files,
+                ids: args.config_id,
+                allow: args.allow,
+                deny_warnings: args.deny.is_some(),
+                json: args.message_format == MessageFormat::Json,
+                compat: args.compat,
+            }),
+            Command::Fmt(FmtArgs { files, check }) => fmt::run(&FormatOptions { files, check }),
+            Command::ShowConfig(args) => {
+                let show = ShowOptions { json: args.json, secrets: args.show_secrets, defaults: args.defaults };
+                show::run(&args.file, &args.reading.options(), show)
+            }
             Command::Demo => demonstrate(),
         }
     }

@@ -19,7 +19,7 @@
 
 mod diagnostic;
 mod file;
-mod keywords;
+pub(crate) mod keywords;
 mod lex;
 mod lower;
 pub mod model;
@@ -54,11 +54,13 @@ pub struct Options {
     pub seed: Option<u64>,
     /// How many octets definitions and repetitions may expand to. 64 MiB unless told otherwise.
     pub max_expansion: usize,
+    /// Reduces to warnings what keepalived would ignore: see [`Code::can_be_tolerated`].
+    pub compat: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { id: None, environment: None, seed: None, max_expansion: 64 << 20 }
+        Self { id: None, environment: None, seed: None, max_expansion: 64 << 20, compat: false }
     }
 }
 
@@ -76,6 +78,8 @@ pub struct Loaded {
     pub sources: SourceMap,
     /// The configuration; `None` when there is any error.
     pub config: Option<Config>,
+    /// The configuration when all its errors are of things that are not supported yet.
+    draft: Option<Config>,
     /// All errors and warnings, in the order of the text.
     pub diagnostics: Vec<Diagnostic>,
 }
@@ -83,7 +87,13 @@ pub struct Loaded {
 impl Loaded {
     /// Whether anything forbids to run this configuration.
     pub fn has_errors(&self) -> bool {
-        self.diagnostics.iter().any(|diagnostic| diagnostic.severity() == Severity::Error)
+        has_errors(&self.diagnostics)
+    }
+
+    /// What the file says, also when all its errors are of things that are not supported yet ([`Code::NotYet`]): good
+    /// enough to give advice about, not to run.
+    pub fn understood(&self) -> Option<&Config> {
+        self.config.as_ref().or(self.draft.as_ref())
     }
 
     /// All diagnostics as text for a terminal, each followed by an empty line; ANSI colours only when `color`.
@@ -97,7 +107,7 @@ impl Loaded {
     }
 
     fn refused(diagnostic: Diagnostic) -> Self {
-        Self { sources: SourceMap::default(), config: None, diagnostics: vec![diagnostic] }
+        Self { sources: SourceMap::default(), config: None, draft: None, diagnostics: vec![diagnostic] }
     }
 }
 
@@ -137,14 +147,19 @@ fn parse(name: String, text: Text, home: &Home, options: &Options) -> Loaded {
     let mut sources = SourceMap::default();
     let too_large = Diagnostic::without_place(Code::TooLarge, format!("`{name}` is larger than 1 GiB"));
     let Some(first) = sources.add(name, text.text, text.bad, Vec::new()) else { return Loaded::refused(too_large) };
-    let mut sink = Sink::default();
-    let mut config = None;
+    let mut sink = Sink::new(options.compat);
+    let mut understood = None;
     if let Some(chunks) = preprocess::run(first, home, options, &mut sources, &mut sink) {
         let tokens = lex::lex(&sources, &chunks, &mut sink);
         let statements = tree::build(&sources, &tokens, &mut sink);
         drop(tokens);
-        config = lower::lower(&statements, &sources, &mut sink);
+        understood = lower::lower(&statements, &sources, &mut sink);
     }
     let diagnostics = sink.into_sorted(&sources);
-    Loaded { sources, config, diagnostics }
+    let (config, draft) = if has_errors(&diagnostics) { (None, understood) } else { (understood, None) };
+    Loaded { sources, config, draft, diagnostics }
+}
+
+fn has_errors(diagnostics: &[Diagnostic]) -> bool {
+    diagnostics.iter().any(|diagnostic| diagnostic.severity() == Severity::Error)
 }

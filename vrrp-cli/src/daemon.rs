@@ -49,8 +49,8 @@ const ECHO: Duration = Duration::from_millis(500);
 ///
 /// Exit status: 0 after an orderly stop, 1 when the daemon had to give up, [`EXIT_REFUSED`] when it did not start; then
 /// nothing on the host was changed.
-pub fn run(path: &Path) -> ExitCode {
-    let loaded = config::load(path);
+pub fn run(path: &Path, options: &config::Options) -> ExitCode {
+    let loaded = config::load_with(path, options);
     let color = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     if !loaded.diagnostics.is_empty() {
         eprint_block(&format!("{}\n", loaded.render(color).trim_end()));

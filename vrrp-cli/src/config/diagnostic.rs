@@ -105,6 +105,14 @@ codes! {
     E077 NotPredefined "a name that begins with `_` and is not predefined, or has other arguments.",
     E078 BadRepetition "`~SEQ` or `~LST` is not written as it should be.",
     E079 BadCondition "`@` without an id.",
+    E101 PairVersion "hosts of one virtual router speak different protocol versions.",
+    E102 PairInterval "hosts of one virtual router have different VRRPv2 intervals.",
+    E103 PairPassword "hosts of one virtual router have different passwords.",
+    E104 PairAddresses "hosts of one virtual router have different addresses.",
+    E105 PairGroup "hosts of one virtual router use different multicast groups.",
+    E106 PairPeers "a host of a virtual router is not a unicast peer of another one.",
+    E107 PairVrid "two virtual routers use the same VRID on one LAN.",
+    E108 PairOwner "two hosts of one virtual router have priority 255.",
     W001 PasswordCut "a password is longer than eight octets; the rest is ignored.",
     W002 IntervalRounded "an interval is rounded to what the protocol version can say.",
     W003 NopreemptIgnored "`nopreempt` has no effect on a router that starts as master.",
@@ -122,12 +130,41 @@ codes! {
     W032 NoVariable "an environment variable that does not exist has an empty value.",
     W033 IncludeSkipped "a file to include is left out.",
     W034 ShortTuple "a group of `~LST` has fewer values than there are names.",
+    W100 UnknownAllow "a comment allows a code that does not exist or cannot be allowed.",
+    W101 OwnerUnlikely "priority 255, which is for the owner of the addresses.",
+    W102 ScriptMissing "a script does not exist on this host.",
+    W103 ScriptNotExecutable "a script is not an executable file.",
+    W104 ScriptWritable "a script can be changed by others than its owner.",
+    W105 WeightUseless "a weight that can never change the election.",
+    W106 TimeoutTooLong "a script may take longer than the time between two runs.",
+    W107 AddressOutside "a virtual address lies outside of every subnet that the file shows.",
+    W108 MailWithoutServer "mail is to be sent, but there is no mail server.",
+    W109 MailToNobody "mail is to be sent, but to nobody.",
+    W110 Unused "something to be tracked is tracked by nothing.",
+    W111 VridShared "the same VRID on several interfaces.",
+    W112 GroupOfOne "a sync group of a single instance.",
+    W201 PairPriority "two hosts of one virtual router have the same priority.",
+    W202 PairIntervalV3 "hosts of one virtual router have different VRRPv3 intervals.",
+    W203 PairWeightSmall "a tracked failure does not hand over to the other host.",
+    W204 PairWeightLarge "a failure on all hosts changes the master all the same.",
+    W205 PairSyncGroup "hosts of one virtual router have different sync groups.",
+    W206 PairAlone "a virtual router stands in only one of the files.",
+    W207 PairNopreempt "`nopreempt` on one host of a virtual router only.",
 }
 
 impl Code {
     /// Told by the code's letter.
     pub fn severity(self) -> Severity {
         if self.as_str().starts_with('W') { Severity::Warning } else { Severity::Error }
+    }
+
+    /// Whether `--compat` can reduce it to a warning: keepalived ignores such a setting, or the value in it, and runs
+    /// the rest. What a router cannot do without stays an error, and so do lines of lists.
+    pub fn can_be_tolerated(self) -> bool {
+        matches!(
+            self,
+            Self::UnknownKeyword | Self::TooManyValues | Self::NotANumber | Self::OutOfRange | Self::UnknownChoice
+        )
     }
 }
 
@@ -159,18 +196,20 @@ pub struct Diagnostic {
     pub secondary: Vec<Label>,
     /// What to do about it.
     pub help: Option<String>,
+    /// An error that was reduced to a warning, because keepalived would ignore what it is about.
+    pub tolerated: bool,
 }
 
 impl Diagnostic {
     /// A finding at `span`.
     pub fn new(code: Code, span: Span, message: impl Into<String>) -> Self {
         let primary = Some(Label { span, text: String::new() });
-        Self { code, message: message.into(), primary, secondary: Vec::new(), help: None }
+        Self { code, message: message.into(), primary, secondary: Vec::new(), help: None, tolerated: false }
     }
 
     /// A finding about a file as a whole.
     pub fn without_place(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), primary: None, secondary: Vec::new(), help: None }
+        Self { code, message: message.into(), primary: None, secondary: Vec::new(), help: None, tolerated: false }
     }
 
     /// What stands beside the caret.
@@ -196,9 +235,9 @@ impl Diagnostic {
         self
     }
 
-    /// Told by the code.
+    /// Told by the code, unless it is [`tolerated`](Self::tolerated).
     pub fn severity(&self) -> Severity {
-        self.code.severity()
+        if self.tolerated { Severity::Warning } else { self.code.severity() }
     }
 }
 
@@ -206,10 +245,17 @@ impl Diagnostic {
 #[derive(Debug, Default)]
 pub(crate) struct Sink {
     list: Vec<Diagnostic>,
+    /// What keepalived would ignore is no error.
+    pub(crate) compat: bool,
 }
 
 impl Sink {
     const MAX: usize = 1000;
+
+    /// `compat`: what keepalived would ignore is no error.
+    pub(crate) fn new(compat: bool) -> Self {
+        Self { list: Vec::new(), compat }
+    }
 
     pub(crate) fn push(&mut self, diagnostic: Diagnostic) {
         if self.list.len() < Self::MAX {
@@ -265,6 +311,17 @@ impl SourceMap {
         }
         if let Some(help) = &diagnostic.help {
             group = group.element(Level::HELP.message(help.as_str()));
+        }
+        let renderer = if color { Renderer::styled() } else { Renderer::plain() };
+        renderer.render(&[group])
+    }
+
+    /// A further place that explains a finding in another map, drawn as a note.
+    pub fn render_note(&self, label: &Label, color: bool) -> String {
+        let marks = [Mark { span: self.place(label.span), text: "", kind: AnnotationKind::Primary }];
+        let mut group = Group::with_title(Level::NOTE.secondary_title(label.text.as_str()));
+        for cluster in self.clusters(&marks) {
+            group = group.element(cluster.snippet());
         }
         let renderer = if color { Renderer::styled() } else { Renderer::plain() };
         renderer.render(&[group])

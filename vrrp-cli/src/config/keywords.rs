@@ -205,6 +205,11 @@ macro_rules! settings {
             pub(crate) const ALIASES: $crate::config::keywords::Aliases =
                 &[$(($crate::config::keywords::Context::$context, stringify!($old), stringify!($new)),)*];
 
+            /// Shows each field and its keyword.
+            pub(crate) fn visit(&self, see: &mut dyn FnMut(&'static str, &dyn $crate::config::model::Shown)) {
+                $(see(stringify!($name), &self.$name);)*
+            }
+
             /// Sets the field of a keyword.
             pub(crate) fn put(&mut self, name: &str, value: $crate::config::model::Value) {
                 match name {

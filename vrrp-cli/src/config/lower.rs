@@ -25,9 +25,9 @@ use super::model::Config;
 use super::source::{SourceMap, Span};
 use super::tree::{Block, Statement, Word};
 
-/// Reads the whole file; `None` when anything in it is an error.
+/// Reads the whole file; `None` when anything in it is an error, but for what is not supported yet.
 pub(crate) fn lower<'s>(statements: &[Statement<'s>], sources: &'s SourceMap, sink: &mut Sink) -> Option<Config> {
-    let mut lowerer = Lowerer { sources, sink, hoisted: Vec::new(), notes: HashMap::new() };
+    let mut lowerer = Lowerer { sources, sink, hoisted: Vec::new(), notes: HashMap::new(), tolerant: false };
     let mut config = Config::default();
     let mut names = Names::default();
     let mut blocks = Vec::new();
@@ -68,7 +68,8 @@ pub(crate) fn lower<'s>(statements: &[Statement<'s>], sources: &'s SourceMap, si
         let message = "the file defines no virtual router: there is nothing to do";
         sink.push(Diagnostic::without_place(Code::NoInstance, message).help("add a `vrrp_instance` block"));
     }
-    Some(config).filter(|_| !sink.has_errors())
+    let fatal = |diagnostic: &Diagnostic| diagnostic.severity() == Severity::Error && diagnostic.code != Code::NotYet;
+    Some(config).filter(|_| !sink.iter().any(fatal))
 }
 
 impl Sink {
@@ -111,6 +112,8 @@ struct Lowerer<'t, 's, 'd> {
     hoisted: Vec<Setting<'t, 's>>,
     /// What has no effect, by keyword: the first place, and how many there are.
     notes: HashMap<(Context, &'static str, Code), (Diagnostic, usize)>,
+    /// What is being read can be ignored as a whole, as keepalived does.
+    tolerant: bool,
 }
 
 type Apply<'f, 't, 's, 'd> = dyn FnMut(&mut Lowerer<'t, 's, 'd>, Setting<'t, 's>) + 'f;
@@ -136,8 +139,8 @@ impl<'t, 's, 'd> Lowerer<'t, 's, 'd> {
             let mut words = statement.words.as_slice();
             while let Some((name, values)) = words.split_first() {
                 let Some(keyword) = self.known(context, name, values, statement) else {
-                    // A misspelt setting counts as given, and its block is read.
-                    if let Some(meant) = meant(context, name) {
+                    // A misspelt setting counts as given, and its block is read; what is ignored does not.
+                    if let Some(meant) = meant(context, name).filter(|_| !self.sink.compat) {
                         apply(self, Setting { keyword: meant, name, values: None, block: statement.block.as_ref() });
                     }
                     break;
@@ -188,7 +191,7 @@ impl<'t, 's, 'd> Lowerer<'t, 's, 'd> {
         let elsewhere = keywords::everywhere(&name.text);
         if elsewhere.is_empty() {
             let diagnostic = unknown(context, name);
-            self.report(diagnostic);
+            self.tolerate(true, |lowerer| lowerer.report(diagnostic));
             return None;
         }
         let message = format!("`{}` is not allowed {}", name.text, context.place());
@@ -245,7 +248,7 @@ impl<'t, 's, 'd> Lowerer<'t, 's, 'd> {
             return Some(values);
         };
         let (diagnostic, usable) = surplus_value(keyword, own, &surplus[0]);
-        self.report(diagnostic);
+        self.tolerate(usable, |lowerer| lowerer.report(diagnostic));
         Some(own).filter(|_| usable)
     }
 
@@ -309,8 +312,17 @@ impl<'t, 's, 'd> Lowerer<'t, 's, 'd> {
         }
     }
 
-    fn report(&mut self, diagnostic: Diagnostic) {
+    fn report(&mut self, mut diagnostic: Diagnostic) {
+        diagnostic.tolerated = self.sink.compat && self.tolerant && diagnostic.code.can_be_tolerated();
         self.sink.push(diagnostic);
+    }
+
+    /// What `read` reports can, or cannot, be ignored as a whole.
+    fn tolerate<T>(&mut self, tolerant: bool, read: impl FnOnce(&mut Self) -> T) -> T {
+        let before = std::mem::replace(&mut self.tolerant, tolerant);
+        let result = read(self);
+        self.tolerant = before;
+        result
     }
 }
 

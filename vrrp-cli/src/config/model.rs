@@ -13,6 +13,7 @@ pub(crate) use super::source::{Span, Spanned};
 mod garp;
 mod lines;
 mod value;
+mod written;
 
 pub use self::garp::Garp;
 pub use self::lines::{
@@ -23,6 +24,7 @@ pub use self::value::{
     SmtpHost, SyncDaemonSetting, VmacSetting,
 };
 pub(crate) use self::value::{Slot, Value};
+pub(crate) use self::written::{Item, Shown, Written};
 pub use super::keywords::blocks::{
     BfdSettings, FileSettings, GarpGroupSettings, HmacSettings, ProcessSettings, ProcessTrackSettings, ScriptSettings,
     SyncGroupSettings, TrackGroupSettings,

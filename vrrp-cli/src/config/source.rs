@@ -188,6 +188,12 @@ impl SourceMap {
         self.sources.get(to_usize(file.0))
     }
 
+    /// All texts that somebody wrote, in the order of reading.
+    pub fn files(&self) -> impl Iterator<Item = (FileId, &Source)> {
+        let ids = (0..).map(FileId);
+        ids.zip(&self.sources).filter(|(_, source)| !source.expansion)
+    }
+
     /// The text of a span; empty for a span of another map.
     pub fn text(&self, span: Span) -> &str {
         self.get(span.file).and_then(|source| source.text.get(span.range())).unwrap_or_default()

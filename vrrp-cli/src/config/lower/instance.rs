@@ -98,7 +98,9 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
         let mut draft = Draft::default();
         self.read(&block.statements, Context::Instance, &mut |lowerer, setting| {
             if let Meaning::Instance(meaning) = setting.keyword.meaning {
-                lowerer.instance_setting(meaning, &setting, &mut draft);
+                use InstanceSetting as I;
+                let single = matches!(meaning, I::State | I::VirtualRouterId | I::Priority | I::Version);
+                lowerer.tolerate(single, |lowerer| lowerer.instance_setting(meaning, &setting, &mut draft));
             } else if let Some(value) = lowerer.setting(&setting) {
                 let name = setting.keyword.renamed.unwrap_or(setting.keyword.name);
                 draft.more.get_or_insert_default().put(name, value);
@@ -317,18 +319,21 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
     }
 
     fn require(&mut self, draft: &Draft<'_, '_>, span: Span) {
+        let compat = self.sink.compat;
         let mut missing = |what: &str, example: &str| {
             let message = format!("this instance lacks `{what}`");
             let help = format!("add a line like `{example}`");
             self.report(Diagnostic::new(Code::MissingSetting, span, message).help(help));
         };
-        if matches!(draft.interface, Field::Missing) {
+        // A value that was tolerated is not there all the same.
+        if matches!(draft.interface, Field::Missing) || (compat && matches!(draft.interface, Field::Refused)) {
             missing("interface", "interface eth0");
         }
-        if matches!(draft.vrid, Field::Missing) {
+        if matches!(draft.vrid, Field::Missing) || (compat && matches!(draft.vrid, Field::Refused)) {
             missing("virtual_router_id", "virtual_router_id 51");
         }
-        let count = draft.addresses.as_ref().map_or(0, |(read, refused)| read.len() + refused);
+        let count =
+            draft.addresses.as_ref().map_or(0, |(read, refused)| read.len() + if compat { 0 } else { *refused });
         if count == 0 {
             let message = "this instance has no virtual address";
             let help = "add a block like `virtual_ipaddress { 192.0.2.1/24 }`";
@@ -384,10 +389,16 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
             let diagnostic = Diagnostic::new(Code::PasswordUnused, password.span, message);
             self.report(diagnostic.help("remove the `authentication` block"));
         }
-        let interval = match (draft.interval, version) {
-            (Some(word), version) => self.interval(word, version),
-            (None, Version::V2) => AdvertInterval::from_secs(1),
-            (None, Version::V3) => AdvertInterval::from_centis(100),
+        let usual = match version {
+            Version::V2 => AdvertInterval::from_secs(1),
+            Version::V3 => AdvertInterval::from_centis(100),
+        };
+        let interval = match draft.interval {
+            Some(word) => {
+                let read = self.tolerate(true, |lowerer| lowerer.interval(word, version));
+                read.or(usual.filter(|_| self.sink.compat))
+            }
+            None => usual,
         };
         (version, interval)
     }

@@ -477,6 +477,14 @@ fn a_fault_lets_go_of_what_a_predecessor_left() {
 }
 
 #[test]
+fn routers_are_numbered_in_the_order_in_which_they_were_added() {
+    let mut node: Node<Duration> = Node::new(Groups::default());
+    let ids = [7, 5, 9].map(|vrid| node.add(setup(ETH0, vrid, params(100))).unwrap());
+    assert_eq!(ids.map(RouterId::index), [0, 1, 2]);
+    assert!(node.routers().eq(ids));
+}
+
+#[test]
 fn an_input_for_a_router_that_does_not_exist_is_ignored() {
     let mut solo = Solo::backup(100);
     let router = RouterId(9);

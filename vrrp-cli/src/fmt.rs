@@ -27,14 +27,25 @@ pub enum FormatError {
     /// A quote without its partner, on this line (from 1).
     #[error("line {0}: a quote is not closed")]
     Quote(usize),
+    /// On lines of their own some words would mean something else, such as `$NAME=` behind a brace.
+    #[error(
+        "a word that stands behind a brace would mean something else on a line of its own; write it there yourself"
+    )]
+    Ambiguous,
 }
 
 /// The text in its layout: four blanks for each level, one setting on a line, one blank between words, no two empty
 /// lines. What it means does not change, and a second time changes nothing.
 ///
 /// # Errors
-/// When braces or quotes have no partner, because then nobody knows what belongs where.
+/// When braces or quotes have no partner, because then nobody knows what belongs where; and when the layout itself would
+/// be read differently.
 pub fn format(text: &str) -> Result<String, FormatError> {
+    let formatted = lay_out(text)?;
+    if lay_out(&formatted).as_ref() == Ok(&formatted) { Ok(formatted) } else { Err(FormatError::Ambiguous) }
+}
+
+fn lay_out(text: &str) -> Result<String, FormatError> {
     let mut layout = Layout::default();
     let mut continued = false;
     let start = text.trim_start_matches(|c: char| c == '\u{feff}' || c.is_ascii_whitespace());
@@ -174,16 +185,16 @@ impl Layout {
             }
             return Ok(());
         }
+        // At the end of a line of its own it would continue that line.
+        if pieces.iter().any(|piece| piece.kind == Kind::Word && piece.text.ends_with('\\')) {
+            self.verbatim(line, true);
+            return Ok(());
+        }
         // A condition holds for its whole line.
         let braces = |piece: &Piece<'_>| matches!(piece.kind, Kind::Open | Kind::Close);
         if line.trim_start().starts_with('@') && pieces.iter().any(braces) {
             self.push(line.trim().to_owned());
             self.count(&pieces);
-            return Ok(());
-        }
-        // At the end of a line of its own it would continue that line.
-        if pieces.iter().any(|piece| piece.kind == Kind::Word && piece.text.ends_with('\\')) {
-            self.verbatim(line, true);
             return Ok(());
         }
         let first = self.rows.len();
@@ -254,7 +265,8 @@ impl Layout {
 
     /// Behind what its line holds, or on a line of its own. `first`: the first row made from the same line.
     fn comment(&mut self, text: &str, first: usize) {
-        let text = text.trim_end().to_owned();
+        // Without the blank behind it, a backslash would continue the line.
+        let text = if text.trim_end().ends_with('\\') { text } else { text.trim_end() }.to_owned();
         let depth = self.depth;
         if self.rows.len() > first
             && let Some(row) = self.rows.last_mut()

@@ -175,6 +175,16 @@ fn whole_file() -> impl Strategy<Value = String> {
     })
 }
 
+/// A blank behind a backslash keeps the next line from belonging to this one.
+#[test]
+fn a_backslash_with_a_blank_behind_it_does_not_begin_to_continue() {
+    for text in ["@a{\\ \n{vrrp_instance VI", "a b # comment \\ \nc d\n", "# own \\ \n  c d\n"] {
+        let once = format(text).expect("a layout");
+        assert_eq!(once.lines().filter(|line| line.ends_with('\\')).count(), 0, "{once:?}");
+        assert_eq!(format(&once), Ok(once.clone()), "{text:?}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 

@@ -189,6 +189,9 @@ fn global(global: &Global) -> Settings {
     settings.extend(global.router_id.as_ref().map(|id| ("router_id", line(id))));
     settings.push(("vrrp_version", version(global.version)));
     settings.push(("vrrp_mcast_group4", line(&global.mcast_group4)));
+    if global.mcast_group6 != Global::default().mcast_group6 {
+        settings.push(("vrrp_mcast_group6", line(&global.mcast_group6)));
+    }
     settings.extend(global.script_user.show().map(|owner| ("script_user", owner)));
     settings.extend(visited(|see| global.settings.visit(see)));
     settings
@@ -208,7 +211,8 @@ fn instance(instance: &Instance) -> Settings {
     settings.extend(instance.mcast_source.show().map(|source| ("mcast_src_ip", source)));
     if let Some(password) = &instance.password {
         let pass = Written::Line(vec![Item::Secret(word::password(password.octets()))]);
-        settings.push(("authentication", Written::Block(vec![("auth_type", line("PASS")), ("auth_pass", pass)])));
+        let kind = line(if instance.authentication_header { "AH" } else { "PASS" });
+        settings.push(("authentication", Written::Block(vec![("auth_type", kind), ("auth_pass", pass)])));
     }
     settings.extend(instance.addresses.show().map(|addresses| ("virtual_ipaddress", addresses)));
     let notify = &instance.notify;

@@ -12,251 +12,31 @@
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
-use core::fmt;
-use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::net::IpAddr;
 
 use crate::announce::Schedule;
 use crate::auth::WallClock;
-use crate::counters::{Counter, Counters, Scope};
-use crate::fsm::{Actions, Addresses, Advertise, Event, Link, Params, Role, Transition};
-use crate::router::{Carriage, EmitError, RouterConfig, VirtualRouter};
-use crate::rx::{Discard, Meta, Notices, Received, Rejected};
+use crate::counters::{Counters, Scope};
+use crate::fsm::{Actions, Addresses, Advertise, Event, Role};
+use crate::router::{EmitError, VirtualRouter};
+use crate::rx::{Discard, Received, Rejected};
 use crate::timed::{Instant, Timed};
-use crate::types::{AddressList, Family, Vrid};
+use crate::types::Family;
 
+mod condition;
 mod deadlines;
+mod entry;
+mod faults;
+mod io;
+mod setup;
+
+pub use condition::Condition;
+pub use faults::Faults;
+pub use io::{Input, Message, Output, Which};
+pub use setup::{DuplicateVrid, Groups, InterfaceId, RouterId, RouterSetup};
 
 use deadlines::Deadlines;
-
-/// An interface, numbered by the caller. Not the kernel's index, which changes when an interface is made anew.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct InterfaceId(pub u32);
-
-/// A virtual router of a [`Node`]: its place in the order of [`Node::add`], from 0.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct RouterId(usize);
-
-impl RouterId {
-    /// The place, from 0: an index for the caller's own tables.
-    pub const fn index(self) -> usize {
-        self.0
-    }
-}
-
-/// A virtual router and where it lives.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct RouterSetup {
-    /// Its interface.
-    pub interface: InterfaceId,
-    /// Adverts come from this address instead of the interface's primary one. One of another family than the router's, or
-    /// of IPv6 and not link-local, keeps it in FAULT.
-    pub source: Option<IpAddr>,
-    /// Its configuration.
-    pub config: RouterConfig<Box<[IpAddr]>>,
-}
-
-/// Where adverts are sent and heard.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct Groups {
-    /// Of IPv4.
-    pub v4: Ipv4Addr,
-    /// Of IPv6.
-    pub v6: Ipv6Addr,
-}
-
-impl Groups {
-    /// The group of `family`.
-    pub const fn of(self, family: Family) -> IpAddr {
-        match family {
-            Family::V4 => IpAddr::V4(self.v4),
-            Family::V6 => IpAddr::V6(self.v6),
-        }
-    }
-}
-
-impl Default for Groups {
-    /// 224.0.0.18 (R3) and ff02::12 (R73).
-    fn default() -> Self {
-        Self { v4: Ipv4Addr::new(224, 0, 0, 18), v6: Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x12) }
-    }
-}
-
-bitflags::bitflags! {
-    /// What keeps a router from serving. Any of them is FAULT.
-    #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
-    pub struct Faults: u8 {
-        /// The kernel refused to install its addresses.
-        const INSTALL = 1;
-    }
-}
-
-/// Which routers an input is for.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Which {
-    /// All of the node.
-    All,
-    /// One.
-    One(RouterId),
-}
-
-/// What happened.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Input<'a> {
-    /// The time of day, for routers with authentication: feed it after each wait, before anything else.
-    WallClock(WallClock),
-    /// The operator starts or stops routers.
-    Enabled {
-        /// Which.
-        which: Which,
-        /// Start or stop.
-        enabled: bool,
-    },
-    /// State of an interface, for the routers of one family on it.
-    ///
-    /// When the address changes, the next advert comes from the new one, state and timers stay, and ties are broken by it from
-    /// now on. When the last address goes, a Master removes its addresses without a release, since there is nothing to send it
-    /// from, and the router waits in Initialize for the next address.
-    Link {
-        /// Which.
-        interface: InterfaceId,
-        /// Of which family.
-        family: Family,
-        /// Its state. The address is the interface's primary one, or its link-local one in IPv6 (R73).
-        link: Link,
-    },
-    /// Parameters of a router, which take effect at once; state and the timer's anchor stay:
-    ///
-    /// * Backup: the wait is that of the new priority and interval, counted from the last advert. A new priority of 255 takes
-    ///   over at once.
-    /// * Master: the next advert carries them. A shorter interval applies to the one that runs; a longer one from the next
-    ///   advert on, since peers wait by what they have learnt. [`Output::Addresses`] comes again when whether packets to the
-    ///   addresses are accepted has changed.
-    ///
-    /// In VRRPv2 peers with another interval drop each other's adverts until all have changed (R49).
-    Params {
-        /// Which.
-        router: RouterId,
-        /// All of them.
-        params: Params,
-    },
-    /// The virtual addresses of a router. The next advert carries the new list, and a Master's [`Output::Addresses`] comes again
-    /// with a new epoch: what is wanted now is this list, and no other address. Ignored when the list is of another family than
-    /// the router's, which would be another virtual router.
-    AddressList {
-        /// Which.
-        router: RouterId,
-        /// All of them.
-        addresses: AddressList<&'a [IpAddr]>,
-    },
-    /// The addresses were on the interface before the node started, left behind by a predecessor. Feed it before
-    /// [`Input::Enabled`]. They stay until the election is decided: the next Master adopts them, and a Backup lets go of
-    /// them as soon as it hears a Master.
-    Leftover {
-        /// Which router's.
-        router: RouterId,
-    },
-    /// The addresses are on the interface: the answer to [`Output::Addresses`] with [`Addresses::Install`].
-    Installed {
-        /// Which router's.
-        router: RouterId,
-        /// The epoch of the output that is answered; an older one is ignored.
-        epoch: u64,
-    },
-    /// Something that a router needs fails, or works again.
-    Fault {
-        /// Which router.
-        router: RouterId,
-        /// What.
-        fault: Faults,
-        /// Fails, or works.
-        present: bool,
-    },
-    /// An IPv4 datagram arrived, as raw IPv4 sockets deliver it.
-    Datagram {
-        /// Where.
-        interface: InterfaceId,
-        /// The whole IPv4 datagram, header included.
-        octets: &'a [u8],
-    },
-    /// A message arrived without its IP header, as raw IPv6 sockets deliver it.
-    Message {
-        /// Where.
-        interface: InterfaceId,
-        /// What its IP header said.
-        meta: Meta,
-        /// The payload of the whole datagram, of protocol 112.
-        octets: &'a [u8],
-    },
-}
-
-/// What to do, in this order.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Output {
-    /// Send the message that [`Node::message`] writes.
-    Advertise {
-        /// Whose.
-        router: RouterId,
-        /// Which.
-        advertise: Advertise,
-    },
-    /// Install or remove a router's addresses. A level: a newer one replaces an older one that was not yet carried out.
-    Addresses {
-        /// Whose.
-        router: RouterId,
-        /// What is wanted from now on.
-        wanted: Addresses,
-        /// Whether packets to the addresses shall be accepted: the router owns them, or Accept_Mode is on. Otherwise it only
-        /// forwards and answers ARP, or neighbour solicitations, for them (R77, R82).
-        accept: bool,
-        /// To be repeated in [`Input::Installed`]; grows.
-        epoch: u64,
-    },
-    /// Send one gratuitous ARP, or one unsolicited neighbour advertisement, for each address of a router.
-    Announce {
-        /// Whose.
-        router: RouterId,
-    },
-    /// A router changed its state.
-    Transition {
-        /// Which.
-        router: RouterId,
-        /// How and why.
-        transition: Transition,
-    },
-    /// An advertisement was dropped. Log it at a bounded rate.
-    Rejected {
-        /// Where it arrived.
-        interface: InterfaceId,
-        /// The router it was for, where there is one.
-        router: Option<RouterId>,
-        /// From whom, and why.
-        rejected: Rejected,
-    },
-    /// An accepted advertisement says something about its sender's configuration. Log it at a bounded rate.
-    Noticed {
-        /// The router it was for.
-        router: RouterId,
-        /// Its sender.
-        source: IpAddr,
-        /// What.
-        notices: Notices,
-    },
-}
-
-/// A message for the wire.
-#[derive(PartialEq, Eq, Debug)]
-pub struct Message<'b> {
-    /// Where to send it.
-    pub interface: InterfaceId,
-    /// Source address of the datagram.
-    pub source: IpAddr,
-    /// Destination address: the multicast group of the router's family.
-    pub destination: IpAddr,
-    /// What the octets are.
-    pub carriage: Carriage,
-    /// The VRRP message without IP header, or the whole datagram.
-    pub octets: &'b [u8],
-}
+use entry::{Entry, Serving};
 
 /// All virtual routers of a host.
 ///
@@ -308,29 +88,6 @@ pub struct Node<I> {
     others: Deadlines<I>,
     counters: Counters,
     clock: Option<WallClock>,
-}
-
-#[derive(Debug)]
-struct Entry<I> {
-    interface: InterfaceId,
-    source: Option<IpAddr>,
-    router: Timed<I, Box<[IpAddr]>>,
-    faults: Faults,
-    /// Counts the changes of what is wanted of the addresses.
-    epoch: u64,
-    serving: Serving,
-    announcements: Option<(I, Schedule)>,
-}
-
-/// The addresses, from the node's point of view.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Serving {
-    No,
-    /// A predecessor left them behind, and the election is not decided yet.
-    Leftover,
-    /// Installation was asked for and not yet acknowledged.
-    Asked,
-    Yes,
 }
 
 impl<I: Instant> Node<I> {
@@ -622,90 +379,6 @@ impl<I: Instant> Node<I> {
         let announcement = entry.announcement_due();
         self.adverts.set(id.0, advert);
         self.others.set(id.0, master_down.into_iter().chain(announcement).min());
-    }
-}
-
-impl<I: Instant> Entry<I> {
-    /// A configured source needs no address on the interface, only the link.
-    fn effective_link(&self, link: Link) -> Link {
-        match (link, self.source) {
-            (Link::Up(_) | Link::NoAddress, Some(source)) => Link::Up(source),
-            (link, _) => link,
-        }
-    }
-
-    fn announcement_due(&self) -> Option<I> {
-        let (start, schedule) = self.announcements?;
-        schedule.due().map(|offset| start + offset)
-    }
-
-    /// One round, however many are overdue.
-    fn announce_if_due(&mut self, now: I, id: RouterId, out: &mut Vec<Output>) {
-        if self.announcement_due().is_none_or(|due| due > now) {
-            return;
-        }
-        let count = self.router.router().addresses().len();
-        let count = u64::try_from(count).unwrap_or(u64::MAX);
-        self.router.router_mut().count_many(Counter::AnnouncementsSent, count);
-        out.push(Output::Announce { router: id });
-        while self.announcement_due().is_some_and(|due| due <= now) {
-            if let Some((_, schedule)) = &mut self.announcements {
-                *schedule = schedule.next();
-            }
-        }
-    }
-}
-
-/// Two routers of one family with one identifier on one interface.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct DuplicateVrid {
-    /// The router that has it.
-    pub first: RouterId,
-    /// The identifier.
-    pub vrid: Vrid,
-}
-
-impl fmt::Display for DuplicateVrid {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "virtual router identifier {} is in use on this interface already", self.vrid)
-    }
-}
-
-impl core::error::Error for DuplicateVrid {}
-
-/// What an operator calls the state: Initialize of an enabled router is FAULT.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Condition {
-    /// Stopped.
-    Stopped,
-    /// Wants to run and cannot.
-    Fault,
-    /// Backup.
-    Backup,
-    /// Master.
-    Master,
-}
-
-impl Condition {
-    /// The condition of a router.
-    pub fn of<A: AsRef<[IpAddr]>>(router: &VirtualRouter<A>) -> Self {
-        match (router.machine().state.role(), router.machine().enabled) {
-            (Role::Initialize, false) => Self::Stopped,
-            (Role::Initialize, true) => Self::Fault,
-            (Role::Backup, _) => Self::Backup,
-            (Role::Master, _) => Self::Master,
-        }
-    }
-}
-
-impl fmt::Display for Condition {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Stopped => "STOP",
-            Self::Fault => "FAULT",
-            Self::Backup => "BACKUP",
-            Self::Master => "MASTER",
-        })
     }
 }
 

@@ -1,15 +1,18 @@
 //! A node alone: epochs, faults, announcements, demultiplexing, the rule of order. Several on one wire are in `lan`.
 
+use core::net::Ipv4Addr;
 use core::time::Duration;
 use std::vec;
 
 use super::*;
+use crate::Version;
 use crate::auth::Auth;
-use crate::fsm::Cause;
-use crate::router::ChecksumPolicy;
-use crate::types::{AdvertInterval, Priority, SimplePassword};
+use crate::counters::Counter;
+use crate::fsm::{Cause, Link, Params, Transition};
+use crate::router::{ChecksumPolicy, RouterConfig};
+use crate::rx::{Meta, Notices};
+use crate::types::{AddressList, AdvertInterval, Priority, SimplePassword, Vrid};
 use crate::wire::advert::{AdvertRepr, ChecksumForm};
-use crate::{Counter, Version};
 
 mod changes;
 mod lan;

@@ -1,0 +1,67 @@
+//! One router of a [`Node`](super::Node): its election, and what the node knows of its addresses. Knows no other router.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::net::IpAddr;
+
+use super::faults::Faults;
+use super::io::Output;
+use super::setup::{InterfaceId, RouterId};
+use crate::announce::Schedule;
+use crate::counters::Counter;
+use crate::fsm::Link;
+use crate::timed::{Instant, Timed};
+
+#[derive(Debug)]
+pub(super) struct Entry<I> {
+    pub(super) interface: InterfaceId,
+    pub(super) source: Option<IpAddr>,
+    pub(super) router: Timed<I, Box<[IpAddr]>>,
+    pub(super) faults: Faults,
+    /// Counts the changes of what is wanted of the addresses.
+    pub(super) epoch: u64,
+    pub(super) serving: Serving,
+    pub(super) announcements: Option<(I, Schedule)>,
+}
+
+/// The addresses, from the node's point of view.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Serving {
+    No,
+    /// A predecessor left them behind, and the election is not decided yet.
+    Leftover,
+    /// Installation was asked for and not yet acknowledged.
+    Asked,
+    Yes,
+}
+
+impl<I: Instant> Entry<I> {
+    /// A configured source needs no address on the interface, only the link.
+    pub(super) fn effective_link(&self, link: Link) -> Link {
+        match (link, self.source) {
+            (Link::Up(_) | Link::NoAddress, Some(source)) => Link::Up(source),
+            (link, _) => link,
+        }
+    }
+
+    pub(super) fn announcement_due(&self) -> Option<I> {
+        let (start, schedule) = self.announcements?;
+        schedule.due().map(|offset| start + offset)
+    }
+
+    /// One round, however many are overdue.
+    pub(super) fn announce_if_due(&mut self, now: I, id: RouterId, out: &mut Vec<Output>) {
+        if self.announcement_due().is_none_or(|due| due > now) {
+            return;
+        }
+        let count = self.router.router().addresses().len();
+        let count = u64::try_from(count).unwrap_or(u64::MAX);
+        self.router.router_mut().count_many(Counter::AnnouncementsSent, count);
+        out.push(Output::Announce { router: id });
+        while self.announcement_due().is_some_and(|due| due <= now) {
+            if let Some((_, schedule)) = &mut self.announcements {
+                *schedule = schedule.next();
+            }
+        }
+    }
+}

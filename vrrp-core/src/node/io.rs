@@ -1,0 +1,179 @@
+//! The language of a [`Node`](super::Node): what it is told, and what it answers. Decides nothing.
+
+use core::net::IpAddr;
+
+use super::faults::Faults;
+use super::setup::{InterfaceId, RouterId};
+use crate::auth::WallClock;
+use crate::fsm::{Addresses, Advertise, Link, Params, Transition};
+use crate::router::Carriage;
+use crate::rx::{Meta, Notices, Rejected};
+use crate::types::{AddressList, Family};
+
+/// Which routers an input is for.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Which {
+    /// All of the node.
+    All,
+    /// One.
+    One(RouterId),
+}
+
+/// What happened.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Input<'a> {
+    /// The time of day, for routers with authentication: feed it after each wait, before anything else.
+    WallClock(WallClock),
+    /// The operator starts or stops routers.
+    Enabled {
+        /// Which.
+        which: Which,
+        /// Start or stop.
+        enabled: bool,
+    },
+    /// State of an interface, for the routers of one family on it.
+    ///
+    /// When the address changes, the next advert comes from the new one, state and timers stay, and ties are broken by it from
+    /// now on. When the last address goes, a Master removes its addresses without a release, since there is nothing to send it
+    /// from, and the router waits in Initialize for the next address.
+    Link {
+        /// Which.
+        interface: InterfaceId,
+        /// Of which family.
+        family: Family,
+        /// Its state. The address is the interface's primary one, or its link-local one in IPv6 (R73).
+        link: Link,
+    },
+    /// Parameters of a router, which take effect at once; state and the timer's anchor stay:
+    ///
+    /// * Backup: the wait is that of the new priority and interval, counted from the last advert. A new priority of 255 takes
+    ///   over at once.
+    /// * Master: the next advert carries them. A shorter interval applies to the one that runs; a longer one from the next
+    ///   advert on, since peers wait by what they have learnt. [`Output::Addresses`] comes again when whether packets to the
+    ///   addresses are accepted has changed.
+    ///
+    /// In VRRPv2 peers with another interval drop each other's adverts until all have changed (R49).
+    Params {
+        /// Which.
+        router: RouterId,
+        /// All of them.
+        params: Params,
+    },
+    /// The virtual addresses of a router. The next advert carries the new list, and a Master's [`Output::Addresses`] comes again
+    /// with a new epoch: what is wanted now is this list, and no other address. Ignored when the list is of another family than
+    /// the router's, which would be another virtual router.
+    AddressList {
+        /// Which.
+        router: RouterId,
+        /// All of them.
+        addresses: AddressList<&'a [IpAddr]>,
+    },
+    /// The addresses were on the interface before the node started, left behind by a predecessor. Feed it before
+    /// [`Input::Enabled`]. They stay until the election is decided: the next Master adopts them, and a Backup lets go of
+    /// them as soon as it hears a Master.
+    Leftover {
+        /// Which router's.
+        router: RouterId,
+    },
+    /// The addresses are on the interface: the answer to [`Output::Addresses`] with [`Addresses::Install`].
+    Installed {
+        /// Which router's.
+        router: RouterId,
+        /// The epoch of the output that is answered; an older one is ignored.
+        epoch: u64,
+    },
+    /// Something that a router needs fails, or works again.
+    Fault {
+        /// Which router.
+        router: RouterId,
+        /// What.
+        fault: Faults,
+        /// Fails, or works.
+        present: bool,
+    },
+    /// An IPv4 datagram arrived, as raw IPv4 sockets deliver it.
+    Datagram {
+        /// Where.
+        interface: InterfaceId,
+        /// The whole IPv4 datagram, header included.
+        octets: &'a [u8],
+    },
+    /// A message arrived without its IP header, as raw IPv6 sockets deliver it.
+    Message {
+        /// Where.
+        interface: InterfaceId,
+        /// What its IP header said.
+        meta: Meta,
+        /// The payload of the whole datagram, of protocol 112.
+        octets: &'a [u8],
+    },
+}
+
+/// What to do, in this order.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Output {
+    /// Send the message that [`Node::message`] writes.
+    Advertise {
+        /// Whose.
+        router: RouterId,
+        /// Which.
+        advertise: Advertise,
+    },
+    /// Install or remove a router's addresses. A level: a newer one replaces an older one that was not yet carried out.
+    Addresses {
+        /// Whose.
+        router: RouterId,
+        /// What is wanted from now on.
+        wanted: Addresses,
+        /// Whether packets to the addresses shall be accepted: the router owns them, or Accept_Mode is on. Otherwise it only
+        /// forwards and answers ARP, or neighbour solicitations, for them (R77, R82).
+        accept: bool,
+        /// To be repeated in [`Input::Installed`]; grows.
+        epoch: u64,
+    },
+    /// Send one gratuitous ARP, or one unsolicited neighbour advertisement, for each address of a router.
+    Announce {
+        /// Whose.
+        router: RouterId,
+    },
+    /// A router changed its state.
+    Transition {
+        /// Which.
+        router: RouterId,
+        /// How and why.
+        transition: Transition,
+    },
+    /// An advertisement was dropped. Log it at a bounded rate.
+    Rejected {
+        /// Where it arrived.
+        interface: InterfaceId,
+        /// The router it was for, where there is one.
+        router: Option<RouterId>,
+        /// From whom, and why.
+        rejected: Rejected,
+    },
+    /// An accepted advertisement says something about its sender's configuration. Log it at a bounded rate.
+    Noticed {
+        /// The router it was for.
+        router: RouterId,
+        /// Its sender.
+        source: IpAddr,
+        /// What.
+        notices: Notices,
+    },
+}
+
+/// A message for the wire.
+#[derive(PartialEq, Eq, Debug)]
+pub struct Message<'b> {
+    /// Where to send it.
+    pub interface: InterfaceId,
+    /// Source address of the datagram.
+    pub source: IpAddr,
+    /// Destination address: the multicast group of the router's family.
+    pub destination: IpAddr,
+    /// What the octets are.
+    pub carriage: Carriage,
+    /// The VRRP message without IP header, or the whole datagram.
+    pub octets: &'b [u8],
+}

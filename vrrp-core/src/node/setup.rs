@@ -1,0 +1,79 @@
+//! What a [`Node`](super::Node) is made of, before anything has happened: interfaces, routers and groups by number, and the
+//! configuration of a router. Knows nothing of states.
+
+use alloc::boxed::Box;
+use core::fmt;
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use crate::router::RouterConfig;
+use crate::types::{Family, Vrid};
+
+/// An interface, numbered by the caller. Not the kernel's index, which changes when an interface is made anew.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct InterfaceId(pub u32);
+
+/// A virtual router of a [`Node`]: its place in the order of [`Node::add`], from 0.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct RouterId(pub(super) usize);
+
+impl RouterId {
+    /// The place, from 0: an index for the caller's own tables.
+    pub const fn index(self) -> usize {
+        self.0
+    }
+}
+
+/// A virtual router and where it lives.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RouterSetup {
+    /// Its interface.
+    pub interface: InterfaceId,
+    /// Adverts come from this address instead of the interface's primary one. One of another family than the router's, or
+    /// of IPv6 and not link-local, keeps it in FAULT.
+    pub source: Option<IpAddr>,
+    /// Its configuration.
+    pub config: RouterConfig<Box<[IpAddr]>>,
+}
+
+/// Where adverts are sent and heard.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Groups {
+    /// Of IPv4.
+    pub v4: Ipv4Addr,
+    /// Of IPv6.
+    pub v6: Ipv6Addr,
+}
+
+impl Groups {
+    /// The group of `family`.
+    pub const fn of(self, family: Family) -> IpAddr {
+        match family {
+            Family::V4 => IpAddr::V4(self.v4),
+            Family::V6 => IpAddr::V6(self.v6),
+        }
+    }
+}
+
+impl Default for Groups {
+    /// 224.0.0.18 (R3) and ff02::12 (R73).
+    fn default() -> Self {
+        Self { v4: Ipv4Addr::new(224, 0, 0, 18), v6: Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x12) }
+    }
+}
+
+/// Two routers of one family with one identifier on one interface.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct DuplicateVrid {
+    /// The router that has it.
+    pub first: RouterId,
+    /// The identifier.
+    pub vrid: Vrid,
+}
+
+impl fmt::Display for DuplicateVrid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "virtual router identifier {} is in use on this interface already", self.vrid)
+    }
+}
+
+impl core::error::Error for DuplicateVrid {}

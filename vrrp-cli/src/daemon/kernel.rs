@@ -5,17 +5,19 @@
 //! installations go in portions, each acknowledged and announced before the next. What was installed is remembered as it
 //! was, so that it is removed also from an interface that has another name by then.
 
-use std::net::IpAddr;
+mod addresses;
+mod announce;
+
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use vrrp_core::fsm::Addresses;
 use vrrp_core::node::RouterId;
-use vrrp_core::wire::arp::GratuitousArp;
-use vrrp_core::wire::nd::{FRAME_LEN, NeighbourAdvertisement};
-use vrrp_netlink::addresses::{Address, Change, Scope};
+use vrrp_netlink::addresses::{Address, Change};
 use vrrp_netlink::packet::PacketSocket;
 use vrrp_netlink::rtnl::Rtnl;
+
+pub(super) use addresses::Installation;
 
 use super::monitor::Device;
 use super::orders::{Job, Orders, Wanted};
@@ -30,22 +32,6 @@ const LONGEST_RETRY: Duration = Duration::from_secs(600);
 /// Pause before a refused removal is tried again, and tries when the daemon stops.
 const REMOVAL_RETRY: Duration = Duration::from_secs(1);
 const REMOVAL_TRIES: usize = 3;
-/// Tries to hand a frame to an interface whose queue is full, a millisecond apart.
-const SEND_TRIES: u32 = 20;
-
-/// A virtual address as it is installed.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Installation {
-    /// Index into the devices.
-    pub(super) device: usize,
-    pub(super) address: IpAddr,
-    pub(super) prefix_len: u8,
-    pub(super) broadcast: Option<std::net::Ipv4Addr>,
-    pub(super) scope: Scope,
-    pub(super) label: Option<String>,
-    /// The address owner's own address: it was there before us and stays.
-    pub(super) owned: bool,
-}
 
 /// A router's addresses.
 #[derive(Clone, Debug)]
@@ -93,7 +79,11 @@ impl Kernel {
         let routers = tables
             .into_iter()
             .map(|table| Router {
-                installed: if leftovers.contains(&table.id) { removable(&table, &devices) } else { Vec::new() },
+                installed: if leftovers.contains(&table.id) {
+                    addresses::removable(&table, &devices)
+                } else {
+                    Vec::new()
+                },
                 table,
                 done: Wanted { epoch: 0, addresses: Addresses::Remove },
                 announced: 0,
@@ -165,37 +155,22 @@ impl Kernel {
 
     /// `going` says which router each address belongs to.
     fn remove_these(&mut self, going: &[usize], addresses: Vec<Address>) {
-        let before = addresses.iter().any(in_a_subnet).then(|| self.rtnl.addresses().unwrap_or_default());
+        let before = addresses.iter().any(addresses::in_a_subnet).then(|| self.rtnl.addresses().unwrap_or_default());
         let results = self.rtnl.remove_addresses(&addresses);
         if let Some(before) = before {
-            self.restore(&before, &addresses);
+            addresses::restore(&mut self.rtnl, &before, &addresses);
         }
         for ((index, address), result) in going.iter().zip(addresses).zip(results) {
             let router = &mut self.routers[*index];
             match result {
                 Ok(Change::Done | Change::AlreadySo) => {}
                 // An interface that is gone took its addresses with it.
-                Err(error) if is_gone(&error) => {}
+                Err(error) if addresses::is_gone(&error) => {}
                 Err(error) => {
                     tracing::error!("({}) {} is still on this host: {error}", router.table.name, address.address);
                     router.installed.push(address);
                     router.retry = Some(Instant::now() + REMOVAL_RETRY);
                 }
-            }
-        }
-    }
-
-    /// The kernel removes the other addresses of a subnet together with the first one, unless promote_secondaries is set:
-    /// what was lost that way is put back.
-    fn restore(&mut self, before: &[Address], removed: &[Address]) {
-        let Ok(after) = self.rtnl.addresses() else { return };
-        let same =
-            |a: &Address, b: &Address| a.index == b.index && a.address == b.address && a.prefix_len == b.prefix_len;
-        let within = |list: &[Address], a: &Address| list.iter().any(|b| same(a, b));
-        let lost: Vec<_> = before.iter().filter(|a| !within(&after, a) && !within(removed, a)).cloned().collect();
-        for (address, result) in lost.iter().zip(self.rtnl.add_addresses(&lost)) {
-            if let Err(error) = result {
-                tracing::error!("{} was removed by the kernel with a virtual address: {error}", address.address);
             }
         }
     }
@@ -213,7 +188,7 @@ impl Kernel {
             router.done = wanted;
             router.announced = self.orders.rounds(index);
             let before = addresses.len();
-            addresses.extend(found(&router.table, &self.devices));
+            addresses.extend(addresses::found(&router.table, &self.devices));
             coming.push((index, wanted.epoch, before..addresses.len()));
             if addresses.len() >= PORTION {
                 break;
@@ -225,7 +200,7 @@ impl Kernel {
         let results = self.rtnl.add_addresses(&addresses);
         for (index, epoch, range) in coming {
             let router = &mut self.routers[index];
-            router.installed = removable(&router.table, &self.devices);
+            router.installed = addresses::removable(&router.table, &self.devices);
             router.incomplete = range.len() < router.table.addresses.len();
             let mut installed = !router.incomplete;
             if router.incomplete {
@@ -261,7 +236,7 @@ impl Kernel {
                 continue;
             }
             router.announced = rounds;
-            announce_all(&self.packets, &router.table, &self.devices);
+            announce::all(&self.packets, &router.table, &self.devices);
         }
     }
 
@@ -275,7 +250,8 @@ impl Kernel {
             if !router.table.addresses.iter().any(|installation| installation.device == place) {
                 continue;
             }
-            let complete = router.table.addresses.iter().all(|i| self.devices.get(i.device).is_some_and(exists));
+            let complete =
+                router.table.addresses.iter().all(|i| self.devices.get(i.device).is_some_and(addresses::exists));
             let (id, incomplete) = (router.table.id, router.incomplete);
             if !complete && !incomplete && router.done.addresses == Addresses::Install {
                 self.routers[index].incomplete = true;
@@ -306,8 +282,8 @@ impl Kernel {
     /// Puts back what a serving router lacks, and announces it.
     fn repair(&mut self, index: usize) {
         let router = &mut self.routers[index];
-        let addresses: Vec<_> = found(&router.table, &self.devices).collect();
-        router.installed = removable(&router.table, &self.devices);
+        let addresses: Vec<_> = addresses::found(&router.table, &self.devices).collect();
+        router.installed = addresses::removable(&router.table, &self.devices);
         let results = self.rtnl.add_addresses(&addresses);
         let mut back = false;
         for (address, result) in addresses.iter().zip(results) {
@@ -322,7 +298,7 @@ impl Kernel {
                 }
                 Ok(Change::AlreadySo) => {}
                 // News about the interface itself follows.
-                Err(error) if is_gone(&error) => {}
+                Err(error) if addresses::is_gone(&error) => {}
                 Err(error) => {
                     let name = &router.table.name;
                     tracing::error!("({name}) {} was removed and cannot be put back: {error}", address.address);
@@ -332,7 +308,7 @@ impl Kernel {
             }
         }
         if back {
-            announce_all(&self.packets, &router.table, &self.devices);
+            announce::all(&self.packets, &router.table, &self.devices);
         }
     }
 
@@ -371,70 +347,6 @@ impl Kernel {
 
 /// Removes the addresses of all tables, for a kernel thread that cannot any more.
 pub(super) fn remove_all(tables: &[Table], devices: &[Device]) -> vrrp_netlink::Result<()> {
-    let addresses: Vec<_> = tables.iter().flat_map(|table| removable(table, devices)).collect();
+    let addresses: Vec<_> = tables.iter().flat_map(|table| addresses::removable(table, devices)).collect();
     Rtnl::open()?.remove_addresses(&addresses).into_iter().try_for_each(|result| result.map(|_| ()))
-}
-
-/// Whether the interface is.
-fn is_gone(error: &vrrp_netlink::Error) -> bool {
-    error.errno() == Some(nix::errno::Errno::ENODEV as i32)
-}
-
-fn exists(device: &Device) -> bool {
-    device.index.is_some()
-}
-
-/// Whether the kernel may remove others of its subnet together with this address.
-fn in_a_subnet(address: &Address) -> bool {
-    address.address.is_ipv4() && address.prefix_len < 32
-}
-
-/// The addresses of a table whose interfaces exist at the moment.
-fn found<'t>(table: &'t Table, devices: &'t [Device]) -> impl Iterator<Item = Address> + 't {
-    table.addresses.iter().filter_map(|installation| address(installation, devices))
-}
-
-/// Those of them that are ours to remove.
-fn removable(table: &Table, devices: &[Device]) -> Vec<Address> {
-    let ours = table.addresses.iter().filter(|installation| !installation.owned);
-    ours.filter_map(|installation| address(installation, devices)).collect()
-}
-
-/// `None` when its interface does not exist at the moment.
-fn address(installation: &Installation, devices: &[Device]) -> Option<Address> {
-    let index = devices.get(installation.device)?.index?;
-    let mut address = Address::new(index, installation.address, installation.prefix_len);
-    address.broadcast = installation.broadcast;
-    address.scope = installation.scope;
-    address.label.clone_from(&installation.label);
-    Some(address)
-}
-
-fn announce_all(packets: &PacketSocket, table: &Table, devices: &[Device]) {
-    for installation in &table.addresses {
-        if let Err(error) = announce(packets, installation, devices) {
-            tracing::warn!("({}) {} not announced: {error}", table.name, installation.address);
-        }
-    }
-}
-
-fn announce(packets: &PacketSocket, installation: &Installation, devices: &[Device]) -> vrrp_netlink::Result<()> {
-    let device = devices.get(installation.device);
-    // An interface without an Ethernet address has nobody to tell.
-    let (Some(index), Some(mac)) = (device.and_then(|d| d.index), device.and_then(|d| d.mac)) else { return Ok(()) };
-    let mut frame = [0; FRAME_LEN];
-    let frame = match installation.address {
-        IpAddr::V4(address) => GratuitousArp { mac, address }.emit(&mut frame),
-        IpAddr::V6(address) => NeighbourAdvertisement { mac, address, router: true }.emit(&mut frame),
-    };
-    let Ok(frame) = frame else { return Ok(()) };
-    for _ in 1..SEND_TRIES {
-        match packets.send(index, frame) {
-            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
-                std::thread::sleep(Duration::from_millis(1));
-            }
-            other => return other,
-        }
-    }
-    packets.send(index, frame)
 }

@@ -20,6 +20,7 @@ mod monitor;
 mod notify;
 mod orders;
 mod report;
+mod script;
 mod setup;
 mod throttle;
 
@@ -73,6 +74,9 @@ pub fn run(path: &Path, options: &config::Options) -> ExitCode {
             return ExitCode::from(EXIT_REFUSED);
         }
     };
+    for warning in &plan.warnings {
+        eprint_block(&format!("{}\n", loaded.sources.render(warning, color).trim_end()));
+    }
     let log = log::start();
     let status = match serve(plan) {
         Ok(()) => ExitCode::SUCCESS,
@@ -119,7 +123,8 @@ impl ToElection {
 }
 
 fn serve(plan: setup::Plan) -> Result<(), ServeError> {
-    let setup::Plan { node, interfaces, groups, names, tables, scripts, leftovers, monitor, rtnl, locks } = plan;
+    let setup::Plan { node, interfaces, groups, names, tables, scripts, leftovers, monitor, rtnl, locks, warnings: _ } =
+        plan;
     let wakeup = Wakeup::new()?;
     let (sender, feedback) = crossbeam_channel::unbounded();
     let election = ToElection { sender, wakeup: wakeup.clone() };

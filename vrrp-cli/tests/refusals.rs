@@ -198,6 +198,31 @@ fn what_the_host_does_not_have_is_refused() {
     assert_eq!(errors(&refused_on(&lan, &both)).len(), 2);
 }
 
+/// With `enable_script_security` an error, otherwise a warning, of which the daemon runs.
+#[test]
+fn a_script_that_others_can_change_is_an_error_or_a_warning() {
+    if !lab::privileged(a_script_that_others_can_change_is_an_error_or_a_warning) {
+        return;
+    }
+    let stage = Stage::new();
+    let script = stage.file("script", "#!/bin/sh\n");
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o777)).unwrap();
+    fs::set_permissions(stage.directory(), fs::Permissions::from_mode(0o755)).unwrap();
+    // Whatever user the host has for scripts.
+    let line = format!("    notify_master \"{}\" root", script.display());
+    let text = GOOD.replace("none0", "eth0").replace("    priority 150\n", &format!("    priority 150\n{line}\n"));
+    let secure = format!("global_defs {{\n    enable_script_security\n}}\n{text}");
+    let place = line.trim().strip_prefix("notify_master ").unwrap();
+    let message = format!("`{0}` runs as root, but everybody can change `{0}`", script.display());
+    refuses(Some(stage.lan.host("a")), &secure, &format!("error[E066]: {message}"), &line, place);
+
+    let file = stage.file("warned.conf", &text);
+    let mut a = Daemon::start(Kind::Vrrpctl, stage.lan.host("a"), &file);
+    a.is_backup();
+    assert!(a.said(&format!("warning[W104]: {message}")) && a.said("warned.conf:5:"), "{}", a.log());
+    a.stop();
+}
+
 /// As `refuses`, where the place is not looked at.
 #[track_caller]
 fn refused_on(lan: &lab::Lan, text: &str) -> String {

@@ -24,8 +24,8 @@
 //! ```
 
 use std::io::{self, ErrorKind};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
-use std::process::Command;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::process::{Child, Command};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -137,6 +137,21 @@ impl AsFd for Wakeup {
 pub fn die_with_parent(command: &mut Command) -> &mut Command {
     sys::die_with_parent_in_child(command, std::process::id());
     command
+}
+
+/// Makes the child that `command` starts begin with the default disposition of every signal, whatever this process or the
+/// one that started it ignores.
+pub fn default_signals(command: &mut Command) -> &mut Command {
+    sys::default_signals_in_child(command);
+    command
+}
+
+/// A descriptor that can be read from the moment when `child` has ended, for a [`Poller`]. The child must not have been
+/// waited for yet.
+///
+/// ENOSYS before Linux 5.3.
+pub fn exit_descriptor(child: &Child) -> Result<OwnedFd> {
+    sys::pidfd_open(child.id()).map_err(|error| Error::new("open a descriptor of a process", error))
 }
 
 /// How much later than asked the kernel may end a wait of the calling thread, to save wake-ups: 50 µs when never set.

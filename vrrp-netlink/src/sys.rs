@@ -5,7 +5,7 @@
 use std::ffi::CStr;
 use std::io;
 use std::net::Ipv6Addr;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::ptr;
@@ -255,6 +255,33 @@ pub(crate) fn die_with_parent_in_child(command: &mut Command, parent: u32) {
             }
         });
     }
+}
+
+/// Makes the child of `command` begin with every signal's default disposition.
+pub(crate) fn default_signals_in_child(command: &mut Command) {
+    // The first signal that does not exist, in every architecture's numbering.
+    const END: libc::c_int = 65;
+    // SAFETY: between fork and exec the closure makes system calls with plain numbers; it neither allocates nor takes a
+    // lock. Those that the kernel refuses (SIGKILL, SIGSTOP, the C library's own) have their default already.
+    unsafe {
+        command.pre_exec(|| {
+            for signal in 1..END {
+                libc::signal(signal, libc::SIG_DFL);
+            }
+            Ok(())
+        });
+    }
+}
+
+/// `pidfd_open`: a descriptor that can be read once the process has ended.
+pub(crate) fn pidfd_open(pid: u32) -> io::Result<OwnedFd> {
+    let pid = libc::pid_t::try_from(pid).map_err(|_| io::Error::from_raw_os_error(libc::ESRCH))?;
+    let no_flags: libc::c_uint = 0;
+    // SAFETY: the call takes two numbers and touches no memory.
+    let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, no_flags) };
+    let fd = libc::c_int::try_from(fd).ok().filter(|fd| *fd >= 0).ok_or_else(io::Error::last_os_error)?;
+    // SAFETY: the kernel has just opened this descriptor for us, close-on-exec, and nobody else knows it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
 fn interface_number(index: u32) -> io::Result<libc::c_int> {

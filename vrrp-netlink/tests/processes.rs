@@ -1,13 +1,13 @@
 //! What only a process without other threads can show, so this test has no harness: it executes itself in several roles.
 
 use std::io::{self, PipeReader, Read, Write};
-use std::os::unix::process::CommandExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 use vrrp_netlink::capabilities::{self, Capability};
 use vrrp_netlink::namespace::{self, Namespace, UserNamespaceError};
-use vrrp_netlink::process::{die_with_parent, wait_readable};
+use vrrp_netlink::process::{default_signals, die_with_parent, wait_readable};
 use vrrp_netlink::socket::VrrpSocket;
 
 const ROLE: &str = "VRRP_NETLINK_TEST_ROLE";
@@ -20,10 +20,12 @@ fn main() -> ExitCode {
         Ok("unprivileged") => unprivileged(),
         Ok("parent") => parent(),
         Ok("child") => child(),
+        Ok("ignorer") => ignorer(),
         Ok(other) => panic!("no role {other}"),
         Err(_) => {
             an_unprivileged_process_becomes_root_of_its_own_network();
             a_child_dies_with_its_parent();
+            a_child_ignores_no_signal_that_its_parent_ignores();
             ExitCode::SUCCESS
         }
     }
@@ -108,6 +110,26 @@ fn a_child_dies_with_its_parent() {
 #[expect(clippy::zombie_processes, reason = "that the child outlives this process is what the test provokes")]
 fn parent() -> ExitCode {
     die_with_parent(Command::new("sleep").arg("60")).spawn().expect("it starts");
+    ExitCode::SUCCESS
+}
+
+fn a_child_ignores_no_signal_that_its_parent_ignores() {
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", "trap '' USR2; exec \"$0\""]).arg(std::env::current_exe().expect("a path"));
+    let status = command.env(ROLE, "ignorer").stdin(Stdio::null()).status().expect("it starts");
+    assert!(status.success(), "the ignorer role failed: {status}");
+}
+
+/// Started with SIGUSR2 ignored.
+fn ignorer() -> ExitCode {
+    let command = || {
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", "kill -USR2 $$; exit 7"]);
+        command
+    };
+    assert_eq!(command().status().expect("it starts").code(), Some(7), "it is ignored");
+    let status = default_signals(&mut command()).status().expect("it starts");
+    assert_eq!(status.signal(), Some(libc::SIGUSR2));
     ExitCode::SUCCESS
 }
 

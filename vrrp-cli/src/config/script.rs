@@ -44,6 +44,16 @@ pub(crate) fn split(text: &str) -> Result<Vec<String>, SplitError> {
     Ok(words)
 }
 
+/// A word by which a shell would be told something, and which reaches a program as it stands.
+pub(crate) fn shell_word(words: &[String]) -> Option<&str> {
+    const ALONE: &[&str] = &["|", "||", "&", "&&", ";"];
+    let redirects = |word: &str| {
+        let word = word.trim_start_matches(|c: char| c.is_ascii_digit() || c == '&');
+        word.starts_with('>') || word == "<"
+    };
+    words.iter().skip(1).map(String::as_str).find(|word| ALONE.contains(word) || redirects(word))
+}
+
 /// The character that the escape at the start of `text` (behind its backslash) stands for, and what follows it.
 fn escape(text: &str) -> Option<(char, &str)> {
     let first = text.chars().next()?;

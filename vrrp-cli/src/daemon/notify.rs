@@ -3,19 +3,21 @@
 //! Scripts run without a shell, in their own process group, with a time limit. Knows nothing of the election.
 
 use std::collections::VecDeque;
-use std::os::unix::process::CommandExt;
-use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender};
 use nix::sys::signal::{Signal, killpg};
-use nix::unistd::{Gid, Pid, Uid};
+use nix::unistd::Pid;
 use vrrp_core::node::Condition;
+use vrrp_netlink::process::wait_readable;
+
+use super::script::{Limits, Program, Report};
 
 /// How long a script may take before it is told to end.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How long it may take to obey.
 const GRACE: Duration = Duration::from_secs(2);
+const LIMITS: Limits = Limits { patience: PATIENCE, grace: GRACE };
 /// How long scripts that run when the daemon stops may still take, and then those of the stop itself.
 const FAREWELL: Duration = Duration::from_secs(5);
 
@@ -34,20 +36,11 @@ pub(super) struct Event {
 #[derive(Clone, Default, Debug)]
 pub(super) struct Scripts {
     pub(super) instance: String,
-    pub(super) master: Option<Script>,
-    pub(super) backup: Option<Script>,
-    pub(super) fault: Option<Script>,
-    pub(super) stop: Option<Script>,
-    pub(super) generic: Option<Script>,
-}
-
-/// A command and whom to run it as.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Script {
-    pub(super) program: String,
-    pub(super) arguments: Vec<String>,
-    /// `None`: as the daemon itself.
-    pub(super) identity: Option<(Uid, Gid)>,
+    pub(super) master: Option<Program>,
+    pub(super) backup: Option<Program>,
+    pub(super) fault: Option<Program>,
+    pub(super) stop: Option<Program>,
+    pub(super) generic: Option<Program>,
 }
 
 /// Runs scripts until every sender is gone and every script has ended, or the patience of a stop is over: at once, when
@@ -59,7 +52,6 @@ pub(super) fn run(events: &Receiver<Event>, hurry: &Receiver<()>, scripts: &[Scr
     let mut hurried = false;
     loop {
         let now = Instant::now();
-        notifier.enforce(now);
         phase = match phase {
             Phase::Finishing(until) if until <= now => {
                 notifier.cut_short();
@@ -75,12 +67,11 @@ pub(super) fn run(events: &Receiver<Event>, hurry: &Receiver<()>, scripts: &[Scr
         if phase != Phase::Running && notifier.idle() {
             return;
         }
-        let until = notifier.next_deadline().into_iter().chain(phase.end()).min();
-        let wait = until.map_or(Duration::from_secs(3600), |at| at.saturating_duration_since(Instant::now()));
+        let wait = phase.end().map_or(Duration::from_secs(3600), |at| at.saturating_duration_since(Instant::now()));
         let running = phase == Phase::Running;
         crossbeam_channel::select! {
-            recv(ended) -> message => if let Ok(Ended { instance, status }) = message {
-                notifier.ended(instance, status);
+            recv(ended) -> message => if let Ok(Ended { instance, report }) = message {
+                notifier.ended(instance, &report);
             },
             recv(if running { events.clone() } else { crossbeam_channel::never() }) -> message => match message {
                 Ok(event) => notifier.event(event),
@@ -132,7 +123,7 @@ struct Queue {
 }
 
 struct Task {
-    script: Script,
+    script: Program,
     facts: Vec<String>,
     /// It belongs to the stop of its instance.
     farewell: bool,
@@ -142,15 +133,11 @@ struct Running {
     farewell: bool,
     group: Pid,
     program: String,
-    started: Instant,
-    /// When it is told to end, and how.
-    deadline: Instant,
-    signal: Signal,
 }
 
 struct Ended {
     instance: usize,
-    status: std::io::Result<ExitStatus>,
+    report: Report,
 }
 
 impl Notifier<'_> {
@@ -177,14 +164,13 @@ impl Notifier<'_> {
         self.start_next(event.instance);
     }
 
-    fn ended(&mut self, instance: usize, status: std::io::Result<ExitStatus>) {
+    fn ended(&mut self, instance: usize, report: &Report) {
         let Some(running) = self.queues.get_mut(instance).and_then(|queue| queue.running.take()) else { return };
         let (name, program) = (&self.scripts[instance].instance, &running.program);
-        let took = running.started.elapsed();
-        match status {
-            Ok(status) if status.success() => tracing::debug!("({name}) {program} ended well after {took:.1?}"),
-            Ok(status) => tracing::warn!("({name}) {program} failed after {took:.1?}: {status}"),
-            Err(error) => tracing::warn!("({name}) {program}: cannot learn how it ended: {error}"),
+        if report.success() {
+            tracing::debug!("({name}) {program} {report}{}", report.output());
+        } else {
+            tracing::warn!("({name}) {program} {report}{}", report.output());
         }
         self.start_next(instance);
     }
@@ -199,22 +185,9 @@ impl Notifier<'_> {
                 Ok(running) => queue.running = Some(running),
                 Err(error) => {
                     let name = &self.scripts[instance].instance;
-                    tracing::error!("({name}) cannot run {}: {error}", task.script.program);
+                    tracing::error!("({name}) cannot run {}: {error}", task.script.path);
                 }
             }
-        }
-    }
-
-    /// Ends scripts whose time is up.
-    fn enforce(&mut self, now: Instant) {
-        for (queue, scripts) in self.queues.iter_mut().zip(self.scripts) {
-            let Some(running) = queue.running.as_mut().filter(|running| running.deadline <= now) else { continue };
-            let (name, program) = (&scripts.instance, &running.program);
-            tracing::warn!("({name}) {program} takes too long: sent {}", running.signal);
-            // It fails when the group has just ended, which is what was wanted.
-            let _ = killpg(running.group, running.signal);
-            running.signal = Signal::SIGKILL;
-            running.deadline = now + GRACE;
         }
     }
 
@@ -233,7 +206,7 @@ impl Notifier<'_> {
             let name = &scripts.instance;
             queue.waiting.retain(|task| {
                 if which(task.farewell) {
-                    tracing::warn!("({name}) {} was not run before the stop", task.script.program);
+                    tracing::warn!("({name}) {} was not run before the stop", task.script.path);
                 }
                 !which(task.farewell)
             });
@@ -245,10 +218,6 @@ impl Notifier<'_> {
         }
     }
 
-    fn next_deadline(&self) -> Option<Instant> {
-        self.queues.iter().filter_map(|queue| queue.running.as_ref().map(|running| running.deadline)).min()
-    }
-
     fn idle(&self) -> bool {
         self.queues.iter().all(|queue| queue.running.is_none() && queue.waiting.is_empty())
     }
@@ -257,22 +226,16 @@ impl Notifier<'_> {
 /// Starts a script, and a thread that waits for its end.
 fn start(task: &Task, instance: usize, done: Sender<Ended>) -> std::io::Result<Running> {
     let Task { script, facts, farewell } = task;
-    let mut command = Command::new(&script.program);
-    command.args(&script.arguments).args(facts).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    command.process_group(0);
-    if let Some((user, group)) = script.identity {
-        command.uid(user.as_raw()).gid(group.as_raw());
-    }
-    let mut child = command.spawn()?;
-    let started = Instant::now();
-    let group = i32::try_from(child.id()).map(Pid::from_raw).map_err(std::io::Error::other)?;
+    let run = script.start(facts, LIMITS)?;
+    let group = run.group();
     std::thread::Builder::new().name("script".into()).spawn(move || {
-        let status = child.wait();
+        let (report, drain) = run.finish();
         // It fails when the daemon no longer waits.
-        let _ = done.send(Ended { instance, status });
+        let _ = done.send(Ended { instance, report });
+        let Some(mut drain) = drain else { return };
+        while wait_readable(&drain, None).is_ok() && drain.advance() {}
     })?;
-    let program = script.program.clone();
-    Ok(Running { farewell: *farewell, group, program, started, deadline: started + PATIENCE, signal: Signal::SIGTERM })
+    Ok(Running { farewell: *farewell, group, program: script.path.clone() })
 }
 
 #[cfg(test)]

@@ -3,11 +3,8 @@
 
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use nix::unistd::{Gid, Group, Uid, User};
 use vrrp_core::auth::ah::AhKey;
 use vrrp_core::fsm::Params;
 use vrrp_core::node::{Groups, InterfaceId, Node, RouterId, RouterSetup};
@@ -24,11 +21,9 @@ use super::kernel::{Installation, Table};
 use super::keys::{self, Unusable};
 use super::lock::{self, Lock};
 use super::monitor::{Device, Links};
-use super::notify::{self, Scripts};
+use super::notify::Scripts;
+use super::script::{self, Found, Program};
 use crate::config::{Code, Config, Diagnostic, Instance, Script, SourceMap, Spanned, VirtualAddress};
-
-/// The user that runs scripts when the configuration names none and the host has it, as keepalived does.
-const SCRIPT_USER: &str = "keepalived_script";
 
 /// Why the daemon does not start.
 #[derive(Debug, thiserror::Error)]
@@ -81,6 +76,8 @@ pub(super) struct Plan {
     pub(super) rtnl: (Rtnl, Links),
     /// Keep other daemons on this host from serving the same virtual routers.
     pub(super) locks: Vec<Lock>,
+    /// What works, though hardly as meant.
+    pub(super) warnings: Vec<Diagnostic>,
 }
 
 impl Plan {
@@ -105,6 +102,8 @@ impl Plan {
             tables: Vec::new(),
             leftovers: Vec::new(),
             locks: Vec::new(),
+            secure: config.global.settings.enable_script_security,
+            warnings: Vec::new(),
         };
         let mut scripts = Vec::with_capacity(config.instances.len());
         for instance in &config.instances {
@@ -115,7 +114,7 @@ impl Plan {
         if builder.errors.is_empty() {
             config.instances.iter().for_each(|instance| builder.lock(instance));
         }
-        let Builder { mut links, node, mut interfaces, mut errors, tables, leftovers, locks, .. } = builder;
+        let Builder { mut links, node, mut interfaces, mut errors, tables, leftovers, locks, warnings, .. } = builder;
         if errors.is_empty() {
             for interface in &mut interfaces {
                 for &kind in &interface.hears {
@@ -131,7 +130,8 @@ impl Plan {
         }
         links.virtual_addresses = virtual_addresses(&tables);
         let names = config.instances.iter().map(|instance| instance.name.clone()).collect();
-        Ok(Self { node, interfaces, groups, names, tables, scripts, leftovers, monitor, rtnl: (rtnl, links), locks })
+        let rtnl = (rtnl, links);
+        Ok(Self { node, interfaces, groups, names, tables, scripts, leftovers, monitor, rtnl, locks, warnings })
     }
 }
 
@@ -144,6 +144,9 @@ struct Builder {
     tables: Vec<Table>,
     leftovers: Vec<RouterId>,
     locks: Vec<Lock>,
+    /// Scripts that others can change are refused where they would run as root.
+    secure: bool,
+    warnings: Vec<Diagnostic>,
 }
 
 impl Builder {
@@ -285,22 +288,16 @@ impl Builder {
         }
     }
 
-    fn script(&mut self, script: &Script) -> Option<notify::Script> {
-        let (program, arguments) = script.words.split_first()?;
-        let path = find_program(program);
-        if path.is_none() {
-            let message = format!("`{program}` does not exist or is not executable");
-            let help = "write its whole path, and make it executable: chmod 755";
-            self.refuse(Diagnostic::new(Code::ScriptNotRunnable, script.span, message).help(help));
-        }
-        match identity(script) {
-            Ok(identity) => Some(notify::Script {
-                program: path?.to_string_lossy().into_owned(),
-                arguments: arguments.to_vec(),
-                identity,
-            }),
-            Err(message) => {
-                self.refuse(Diagnostic::new(Code::NoSuchUser, script.span, message));
+    fn script(&mut self, script: &Script) -> Option<Program> {
+        match script::find(script, self.secure) {
+            Ok(Found { program, warnings }) => {
+                self.warnings.extend(warnings);
+                Some(program)
+            }
+            Err(refusals) => {
+                for diagnostic in refusals {
+                    self.refuse(diagnostic);
+                }
                 None
             }
         }
@@ -337,38 +334,6 @@ fn virtual_addresses(tables: &[Table]) -> HashSet<(IpAddr, u8)> {
 fn family(instance: &Instance) -> Family {
     let first = instance.addresses.first();
     if first.is_some_and(|first| first.address.is_ipv6()) { Family::V6 } else { Family::V4 }
-}
-
-/// An executable file: as written when it has a slash, otherwise on the PATH.
-fn find_program(program: &str) -> Option<PathBuf> {
-    let executable =
-        |path: &Path| path.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0);
-    if program.contains('/') {
-        return Some(PathBuf::from(program)).filter(|path| executable(path));
-    }
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).map(|folder| folder.join(program)).find(|path| executable(path))
-}
-
-/// Whom to run a script as; `None` is the daemon's own user.
-fn identity(script: &Script) -> Result<Option<(Uid, Gid)>, String> {
-    let user = match &script.user {
-        Some(name) => {
-            User::from_name(name).ok().flatten().ok_or_else(|| format!("user `{name}` does not exist on this host"))?
-        }
-        None => match User::from_name(SCRIPT_USER) {
-            Ok(Some(user)) => user,
-            Ok(None) | Err(_) => return Ok(None),
-        },
-    };
-    let group = match &script.group {
-        Some(name) => {
-            let group = Group::from_name(name).ok().flatten();
-            group.ok_or_else(|| format!("group `{name}` does not exist on this host"))?.gid
-        }
-        None => user.gid,
-    };
-    Ok(Some((user.uid, group)))
 }
 
 fn one(error: vrrp_netlink::Error) -> Vec<StartError> {

@@ -125,3 +125,13 @@ fn a_child_of_a_parent_that_is_gone_does_not_start() {
     assert_eq!(command.spawn().unwrap_err().raw_os_error(), Some(libc::ESRCH));
     assert!(die_with_parent(&mut Command::new("true")).status().unwrap().success());
 }
+
+#[test]
+fn the_descriptor_of_a_child_is_ready_from_its_end_on() {
+    let mut child = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
+    let exit = exit_descriptor(&child).unwrap();
+    assert!(!wait_readable(&exit, Some(Duration::ZERO)).unwrap());
+    drop(child.stdin.take());
+    assert!(wait_readable(&exit, LONG_ENOUGH).unwrap());
+    assert!(child.wait().unwrap().success());
+}

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Built::{NotYet, Refused, Yes};
+use super::Built::{NotYet, Yes};
 use super::settings;
 use super::shape::Shape::{
     Bool, Command, Cpus, ExtraIf, Flag, Int, Interface, Lines, OptChoice, OptInt, OptPath, OptWord, Path, RxPolicy,
@@ -14,7 +14,6 @@ use crate::config::model::{ExtraInterfaces, ReceiveBuffer, Script, SmtpHost, Spa
 const OCTETS: i64 = 2_147_483_647;
 /// Seconds that fit into 32 bits of microseconds, as keepalived bounds them.
 const LONGEST_DELAY: u64 = 4_294;
-const SECURITY: &str = "scripts that others than root can change would be run all the same";
 
 settings! {
     /// What `global_defs` sets beside the identity of the host. Unset is `None`, `false` or empty; the reference lists
@@ -38,7 +37,7 @@ settings! {
     vrrp_process_name: Option<String> = OptWord("NAME", 15), "keepalived_vrrp", NotYet, "name of the VRRP process";
     checker_process_name: Option<String> = OptWord("NAME", 15), "keepalived_lvs", NotYet, "name of the checker process";
     bfd_process_name: Option<String> = OptWord("NAME", 15), "keepalived_bfd", NotYet, "name of the BFD process";
-    enable_script_security: bool = Flag, "off", Refused(SECURITY), "run no script as root that others can change";
+    enable_script_security: bool = Flag, "off", Yes, "run no script as root that others can change";
     set_supplementary_groups: Option<bool> = Bool, "off", NotYet, "scripts get all groups of their user";
     use_symlink_paths: Option<bool> = Bool, "off", NotYet, "run scripts by the path as written";
     umask: Option<u32> = Umask, "0022", NotYet, "mode bits that new files do not get";

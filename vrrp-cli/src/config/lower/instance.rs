@@ -304,6 +304,11 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
             self.report(diagnostic.help("write the path of a program and its arguments, in quotes"));
             return None;
         }
+        if let Some(word) = script::shell_word(&words) {
+            let message = format!("`{word}` reaches `{}` as it stands: no shell is involved", words[0]);
+            let help = "for what a shell does, write \"/bin/sh -c '...'\", or put it into a script";
+            self.report(Diagnostic::new(Code::ShellWord, span, message).help(help));
+        }
         let mut owner = outer.into_iter().skip(1);
         let (user, group) = (owner.next(), owner.next());
         let surplus = owner.next();

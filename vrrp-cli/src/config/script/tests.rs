@@ -33,3 +33,13 @@ fn faults_are_told_apart() {
         assert_eq!(split(bad), Err(SplitError::BadEscape), "{bad}");
     }
 }
+
+#[test]
+fn words_for_a_shell_are_told_from_arguments() {
+    for text in ["a && b", "a | b", "a > /dev/null", "a 2>&1", "a &>/dev/null", "a >>b", "a ; b", "a < b"] {
+        assert!(shell_word(&words(text)).is_some(), "{text}");
+    }
+    for text in ["/bin/sh -c 'a && b'", "&& b", "a <b>", "a x>y", "a 100", "a -x ';b'"] {
+        assert_eq!(shell_word(&words(text)), None, "{text}");
+    }
+}

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use super::*;
 
-fn shell(text: &str) -> Script {
-    Script { program: "/bin/sh".into(), arguments: vec!["-c".into(), text.into(), "script".into()], identity: None }
+fn shell(text: &str) -> Program {
+    Program { path: "/bin/sh".into(), arguments: vec!["-c".into(), text.into(), "script".into()], identity: None }
 }
 
 fn lines(path: &Path) -> Vec<String> {
@@ -116,7 +116,7 @@ fn a_script_that_cannot_start_does_not_stop_the_next() {
     let log = folder.path().join("log");
     let scripts = Scripts {
         instance: "VI_1".into(),
-        master: Some(Script { program: "/nonexistent".into(), arguments: Vec::new(), identity: None }),
+        master: Some(Program { path: "/nonexistent".into(), arguments: Vec::new(), identity: None }),
         generic: Some(shell(&format!("echo ran >> {}", log.display()))),
         ..Scripts::default()
     };

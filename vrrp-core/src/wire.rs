@@ -5,6 +5,7 @@
 
 pub mod advert;
 pub mod arp;
+pub mod claim;
 pub mod ipv4;
 pub mod nd;
 

@@ -3,12 +3,14 @@
 //! A body panics when something does not hold; it knows nothing of libFuzzer.
 
 mod advert;
+mod claim;
 mod config;
 mod node;
 mod sequence;
 mod trailer;
 
 pub use advert::advert;
+pub use claim::claim;
 pub use config::config;
 pub use node::node;
 pub use sequence::sequence;

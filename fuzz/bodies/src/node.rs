@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use vrrp_core::fsm::{Addresses, Advertise, Link, Params, Role};
 use vrrp_core::node::{Faults, Groups, Input, InterfaceId, Node, Output, RouterId, RouterSetup, Which};
+use vrrp_core::release::Handover;
 use vrrp_core::router::{ChecksumPolicy, RouterConfig, VirtualRouter};
 use vrrp_core::rx::{Meta, TTL};
 use vrrp_core::wire::advert::{AdvertRepr, ChecksumForm, MAX_LEN};
@@ -17,6 +18,7 @@ const VIPS_V6: [IpAddr; 2] = [
     IpAddr::V6(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 100)),
     IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 100)),
 ];
+const HANDOVERS: [Handover; 4] = [Handover::Announced, Handover::Immediate, Handover::FirstAdvert, Handover::Announced];
 const INTERFACES: [InterfaceId; 2] = [InterfaceId(0), InterfaceId(1)];
 
 /// Reads `data` as inputs, and checks after each of them what must always hold.
@@ -55,6 +57,8 @@ struct Told {
     serving: bool,
     acknowledged: bool,
     epoch: u64,
+    /// Addresses that were handed over in this epoch.
+    handed_over: usize,
 }
 
 struct World {
@@ -89,6 +93,9 @@ impl World {
             node.add(RouterSetup { interface: INTERFACES[interface], source: None, config }).ok()
         };
         let ids: Vec<RouterId> = routers.into_iter().filter_map(add).collect();
+        for (router, handover) in ids.iter().copied().zip(HANDOVERS.into_iter().cycle()) {
+            node.handle(Duration::ZERO, Input::Handover { router, handover }, &mut Vec::new());
+        }
         let told = vec![Told::default(); ids.len()];
         Self { node, ids, told, now: Duration::ZERO }
     }
@@ -142,6 +149,15 @@ impl World {
                 let meta = Meta { source: OWN_V6, destination: Groups::default().of(family(kind)), ttl: TTL };
                 let octets = octets.take(usize::from(value));
                 self.input(Input::Message { interface, meta, octets });
+            }
+            13 => {
+                let address = vips(family(value))[usize::from(value & 1)];
+                self.input(Input::Announced { router, address, mac: [2, 0, 0, 0, 0, value] });
+            }
+            14 if kind & 0x20 == 0 => self.input(Input::LetGo { which: Which::One(router) }),
+            14 => {
+                let handover = HANDOVERS[usize::from(value) % HANDOVERS.len()];
+                self.input(Input::Handover { router, handover });
             }
             _ => self.advert(interface, kind, value, octets),
         }
@@ -209,10 +225,17 @@ impl World {
                     let told = &mut self.told[router.index()];
                     assert!(epoch > told.epoch, "epochs grow");
                     assert_eq!(Some(accept), self.node.router(router).map(VirtualRouter::accepts));
-                    *told = Told { serving: wanted == Addresses::Install, acknowledged: false, epoch };
+                    *told = Told { serving: wanted == Addresses::Install, acknowledged: false, epoch, handed_over: 0 };
                 }
                 Output::Announce { router } => {
                     assert!(self.told[router.index()].acknowledged, "only what is there is announced");
+                }
+                Output::HandOver { router, address, epoch, .. } => {
+                    let told = &mut self.told[router.index()];
+                    assert!(told.acknowledged && told.epoch == epoch, "only what is served is handed over");
+                    told.handed_over += 1;
+                    let known = self.node.router(router).expect("added");
+                    assert!(known.addresses().contains(&address) && told.handed_over <= known.addresses().len());
                 }
                 Output::Transition { transition, .. } => assert_ne!(transition.from, transition.to),
                 Output::Rejected { rejected, .. } => assert!(!rejected.reason.to_string().is_empty()),
@@ -225,7 +248,12 @@ impl World {
         for (id, told) in self.ids.iter().zip(&self.told) {
             let router = self.node.router(*id).expect("added");
             let machine = router.machine();
-            assert_eq!(told.serving, machine.state.role() == Role::Master, "addresses are a Master's alone");
+            let releasing = self.node.is_releasing(*id);
+            let master = machine.state.role() == Role::Master;
+            assert!(!(releasing && master), "a Master does not let go");
+            assert_eq!(told.serving, master || releasing, "addresses are a Master's alone, or handed over");
+            assert!(!releasing || self.node.next_deadline().is_some(), "a release ends");
+
             assert_eq!(router.family() == Family::V6, router.addresses()[0].is_ipv6());
             assert!(
                 router.family() == Family::V4 || machine.params.version() == Version::V3,

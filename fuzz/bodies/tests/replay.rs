@@ -22,6 +22,11 @@ fn advert() {
 }
 
 #[test]
+fn claim() {
+    replay("claim", vrrp_fuzz_bodies::claim);
+}
+
+#[test]
 fn config() {
     replay("config", vrrp_fuzz_bodies::config);
 }

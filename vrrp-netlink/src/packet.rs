@@ -1,6 +1,6 @@
-//! Packet sockets: whole Ethernet frames, sent by an interface's index or received from one interface.
+//! Packet sockets: whole Ethernet frames, sent by an interface's index or received from one interface, through a filter.
 //!
-//! Knows frames as octets; not ARP, not neighbour discovery.
+//! Knows frames as octets; what a frame says is its reader's business.
 //!
 //! ```no_run
 //! use vrrp_netlink::packet::PacketSocket;
@@ -13,6 +13,26 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! An ear for announcements of addresses, which sleeps through everything else:
+//!
+//! ```no_run
+//! use vrrp_netlink::packet::{Accept, Filter, PacketSocket};
+//! use vrrp_netlink::process::wait_readable;
+//!
+//! # fn main() -> vrrp_netlink::Result<()> {
+//! let ear = PacketSocket::listen_to(2, 0x0806, &Filter::accepting(&[Accept::GratuitousArp]))?;
+//! let mut buffer = [0; 128];
+//! while wait_readable(&ear, None)? {
+//!     while let Some(len) = ear.receive(&mut buffer)? {
+//!         println!("{:02x?}", &buffer[..len]);
+//!     }
+//! }
+//! # Ok(())
+//! # }
+//! ```
+
+mod filter;
 
 use std::io::{self, ErrorKind, Read};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -22,6 +42,8 @@ use socket2::{Domain, Protocol, Socket, Type};
 use crate::socket::permitted;
 use crate::sys;
 use crate::{Error, Result};
+
+pub use filter::{Accept, Filter};
 
 /// Where an Ethernet header carries the protocol of its payload.
 const ETHERTYPE: usize = 12;
@@ -50,11 +72,24 @@ impl PacketSocket {
     /// Fails without `CAP_NET_RAW`, and when no such interface exists. Once after the interface went down,
     /// [`receive`](Self::receive) fails with ENETDOWN; it delivers again when the interface is up.
     pub fn listen(index: u32, ethertype: u16) -> Result<Self> {
+        Self::open()?.bound(index, ethertype)
+    }
+
+    /// The same for the frames of `ethertype` that pass `filter`; none that does not is ever received.
+    ///
+    /// A socket of one EtherType costs nothing for frames of all others, and never hears what this host sends.
+    pub fn listen_to(index: u32, ethertype: u16, filter: &Filter) -> Result<Self> {
         let opened = Self::open()?;
+        let attached = opened.socket.attach_filter(filter.program());
+        attached.map_err(|error| fail("filter a packet socket", index, error))?;
+        opened.bound(index, ethertype)
+    }
+
+    fn bound(self, index: u32, ethertype: u16) -> Result<Self> {
         sys::link_address(index, ethertype)
-            .and_then(|address| opened.socket.bind(&address))
+            .and_then(|address| self.socket.bind(&address))
             .map_err(|error| fail("bind a packet socket", index, error))?;
-        Ok(opened)
+        Ok(self)
     }
 
     /// Sends one whole frame, Ethernet header first, by the interface `index`, without blocking.

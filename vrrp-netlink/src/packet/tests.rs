@@ -71,3 +71,114 @@ fn a_listener_recovers_from_a_link_that_went_down() {
     assert_eq!(ear.receive(&mut buffer).unwrap_err().errno(), Some(libc::ENETDOWN));
     assert_eq!(ear.receive(&mut buffer).unwrap(), None);
 }
+
+const MAC: [u8; 6] = [2, 0, 0, 0, 0, 1];
+const ARP: u16 = 0x0806;
+const IPV4: u16 = 0x0800;
+const IPV6: u16 = 0x86dd;
+
+/// An ARP packet of this operation.
+fn arp(operation: u8, sender: u8, target: u8) -> Vec<u8> {
+    let mut payload = vec![0, 1, 8, 0, 6, 4, 0, operation];
+    payload.extend(MAC);
+    payload.extend([192, 0, 2, sender, 0, 0, 0, 0, 0, 0, 192, 0, 2, target]);
+    frame(ARP, &payload)
+}
+
+/// An IPv6 packet with this next header, whose payload begins with `first`.
+fn ipv6(next_header: u8, first: u8) -> Vec<u8> {
+    let mut payload = vec![0x60, 0, 0, 0, 0, 8, next_header, 255];
+    payload.extend([0; 32]);
+    payload.extend([first, 0, 0, 0, 0, 0, 0, 0]);
+    frame(IPV6, &payload)
+}
+
+/// An IPv4 packet of this protocol.
+fn ipv4(protocol: u8) -> Vec<u8> {
+    let mut payload = vec![0x45, 0, 0, 20, 0, 0, 0, 0, 255, protocol];
+    payload.extend([0; 10]);
+    frame(IPV4, &payload)
+}
+
+fn to(mut frame: Vec<u8>, mac: [u8; 6]) -> Vec<u8> {
+    frame[..6].copy_from_slice(&mac);
+    frame
+}
+
+/// What of `frames` passes, sent one by one and each waited for by a last one that passes.
+fn passed(kinds: &[Accept], ethertype: u16, frames: &[Vec<u8>], last: &[u8]) -> Vec<Vec<u8>> {
+    let cable = Cable::new();
+    let (near, far) = (&cable.near, &cable.far);
+    let filter = Filter::accepting(kinds);
+    let ear = far.namespace.run(|| PacketSocket::listen_to(far.index, ethertype, &filter)).unwrap().unwrap();
+    let mouth = near.namespace.run(PacketSocket::open).unwrap().unwrap();
+    // Sent by the host that listens: never heard.
+    let own = far.namespace.run(PacketSocket::open).unwrap().unwrap();
+    own.send(far.index, last).unwrap();
+    for frame in frames.iter().map(Vec::as_slice).chain([last]) {
+        mouth.send(near.index, frame).unwrap();
+    }
+    let mut heard = Vec::new();
+    let mut buffer = [0; 128];
+    while heard.last().is_none_or(|heard: &Vec<u8>| heard != last) {
+        assert!(wait_readable(&ear, Some(Duration::from_secs(10))).unwrap(), "the last one passes");
+        let len = ear.receive(&mut buffer).unwrap().unwrap();
+        heard.push(buffer[..len].to_vec());
+    }
+    assert_eq!(ear.receive(&mut buffer).unwrap(), None);
+    heard
+}
+
+#[test]
+fn only_announcements_pass_where_only_they_are_asked_for() {
+    if !have_root() {
+        return;
+    }
+    let other_host = to(arp(1, 9, 9), [2, 0, 0, 0, 0, 7]);
+    let mut other_kind = arp(1, 9, 9);
+    other_kind[15] = 6;
+    let frames = [arp(1, 7, 8), arp(2, 7, 7), arp(1, 8, 8)[..40].to_vec(), frame(ARP, &[0, 1]), other_kind, other_host];
+    let heard = passed(&[Accept::GratuitousArp], ARP, &frames, &arp(1, 9, 9));
+    assert_eq!(heard, [arp(2, 7, 7), arp(1, 9, 9)]);
+}
+
+#[test]
+fn every_arp_packet_passes_where_all_are_asked_for() {
+    if !have_root() {
+        return;
+    }
+    let frames = [arp(1, 7, 8), frame(ARP, &[0; 28]), arp(2, 8, 7)];
+    let heard = passed(&[Accept::Arp], ARP, &frames, &arp(1, 9, 9));
+    assert_eq!(heard, [arp(1, 7, 8), arp(2, 8, 7), arp(1, 9, 9)]);
+}
+
+#[test]
+fn each_kind_passes_beside_the_others() {
+    if !have_root() {
+        return;
+    }
+    let kinds = [Accept::NeighbourAdvertisement, Accept::Ipv6(112), Accept::Ipv4(112)];
+    // An echo request, a solicitation, UDP; then what passes.
+    let frames = [ipv6(58, 128), ipv6(58, 135), ipv6(17, 136), ipv6(112, 0x31), ipv6(58, 136)[..54].to_vec()];
+    let heard = passed(&kinds, IPV6, &frames, &ipv6(58, 136));
+    assert_eq!(heard, [ipv6(112, 0x31), ipv6(58, 136)]);
+    let heard = passed(&kinds, IPV4, &[ipv4(17), ipv4(58)], &ipv4(112));
+    assert_eq!(heard, [ipv4(112)]);
+}
+
+#[test]
+fn a_filter_of_nothing_lets_nothing_pass() {
+    if !have_root() {
+        return;
+    }
+    let cable = Cable::new();
+    let (near, far) = (&cable.near, &cable.far);
+    let listen =
+        || (PacketSocket::listen_to(far.index, ARP, &Filter::accepting(&[])), PacketSocket::listen(far.index, ARP));
+    let (deaf, ear) = far.namespace.run(listen).unwrap();
+    let (deaf, ear) = (deaf.unwrap(), ear.unwrap());
+    let mouth = near.namespace.run(PacketSocket::open).unwrap().unwrap();
+    mouth.send(near.index, &arp(1, 9, 9)).unwrap();
+    assert!(wait_readable(&ear, Some(Duration::from_secs(10))).unwrap());
+    assert_eq!(deaf.receive(&mut [0; 128]).unwrap(), None);
+}

@@ -1,0 +1,158 @@
+//! What a packet socket lets through: a classic BPF program for the kernel, put together from kinds of frames.
+//!
+//! The kernel throws away everything else before it wakes anybody. Knows where the fields of Ethernet, ARP and IP headers
+//! stand; decides nothing by their values but which frames pass.
+
+use socket2::SockFilter;
+
+/// A kind of frame that passes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Accept {
+    /// Every ARP packet of Ethernet and IPv4 (RFC 826).
+    Arp,
+    /// Those whose sender and target address are the same: announcements.
+    GratuitousArp,
+    /// ICMPv6 neighbour advertisements directly behind the IPv6 header (RFC 4861 section 4.4).
+    NeighbourAdvertisement,
+    /// IPv4 datagrams of this protocol number.
+    Ipv4(u8),
+    /// IPv6 datagrams with this next header in the IPv6 header itself.
+    Ipv6(u8),
+}
+
+/// A program for [`PacketSocket`](super::PacketSocket).
+///
+/// Frames that this host sends, and frames that are for another host or for a VLAN of the interface, never pass.
+pub struct Filter {
+    program: Box<[SockFilter]>,
+}
+
+// Frame offsets, from the Ethernet header on.
+const ETHERTYPE: u32 = 12;
+const ARP_KIND: u32 = 14;
+const ARP_LENGTHS: u32 = 18;
+const ARP_SENDER: u32 = 28;
+const ARP_TARGET: u32 = 38;
+const IPV4_PROTOCOL: u32 = 23;
+const IPV6_NEXT_HEADER: u32 = 20;
+const ICMPV6_TYPE: u32 = 54;
+
+const ETHERTYPE_IPV4: u32 = 0x0800;
+const ETHERTYPE_ARP: u32 = 0x0806;
+const ETHERTYPE_IPV6: u32 = 0x86dd;
+const ARP_ETHERNET_IPV4: u32 = 0x0001_0800;
+const ARP_LENGTHS_6_4: u32 = 0x0604;
+const PROTOCOL_ICMPV6: u32 = 58;
+const TYPE_NEIGHBOUR_ADVERTISEMENT: u32 = 136;
+
+/// What the kernel knows of a frame besides its octets stands at such offsets (`SKF_AD_OFF`): here, for whom it is.
+const PACKET_TYPE: u32 = 0xffff_f000 + 4;
+const TO_ANOTHER_HOST: u32 = 3;
+const OUTGOING: u32 = 4;
+
+// Instructions (linux/bpf_common.h).
+const LOAD_WORD: u16 = 0x20;
+const LOAD_HALF: u16 = 0x28;
+const LOAD_OCTET: u16 = 0x30;
+const COPY_TO_X: u16 = 0x07;
+const JUMP_IF_EQUAL: u16 = 0x15;
+const JUMP_IF_EQUAL_X: u16 = 0x1d;
+const RETURN: u16 = 0x06;
+
+/// The whole frame.
+const ALL: u32 = u32::MAX;
+const NOTHING: u32 = 0;
+
+/// One check: load something, compare it.
+#[derive(Clone, Copy)]
+enum Check {
+    Octet(u32, u32),
+    Half(u32, u32),
+    Word(u32, u32),
+    /// Two words are the same.
+    Same(u32, u32),
+}
+
+impl Filter {
+    /// Lets these kinds pass and nothing else; with none of them, nothing.
+    pub fn accepting(kinds: &[Accept]) -> Self {
+        let mut program = vec![load(LOAD_OCTET, PACKET_TYPE)];
+        for unwanted in [TO_ANOTHER_HOST, OUTGOING] {
+            program.extend([SockFilter::new(JUMP_IF_EQUAL, 0, 1, unwanted), verdict(NOTHING)]);
+        }
+        for kind in kinds {
+            block(&mut program, kind.checks());
+        }
+        program.push(verdict(NOTHING));
+        Self { program: program.into() }
+    }
+
+    pub(super) fn program(&self) -> &[SockFilter] {
+        &self.program
+    }
+}
+
+impl std::fmt::Debug for Filter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Filter").field("instructions", &self.program.len()).finish_non_exhaustive()
+    }
+}
+
+impl Accept {
+    /// What holds for its frames. The first check keeps others' frames from being read where they end.
+    fn checks(self) -> Vec<Check> {
+        let arp = || {
+            vec![
+                Check::Half(ETHERTYPE, ETHERTYPE_ARP),
+                Check::Word(ARP_KIND, ARP_ETHERNET_IPV4),
+                Check::Half(ARP_LENGTHS, ARP_LENGTHS_6_4),
+            ]
+        };
+        match self {
+            Self::Arp => arp(),
+            Self::GratuitousArp => [arp(), vec![Check::Same(ARP_SENDER, ARP_TARGET)]].concat(),
+            Self::NeighbourAdvertisement => vec![
+                Check::Half(ETHERTYPE, ETHERTYPE_IPV6),
+                Check::Octet(IPV6_NEXT_HEADER, PROTOCOL_ICMPV6),
+                Check::Octet(ICMPV6_TYPE, TYPE_NEIGHBOUR_ADVERTISEMENT),
+            ],
+            Self::Ipv4(protocol) => {
+                vec![Check::Half(ETHERTYPE, ETHERTYPE_IPV4), Check::Octet(IPV4_PROTOCOL, protocol.into())]
+            }
+            Self::Ipv6(protocol) => {
+                vec![Check::Half(ETHERTYPE, ETHERTYPE_IPV6), Check::Octet(IPV6_NEXT_HEADER, protocol.into())]
+            }
+        }
+    }
+}
+
+/// Appends checks that jump behind the block as soon as one fails, and let the frame pass when none does.
+fn block(program: &mut Vec<SockFilter>, checks: Vec<Check>) {
+    // Of the instructions, from the end: how many follow is how far a failed check has to jump.
+    let mut reversed = vec![verdict(ALL)];
+    for check in checks.into_iter().rev() {
+        // A block has some fifteen instructions.
+        let behind = u8::try_from(reversed.len()).unwrap_or(u8::MAX);
+        let (compare, loads) = match check {
+            Check::Octet(at, value) => (SockFilter::new(JUMP_IF_EQUAL, 0, behind, value), vec![load(LOAD_OCTET, at)]),
+            Check::Half(at, value) => (SockFilter::new(JUMP_IF_EQUAL, 0, behind, value), vec![load(LOAD_HALF, at)]),
+            Check::Word(at, value) => (SockFilter::new(JUMP_IF_EQUAL, 0, behind, value), vec![load(LOAD_WORD, at)]),
+            Check::Same(one, other) => {
+                let loads = vec![load(LOAD_WORD, other), SockFilter::new(COPY_TO_X, 0, 0, 0), load(LOAD_WORD, one)];
+                (SockFilter::new(JUMP_IF_EQUAL_X, 0, behind, 0), loads)
+            }
+        };
+        reversed.push(compare);
+        reversed.extend(loads);
+    }
+    program.extend(reversed.into_iter().rev());
+}
+
+const fn load(code: u16, at: u32) -> SockFilter {
+    SockFilter::new(code, 0, 0, at)
+}
+
+const fn verdict(octets: u32) -> SockFilter {
+    SockFilter::new(RETURN, 0, 0, octets)
+}

@@ -84,6 +84,7 @@ fn perform(node: &mut Node<Instant>, out: &mut Vec<Output>) {
                 }
             }
             Output::Announce { .. } => println!("gratuitous ARP"),
+            Output::HandOver { address, .. } => println!("remove {address}, then announce its successor"),
             Output::Transition { transition, .. } => println!("{:?}, {}", transition.to, transition.cause),
             Output::Rejected { rejected, .. } => println!("dropped: {}", rejected.reason),
             Output::Noticed { notices, .. } => println!("noticed: {notices:?}"),

@@ -18,6 +18,7 @@ use crate::announce::Schedule;
 use crate::auth::WallClock;
 use crate::counters::{Counters, Scope};
 use crate::fsm::{Actions, Addresses, Advertise, Event, Role};
+use crate::release::{self, Handover};
 use crate::router::{EmitError, VirtualRouter};
 use crate::rx::{Discard, Received, Rejected};
 use crate::timed::{Instant, Timed};
@@ -27,6 +28,7 @@ mod condition;
 mod deadlines;
 mod entry;
 mod faults;
+mod handover;
 mod io;
 mod setup;
 
@@ -84,7 +86,7 @@ pub struct Node<I> {
     by_vrid: BTreeMap<(InterfaceId, Family, u8), RouterId>,
     /// Adver_Timers, of Masters.
     adverts: Deadlines<I>,
-    /// Master_Down_Timers and announcements.
+    /// Master_Down_Timers, announcements, ends of releases.
     others: Deadlines<I>,
     counters: Counters,
     clock: Option<WallClock>,
@@ -121,6 +123,8 @@ impl<I: Instant> Node<I> {
             epoch: 0,
             serving: Serving::No,
             announcements: None,
+            handover: Handover::default(),
+            releasing: None,
         });
         self.adverts.grow();
         self.others.grow();
@@ -149,6 +153,9 @@ impl<I: Instant> Node<I> {
             }
             Input::Params { router, params } => self.event(at, router, Event::Params(params), out),
             Input::AddressList { router, addresses } => {
+                if self.router(router).is_some_and(|known| known.addresses() != addresses.as_slice()) {
+                    self.end_releases(Which::One(router), out);
+                }
                 let known = self.entries.get_mut(router.0);
                 if let Some(Ok(actions)) = known.map(|entry| entry.router.set_addresses(addresses.to_boxed())) {
                     self.perform(at, router, actions, out);
@@ -162,6 +169,13 @@ impl<I: Instant> Node<I> {
                 }
             }
             Input::Installed { router, epoch } => self.installed(at, router, epoch, out),
+            Input::Handover { router, handover } => {
+                if let Some(entry) = self.entries.get_mut(router.0) {
+                    entry.handover = handover;
+                }
+            }
+            Input::Announced { router, address, mac } => self.announced(router, address, mac, out),
+            Input::LetGo { which } => self.end_releases(which, out),
             Input::Fault { router, fault, present } => {
                 if let Some(entry) = self.entries.get_mut(router.0) {
                     entry.faults.set(fault, present);
@@ -195,6 +209,7 @@ impl<I: Instant> Node<I> {
             let id = RouterId(slot);
             let Some(entry) = self.entries.get_mut(slot) else { return };
             entry.announce_if_due(now, id, out);
+            self.expire_release(now, id, out);
             self.expire_router(now, id, out);
         }
     }
@@ -256,6 +271,7 @@ impl<I: Instant> Node<I> {
     }
 
     fn event(&mut self, at: I, id: RouterId, event: Event, out: &mut Vec<Output>) {
+        self.end_release_by(id, event, out);
         if let Some(entry) = self.entries.get_mut(id.0) {
             let actions = entry.router.handle(at, event);
             self.perform(at, id, actions, out);
@@ -291,6 +307,7 @@ impl<I: Instant> Node<I> {
                 }
                 self.perform(at, id, actions, out);
                 if received.advert.priority().is_some() {
+                    self.step_release(id, release::Event::Claimed, out);
                     self.drop_leftover(id, Role::Backup, out);
                 }
                 self.reschedule(id);
@@ -319,9 +336,11 @@ impl<I: Instant> Node<I> {
         let undecided = transition.is_some_and(|transition| transition.to == Role::Backup);
         match addresses {
             Some(Addresses::Remove) if undecided && entry.serving == Serving::Leftover => {}
+            Some(Addresses::Remove) if entry.begin_release(at, &actions) => {}
             Some(wanted) => {
                 entry.epoch = entry.epoch.saturating_add(1);
                 entry.announcements = None;
+                entry.releasing = None;
                 entry.serving = match wanted {
                     Addresses::Install => Serving::Asked,
                     Addresses::Remove => Serving::No,
@@ -378,7 +397,8 @@ impl<I: Instant> Node<I> {
         };
         let announcement = entry.announcement_due();
         self.adverts.set(id.0, advert);
-        self.others.set(id.0, master_down.into_iter().chain(announcement).min());
+        let release = entry.release_due();
+        self.others.set(id.0, master_down.into_iter().chain(announcement).chain(release).min());
     }
 }
 

@@ -76,6 +76,9 @@ impl Priority {
     /// 255: the router that owns the virtual addresses as its real ones.
     pub const OWNER: Self = Self(NonZeroU8::MAX);
 
+    /// 1: the router that takes over last.
+    pub const LOWEST: Self = Self(NonZeroU8::MIN);
+
     /// `None` for 0, which only a packet can carry.
     pub const fn new(value: u8) -> Option<Self> {
         match NonZeroU8::new(value) {

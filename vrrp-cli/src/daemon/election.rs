@@ -214,6 +214,8 @@ impl Election {
                 Output::Advertise { router, advertise } => self.advertise(router, advertise),
                 Output::Addresses { router, wanted, epoch, accept: _ } => self.orders.set(router, wanted, epoch),
                 Output::Announce { router } => self.orders.announce(router),
+                // Only for routers that are told to hand over, and here none is.
+                Output::HandOver { .. } => {}
                 Output::Transition { router, transition } => {
                     self.reporter.transition(&self.node, router, transition, &self.orders);
                 }

@@ -54,6 +54,27 @@ impl Cause {
         }
     }
 
+    /// Whether a Master that leaves its state for this does so on purpose, so that it can hand its addresses over. After a
+    /// fault, and towards a stronger Master, it may not go on serving them.
+    pub const fn is_planned(self) -> bool {
+        match self {
+            Self::Shutdown => true,
+            Self::Startup
+            | Self::InterfaceUp
+            | Self::InterfaceDown
+            | Self::PrimaryAddress
+            | Self::NoPrimaryAddress
+            | Self::Fault
+            | Self::Recovered
+            | Self::HigherPriority { .. }
+            | Self::MasterTimeout
+            | Self::Released
+            | Self::LowerPriorityMaster
+            | Self::OwnerPreempt
+            | Self::Overdue => false,
+        }
+    }
+
     /// The identity of RFC 8347 section 4 that names this cause, for its `last-event`.
     ///
     /// RFC 8347 has none for a fault of something tracked and its end, which the RFCs treat as Shutdown and Startup; none for

@@ -5,11 +5,13 @@ use alloc::vec::Vec;
 use core::net::IpAddr;
 
 use super::faults::Faults;
+use super::handover::Releasing;
 use super::io::Output;
 use super::setup::{InterfaceId, RouterId};
 use crate::announce::Schedule;
 use crate::counters::Counter;
 use crate::fsm::Link;
+use crate::release::Handover;
 use crate::timed::{Instant, Timed};
 
 #[derive(Debug)]
@@ -22,6 +24,10 @@ pub(super) struct Entry<I> {
     pub(super) epoch: u64,
     pub(super) serving: Serving,
     pub(super) announcements: Option<(I, Schedule)>,
+    /// How it lets go of its addresses on purpose.
+    pub(super) handover: Handover,
+    /// The addresses that it let go of are served until their successor does.
+    pub(super) releasing: Option<Releasing<I>>,
 }
 
 /// The addresses, from the node's point of view.

@@ -6,6 +6,7 @@ use super::faults::Faults;
 use super::setup::{InterfaceId, RouterId};
 use crate::auth::WallClock;
 use crate::fsm::{Addresses, Advertise, Link, Params, Transition};
+use crate::release::Handover;
 use crate::router::Carriage;
 use crate::rx::{Meta, Notices, Rejected};
 use crate::types::{AddressList, Family};
@@ -82,6 +83,29 @@ pub enum Input<'a> {
         /// The epoch of the output that is answered; an older one is ignored.
         epoch: u64,
     },
+    /// How a router lets go of its addresses when it steps down on purpose, from the next time on.
+    Handover {
+        /// Which.
+        router: RouterId,
+        /// [`Handover::Immediate`] unless said otherwise.
+        handover: Handover,
+    },
+    /// Another host announced an address of a router where that address is served: a gratuitous ARP or an unsolicited
+    /// neighbour advertisement, from a MAC address that is not this host's. Its successor does, when it is releasing. Before
+    /// [`Input::Enabled`] stops routers, take in and throw away what was heard by then.
+    Announced {
+        /// Whose address.
+        router: RouterId,
+        /// Which.
+        address: IpAddr,
+        /// Where it is now.
+        mac: [u8; 6],
+    },
+    /// What is still being released goes at once: somebody asked a second time.
+    LetGo {
+        /// Which.
+        which: Which,
+    },
     /// Something that a router needs fails, or works again.
     Fault {
         /// Which router.
@@ -136,7 +160,19 @@ pub enum Output {
         /// Whose.
         router: RouterId,
     },
-    /// A router changed its state.
+    /// Remove one address, whose successor serves it; when it is gone, announce it once at the successor's MAC address. The
+    /// others stay as they are. [`Output::Addresses`] follows at last, and removes what is left.
+    HandOver {
+        /// Whose.
+        router: RouterId,
+        /// Which.
+        address: IpAddr,
+        /// Where the successor has it.
+        mac: [u8; 6],
+        /// The epoch in which it was installed. In a later one that installs it again, there is nothing to do.
+        epoch: u64,
+    },
+    /// A router changed its state. Where [`Node::is_releasing`](super::Node::is_releasing) says so, it still serves addresses.
     Transition {
         /// Which.
         router: RouterId,

@@ -15,6 +15,7 @@ use crate::types::{AddressList, AdvertInterval, Priority, SimplePassword, Vrid};
 use crate::wire::advert::{AdvertRepr, ChecksumForm};
 
 mod changes;
+mod handover;
 mod lan;
 
 const GROUP: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 18);

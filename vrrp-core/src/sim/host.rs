@@ -15,12 +15,16 @@ use crate::fsm::{Addresses, Link, Params};
 use crate::node::{
     DuplicateVrid, Faults, Groups, Input, InterfaceId, Message, Node, Output, RouterId, RouterSetup, Which,
 };
+use crate::release::Handover;
 use crate::router::{Carriage, RouterConfig};
 use crate::rx::Meta;
 use crate::types::Family;
 
 /// The one interface of each host.
 pub(super) const LAN: InterfaceId = InterfaceId(0);
+
+/// The octet of a host's MAC address that is its number in the LAN.
+pub(super) const MAC_HOST: usize = 5;
 
 /// As many datagrams as the daemon takes at once; between two portions its adverts go out.
 const PORTION: usize = 64;
@@ -38,6 +42,8 @@ pub struct HostSetup {
     pub kernel: Duration,
     /// The most datagrams that its kernel keeps for a process that does not read them; more are dropped.
     pub backlog: usize,
+    /// How its routers let go of their addresses when it is stopped.
+    pub handover: Handover,
     /// Its virtual routers, all on the one interface.
     pub routers: Vec<RouterConfig<Box<[IpAddr]>>>,
 }
@@ -51,6 +57,7 @@ impl HostSetup {
             ipv6: Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, u16::from(number)),
             kernel: Duration::from_millis(1),
             backlog: 256,
+            handover: Handover::default(),
             routers,
         }
     }
@@ -74,6 +81,8 @@ pub(super) enum Feedback {
     Params(usize, Params),
     Installed(usize, u64),
     Refused(usize, bool),
+    /// Another host announced an address.
+    Announced(IpAddr, usize),
 }
 
 /// Where an output comes from: what invariants ask.
@@ -109,9 +118,11 @@ pub(super) struct Host {
 }
 
 /// The kernel's side of one router's addresses.
-#[derive(Clone, Copy, Default, Debug)]
+#[derive(Clone, Default, Debug)]
 pub(super) struct Slot {
     pub(super) held: bool,
+    /// Of what is held, these are gone.
+    pub(super) handed_over: Vec<IpAddr>,
     /// Held since before the process started, and the process has not decided.
     pub(super) leftover: bool,
     /// What the kernel is busy with, and what shall come after.
@@ -153,7 +164,9 @@ impl Host {
         let mut node = Node::new(Groups::default());
         let mut ids = Vec::new();
         for config in &self.setup.routers {
-            ids.push(node.add(RouterSetup { interface: LAN, source: None, config: config.clone() })?);
+            let router = node.add(RouterSetup { interface: LAN, source: None, config: config.clone() })?;
+            node.handle(now, Input::Handover { router, handover: self.setup.handover }, out);
+            ids.push(router);
         }
         self.incarnation += 1;
         let mut process = Process { node, ids, stalled: None, inbox: Vec::new(), feedback: Vec::new() };
@@ -173,7 +186,8 @@ impl Host {
         self.process = None;
         self.due = None;
         for slot in &mut self.slots {
-            *slot = Slot { held: slot.held, ..Slot::default() };
+            let handed_over = core::mem::take(&mut slot.handed_over);
+            *slot = Slot { held: slot.held, handed_over, ..Slot::default() };
         }
     }
 
@@ -223,6 +237,14 @@ impl Process {
         let input = match feedback {
             Feedback::Enabled(enabled) => Some(Input::Enabled { which: Which::All, enabled }),
             Feedback::Link => return self.tell_link(now, place, out),
+            Feedback::Announced(address, from) => {
+                let mut mac = [0x02, 0, 0, 0, 0, 0];
+                mac[MAC_HOST] = u8::try_from(from).unwrap_or(u8::MAX);
+                for &router in &self.ids {
+                    self.node.handle(now, Input::Announced { router, address, mac }, out);
+                }
+                return;
+            }
             Feedback::Params(place, params) => router(place).map(|router| Input::Params { router, params }),
             Feedback::Installed(place, epoch) => router(place).map(|router| Input::Installed { router, epoch }),
             Feedback::Refused(place, present) => {

@@ -14,7 +14,7 @@
 //!    them, between two expiries, a router answers each release, and one losing advert before and after each;
 //!    and it may send one more as it yields.
 //! 4. [`Violation::Stray`]: addresses are on the interface of a process that is not Master and has not asked for their
-//!    removal: only before a new process has decided about leftovers. A process that died leaves them; that is not its fault
+//!    removal: only before a new process has decided about leftovers, and while it hands them over. A process that died leaves them; that is not its fault
 //!    any more.
 
 use core::fmt;
@@ -212,7 +212,7 @@ impl Watch {
                 }
             }
             let idle = slot.busy.is_none() && slot.next.is_none() && !slot.leftover;
-            if slot.held && idle && !is_master(router) {
+            if slot.held && idle && !is_master(router) && !node.is_releasing(id) {
                 return Some(Violation::Stray(HostId(host), place));
             }
         }

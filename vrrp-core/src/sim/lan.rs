@@ -10,12 +10,13 @@ use std::sync::Arc;
 use std::vec::Vec;
 
 use super::client::Client;
-use super::host::{Feedback, Frame, Host, HostSetup, Source};
+use super::host::{Feedback, Frame, Host, HostSetup, MAC_HOST, Source};
 use super::invariants::{Violation, Watch};
 use super::transcript::{Detail, Entry, Happening};
 use super::{Action, Conditions, HostId, Rng, Time};
 use crate::fsm::Addresses;
 use crate::node::{DuplicateVrid, Node, Output, RouterId};
+use crate::release::Handover;
 use crate::rx::{Discard, Notices};
 use crate::wire::advert::MAX_LEN;
 
@@ -61,6 +62,10 @@ enum What {
     Arrives(usize, Arc<Frame>),
     Resumes(usize, u32),
     KernelDone(usize, usize, u32),
+    /// A host's kernel removed one address, which its process then announces to be at another host.
+    HandedOver(usize, usize, IpAddr, usize, u32),
+    /// A host hears that another one has an address.
+    Announced(usize, IpAddr, usize),
     /// The client hears that a host has an address; gratuitously or asked.
     Heard(IpAddr, usize, bool),
 }
@@ -278,6 +283,21 @@ impl Lan {
                 }
             }
             What::KernelDone(host, slot, incarnation) => self.kernel_done(host, slot, incarnation),
+            What::HandedOver(host, slot, address, successor, incarnation) => {
+                if self.hosts[host].incarnation == incarnation && self.hosts[host].process.is_some() {
+                    self.hosts[host].slots[slot].handed_over.push(address);
+                    self.note(Happening::HandedOver(HostId(host), address, HostId(successor)));
+                    self.look = true;
+                    if self.client_hears(host) {
+                        self.tell_client(address, successor, true);
+                    }
+                }
+            }
+            What::Announced(to, address, from) => {
+                if self.hosts[to].hears() {
+                    self.feed(to, Feedback::Announced(address, from));
+                }
+            }
             What::Heard(address, host, gratuitous) => {
                 let now = self.now;
                 if self.client.entry(address).is_some_and(|entry| entry.learn(now, host, gratuitous)) {
@@ -435,6 +455,11 @@ impl Lan {
                 }
                 Output::Addresses { router, wanted, epoch, .. } => self.order(host, router.index(), wanted, epoch),
                 Output::Announce { router } => self.announce(host, router),
+                Output::HandOver { router, address, mac, .. } => {
+                    let successor = usize::from(mac[MAC_HOST]);
+                    let done = What::HandedOver(host, router.index(), address, successor, self.hosts[host].incarnation);
+                    self.push(now + self.hosts[host].setup.kernel, done);
+                }
                 Output::Transition { router, transition } => {
                     self.note(Happening::Changed(HostId(host), router.index(), transition));
                 }
@@ -521,6 +546,7 @@ impl Lan {
     }
 
     fn set_held(&mut self, host: usize, slot: usize, held: bool) {
+        self.hosts[host].slots[slot].handed_over.clear();
         if core::mem::replace(&mut self.hosts[host].slots[slot].held, held) != held {
             let id = HostId(host);
             self.note(if held { Happening::Holds(id, slot) } else { Happening::LetsGo(id, slot) });
@@ -539,7 +565,24 @@ impl Lan {
             if self.client_hears(host) {
                 self.tell_client(address, host, true);
             }
+            for to in (0..self.hosts.len()).filter(|to| *to != host) {
+                // Nobody else listens to it.
+                let listens = self.hosts[to].setup.handover == Handover::Announced;
+                if listens && self.reaches(host, to) && !self.rng.happens(self.hearing(to).loss) {
+                    let delay = self.hearing(to).delay + self.rng.span(self.hearing(to).jitter);
+                    self.push(self.now + delay, What::Announced(to, address, host));
+                }
+            }
         }
+    }
+
+    fn reaches(&self, from: usize, to: usize) -> bool {
+        let (from, to) = (&self.hosts[from], &self.hosts[to]);
+        from.hears() && to.hears() && from.segment == to.segment
+    }
+
+    fn hearing(&self, host: usize) -> Conditions {
+        self.hosts[host].hearing.unwrap_or(self.conditions)
     }
 
     fn client_hears(&self, host: usize) -> bool {
@@ -549,7 +592,9 @@ impl Lan {
     fn holds(&self, host: usize, address: IpAddr) -> bool {
         let Host { slots, setup, .. } = &self.hosts[host];
         let held = slots.iter().zip(&setup.routers).filter(|(slot, _)| slot.held);
-        held.into_iter().any(|(_, config)| config.addresses.as_slice().contains(&address))
+        held.into_iter().any(|(slot, config)| {
+            config.addresses.as_slice().contains(&address) && !slot.handed_over.contains(&address)
+        })
     }
 
     fn tell_client(&mut self, address: IpAddr, host: usize, gratuitous: bool) {

@@ -7,7 +7,8 @@
 //! seed N                                  what is left to chance; 1 by default
 //! detail changes | adverts | frames       how much is written down
 //! router NAME [priority N | owner] [v2 | v3] [interval SPAN] [ipv6] [nopreempt] [vrid N] [address A] [vip A[,A...]]
-//!             [password TEXT] [kernel SPAN] [backlog N] [stopped]
+//!             [password TEXT] [kernel SPAN] [backlog N]
+//!             [handover immediate | announced | first-advert] [stopped]
 //! lan [delay SPAN] [jitter SPAN] [loss P%] [duplicate P%] [reorder P%] [hold SPAN]
 //! at TIME start | stop | crash | power-off NAME
 //! at TIME stall NAME for SPAN

@@ -62,6 +62,8 @@ pub enum Happening {
     Refused(HostId, usize),
     /// A host announced the addresses of a router.
     Announced(HostId, usize),
+    /// A host removed one address, which another host has now.
+    HandedOver(HostId, IpAddr, HostId),
     /// A host dropped an advertisement for another reason than the one before.
     Rejected(HostId, Discard),
     /// A host noticed something else than before in an accepted advertisement.
@@ -127,6 +129,9 @@ impl fmt::Display for Line<'_> {
             }
             Happening::Announced(host, router) => {
                 write!(f, "{}: announces the addresses", self.lan.router_name(*host, *router))
+            }
+            Happening::HandedOver(host, address, successor) => {
+                write!(f, "{}: has handed {address} over to {}", name(host), name(successor))
             }
             Happening::Rejected(host, reason) => write!(f, "{}: drops an advertisement, {reason}", name(host)),
             Happening::Noticed(host, notices) => write!(f, "{}: notices {notices:?}", name(host)),

@@ -126,6 +126,7 @@ impl Lan {
                     }
                 }
                 Output::Announce { .. } => self.hosts[host].announced.push(self.now),
+                Output::HandOver { .. } => panic!("nobody asked for it"),
                 Output::Transition { transition, .. } => self.hosts[host].changes.push(transition.to),
                 Output::Rejected { rejected, .. } => self.hosts[host].rejected.push(rejected.reason),
                 Output::Noticed { notices, .. } => self.hosts[host].notices |= notices,

@@ -13,12 +13,12 @@ use super::super::{Action, Chance, Conditions, Detail, HostId, HostSetup, Time, 
 use super::{Claim, Expectation, Scenario, ScenarioError, When};
 use crate::Auth;
 use crate::fsm::{Params, Role};
+use crate::release::Handover;
 use crate::types::{AdvertInterval, Centiseconds, Priority, SimplePassword, Version, Vrid};
 
 type Result<T> = core::result::Result<T, String>;
 
-const OPTIONS: &str =
-    "priority, owner, v2, v3, interval, ipv6, nopreempt, vrid, address, vip, password, kernel, backlog, stopped";
+const OPTIONS: &str = "priority, owner, v2, v3, interval, ipv6, nopreempt, vrid, address, vip, password, kernel, backlog, handover, stopped";
 const VERBS: &str = "start, stop, crash, power-off, stall, link, partition, heal, set, lan, kernel";
 
 impl FromStr for Scenario {
@@ -129,6 +129,14 @@ impl Parser {
                 },
                 "kernel" => setup.kernel = words.span()?,
                 "backlog" => setup.backlog = words.number("a number of datagrams")?,
+                "handover" => {
+                    setup.handover = match words.word("immediate, announced or first-advert")? {
+                        "immediate" => Handover::Immediate,
+                        "announced" => Handover::Announced,
+                        "first-advert" => Handover::FirstAdvert,
+                        other => return Err(format!("`{other}` is not immediate, announced or first-advert")),
+                    }
+                }
                 "stopped" => starts = false,
                 other if wanted.option(other, words)? => {}
                 other => return Err(format!("`{other}` is no option of a router: {OPTIONS}")),

@@ -142,6 +142,11 @@ fn serve(plan: setup::Plan) -> Result<(), ServeError> {
     })?;
     let notify_thread = spawn("notify", &election, move || notify::run(&events, &hurried, &scripts))?;
     let devices: Vec<_> = interfaces.iter().map(|interface| interface.device.clone()).collect();
+    let names = report::Names {
+        routers: names,
+        groups: Vec::new(),
+        interfaces: devices.iter().map(|device| device.name.clone()).collect(),
+    };
     let (spare_tables, spare_devices) = (tables.clone(), devices.clone());
     let kernel = kernel::Kernel::new(tables, devices, &leftovers, orders.clone(), election.clone(), notify)?;
     let kernel_thread = spawn("kernel", &election, move || kernel.run(&jobs))?;

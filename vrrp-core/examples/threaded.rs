@@ -88,6 +88,8 @@ fn perform(node: &mut Node<Instant>, out: &mut Vec<Output>) {
             Output::Transition { transition, .. } => println!("{:?}, {}", transition.to, transition.cause),
             Output::Rejected { rejected, .. } => println!("dropped: {}", rejected.reason),
             Output::Noticed { notices, .. } => println!("noticed: {notices:?}"),
+            Output::Priority { priority, .. } => println!("priority {priority}"),
+            Output::Group { condition, .. } => println!("sync group: {condition}"),
         }
     }
     if !out.is_empty() {

@@ -18,8 +18,9 @@
 //!   +---------------+  Master_Down_Timer    +---------------+
 //! ```
 //!
-//! "Runs" is enabled, healthy and a link with a source address. These and the parameters are levels: an input that
-//! repeats what is known already changes nothing.
+//! "Runs" is enabled, healthy, not kept in FAULT by its group, and a link with a source address. A router that runs stays
+//! Backup, or becomes it again, while its group or maintenance does not let it lead: [`State::Backup`] remembers that its
+//! turn has come. All of these and the parameters are levels: an input that repeats what is known already changes nothing.
 
 use core::net::IpAddr;
 use core::time::Duration;
@@ -27,8 +28,10 @@ use core::time::Duration;
 use crate::types::{AdvertInterval, Priority, Version};
 
 mod cause;
+mod limit;
 
 pub use cause::{Cause, NewMasterReason};
+pub use limit::Limit;
 
 /// What the operator chose (RFC 3768 section 6.1).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -108,6 +111,8 @@ pub enum State {
         heard: Heard,
         /// Master_Adver_Interval: our own until VRRPv3 learns another (R75).
         master_interval: AdvertInterval,
+        /// Master_Down_Timer has run out, and only its group or maintenance keeps it from being Master. No timer runs.
+        due: bool,
     },
     /// Serves the addresses.
     Master {
@@ -165,6 +170,10 @@ pub enum Event {
     Enabled(bool),
     /// Nothing that is tracked has failed. A level.
     Healthy(bool),
+    /// The most that its sync group lets it be. A level.
+    Limit(Limit),
+    /// The operator keeps it from being Master. A level.
+    Maintenance(bool),
     /// State of the interface. A level.
     Link(Link),
     /// The parameters. A level.
@@ -276,6 +285,10 @@ pub struct Machine {
     pub enabled: bool,
     /// Whether nothing tracked has failed.
     pub healthy: bool,
+    /// The most that its sync group lets it be; [`Limit::Master`] without a group.
+    pub limit: Limit,
+    /// Whether the operator keeps it from being Master.
+    pub maintenance: bool,
     /// State of its interface.
     pub link: Link,
     /// Protocol state.
@@ -285,12 +298,30 @@ pub struct Machine {
 impl Machine {
     /// In Initialize: disabled, healthy, link down.
     pub const fn new(params: Params) -> Self {
-        Self { params, enabled: false, healthy: true, link: Link::Down, state: State::Initialize }
+        Self {
+            params,
+            enabled: false,
+            healthy: true,
+            limit: Limit::Master,
+            maintenance: false,
+            link: Link::Down,
+            state: State::Initialize,
+        }
     }
 
-    /// Whether it takes part: enabled, healthy, and with an address to send from.
-    pub const fn runs(&self) -> bool {
+    /// Whether it could take part, whatever its sync group says: enabled, healthy, and with an address to send from.
+    pub const fn ready(&self) -> bool {
         self.enabled && self.healthy && self.link.source().is_some()
+    }
+
+    /// Whether it takes part: ready, and its sync group is not in FAULT.
+    pub const fn runs(&self) -> bool {
+        self.ready() && !matches!(self.limit, Limit::Fault)
+    }
+
+    /// Whether nothing but the election keeps it from being Master.
+    pub const fn may_lead(&self) -> bool {
+        !self.maintenance && matches!(self.limit, Limit::Master)
     }
 
     /// The protocol. Defined for every state and event; never panics, never allocates.
@@ -304,17 +335,22 @@ impl Machine {
                 let cause = if healthy { Cause::Recovered } else { Cause::Fault };
                 self.level(Self { healthy, ..self }, cause)
             }
+            Event::Limit(limit) => self.level(Self { limit, ..self }, Cause::limit(self.limit, limit)),
+            Event::Maintenance(maintenance) => self.level(Self { maintenance, ..self }, Cause::Maintenance),
             Event::Link(link) => self.level(Self { link, ..self }, link_cause(self.link, link)),
             Event::Params(params) => self.params(params),
             Event::Advert { from, priority, interval } => match self.state {
                 State::Initialize => (self, Actions::NONE),
-                State::Backup { heard, master_interval } => {
-                    self.advert_in_backup(heard, master_interval, priority, interval)
+                State::Backup { heard, master_interval, due } => {
+                    self.advert_in_backup((heard, master_interval, due), priority, interval)
                 }
                 State::Master { answered } => self.advert_in_master(answered, from, priority, interval),
             },
             Event::Expired(timer) => match (self.state, timer) {
-                (State::Backup { heard, .. }, Timer::MasterDown) => self.become_master(Cause::takeover(heard)),
+                (State::Backup { heard, .. }, Timer::MasterDown) if self.may_lead() => {
+                    self.become_master(Cause::takeover(heard))
+                }
+                (State::Backup { .. }, Timer::MasterDown) => self.wait_for_leave(),
                 (State::Master { .. }, Timer::Adver) => self.again(),
                 (State::Initialize, Timer::MasterDown | Timer::Adver)
                 | (State::Backup { .. }, Timer::Adver)
@@ -330,10 +366,24 @@ impl Machine {
     /// A level changed: does the router start, stop, or go on?
     fn level(self, next: Self, cause: Cause) -> (Self, Actions) {
         match (self.runs(), next.runs()) {
-            (false, true) if next.params.priority.is_owner() => next.become_master(cause),
+            (false, true) if next.params.priority.is_owner() && next.may_lead() => next.become_master(cause),
+            (false, true) if next.params.priority.is_owner() => next.become_due(cause),
             (false, true) => next.become_backup(next.params.interval, cause),
             (true, false) => next.stop(cause),
-            (true, true) | (false, false) => (next, Actions::NONE),
+            (true, true) => next.lead(cause),
+            (false, false) => (next, Actions::NONE),
+        }
+    }
+
+    /// Whether it may lead has perhaps changed.
+    fn lead(self, cause: Cause) -> (Self, Actions) {
+        match (self.state, self.may_lead()) {
+            (State::Master { .. }, false) => {
+                let (next, actions) = self.become_backup(self.params.interval, cause);
+                (next, Actions { advertise: Some(Advertise::Release), ..actions })
+            }
+            (State::Backup { heard, due: true, .. }, true) => self.become_master(Cause::takeover(heard)),
+            (State::Initialize | State::Backup { .. } | State::Master { .. }, _) => (self, Actions::NONE),
         }
     }
 
@@ -371,7 +421,23 @@ impl Machine {
             timer: Some(TimerOp::Set(Timer::MasterDown, self.params.master_down_interval(master_interval))),
             transition: Some(Transition { from: self.state.role(), to: Role::Backup, cause }),
         };
-        (Self { state: State::Backup { heard: Heard::Master, master_interval }, ..self }, actions)
+        (Self { state: State::Backup { heard: Heard::Master, master_interval, due: false }, ..self }, actions)
+    }
+
+    /// The owner need not wait for a timer, only for its leave to lead.
+    fn become_due(self, cause: Cause) -> (Self, Actions) {
+        let (next, actions) = self.become_backup(self.params.interval, cause);
+        let (next, Actions { timer, .. }) = next.wait_for_leave();
+        (next, Actions { timer, ..actions })
+    }
+
+    /// A Backup whose turn has come, and that may not lead yet.
+    fn wait_for_leave(self) -> (Self, Actions) {
+        let state = match self.state {
+            State::Backup { heard, master_interval, due: _ } => State::Backup { heard, master_interval, due: true },
+            State::Initialize | State::Master { .. } => self.state,
+        };
+        (Self { state, ..self }, Actions { timer: Some(TimerOp::Cancel), ..Actions::NONE })
     }
 
     /// R43, R44: advertise and restart Adver_Timer.
@@ -392,16 +458,28 @@ impl Machine {
         match self.state {
             State::Initialize => (next, Actions::NONE),
             State::Backup { .. } if params.priority.is_owner() && !self.params.priority.is_owner() => {
-                next.become_master(Cause::OwnerPreempt)
+                if next.may_lead() { next.become_master(Cause::OwnerPreempt) } else { next.wait_for_leave() }
             }
-            State::Backup { heard, master_interval } => {
+            // Its turn has come and stays, but for a claim against a Master that may be stronger than it is now.
+            State::Backup { heard, master_interval, due: true }
+                if heard != Heard::Weaker || params.priority >= self.params.priority =>
+            {
+                let master_interval = self.master_interval_under(params, master_interval);
+                (Self { state: State::Backup { heard, master_interval, due: true }, ..next }, Actions::NONE)
+            }
+            State::Backup { heard, master_interval, due } => {
                 let master_interval = self.master_interval_under(params, master_interval);
                 let span = match heard {
                     Heard::Release => params.skew_time(master_interval),
                     Heard::Master | Heard::Weaker => params.master_down_interval(master_interval),
                 };
-                let timer = Some(TimerOp::Amend(Timer::MasterDown, span));
-                (Self { state: State::Backup { heard, master_interval }, ..next }, Actions { timer, ..Actions::NONE })
+                let timer = Some(if due {
+                    TimerOp::Set(Timer::MasterDown, span)
+                } else {
+                    TimerOp::Amend(Timer::MasterDown, span)
+                });
+                let state = State::Backup { heard, master_interval, due: false };
+                (Self { state, ..next }, Actions { timer, ..Actions::NONE })
             }
             State::Master { .. } => {
                 // A longer interval begins with the advert that announces it: who learnt the shorter one would not wait.
@@ -417,8 +495,7 @@ impl Machine {
     /// R36, R37, R38 and, for VRRPv3, R81 and R99.
     fn advert_in_backup(
         self,
-        heard: Heard,
-        master_interval: AdvertInterval,
+        (heard, master_interval, due): (Heard, AdvertInterval, bool),
         priority: Option<Priority>,
         interval: AdvertInterval,
     ) -> (Self, Actions) {
@@ -436,14 +513,17 @@ impl Machine {
                     Heard::Release => Heard::Release,
                     Heard::Master | Heard::Weaker => Heard::Weaker,
                 };
-                (Self { state: State::Backup { heard, master_interval }, ..self }, Actions::NONE)
+                (Self { state: State::Backup { heard, master_interval, due }, ..self }, Actions::NONE)
             }
         }
     }
 
     fn follow(self, heard: Heard, master_interval: AdvertInterval, span: Duration) -> (Self, Actions) {
         let timer = Some(TimerOp::Set(Timer::MasterDown, span));
-        (Self { state: State::Backup { heard, master_interval }, ..self }, Actions { timer, ..Actions::NONE })
+        (
+            Self { state: State::Backup { heard, master_interval, due: false }, ..self },
+            Actions { timer, ..Actions::NONE },
+        )
     }
 
     /// R44, R45, R46 and, for both versions, R113: a losing advert is answered, once an interval.

@@ -22,7 +22,9 @@ pub mod router;
 pub mod rx;
 #[cfg(feature = "sim")]
 pub mod sim;
+pub mod sync;
 pub mod timed;
+pub mod track;
 pub mod types;
 pub mod wire;
 

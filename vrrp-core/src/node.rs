@@ -17,10 +17,11 @@ use core::net::IpAddr;
 use crate::announce::Schedule;
 use crate::auth::WallClock;
 use crate::counters::{Counters, Scope};
-use crate::fsm::{Actions, Addresses, Advertise, Event, Role};
+use crate::fsm::{Actions, Addresses, Advertise, Event, Limit, Role};
 use crate::release::{self, Handover};
 use crate::router::{EmitError, VirtualRouter};
 use crate::rx::{Discard, Received, Rejected};
+use crate::sync::Member;
 use crate::timed::{Instant, Timed};
 use crate::types::Family;
 
@@ -28,17 +29,23 @@ mod condition;
 mod deadlines;
 mod entry;
 mod faults;
+mod groups;
 mod handover;
 mod io;
 mod setup;
+mod trackers;
+mod unmet;
 
 pub use condition::Condition;
 pub use faults::Faults;
 pub use io::{Input, Message, Output, Which};
-pub use setup::{DuplicateVrid, Groups, InterfaceId, RouterId, RouterSetup};
+pub use setup::{DuplicateVrid, Follower, GroupError, GroupId, Groups, InterfaceId, RouterId, RouterSetup, TrackerId};
+pub use unmet::Unmet;
 
 use deadlines::Deadlines;
 use entry::{Entry, Serving};
+use groups::Group;
+use trackers::Tracker;
 
 /// All virtual routers of a host.
 ///
@@ -84,6 +91,8 @@ pub struct Node<I> {
     groups: Groups,
     entries: Vec<Entry<I>>,
     by_vrid: BTreeMap<(InterfaceId, Family, u8), RouterId>,
+    trackers: Vec<Tracker>,
+    sync_groups: Vec<Group>,
     /// Adver_Timers, of Masters.
     adverts: Deadlines<I>,
     /// Master_Down_Timers, announcements, ends of releases.
@@ -99,6 +108,8 @@ impl<I: Instant> Node<I> {
             groups,
             entries: Vec::new(),
             by_vrid: BTreeMap::new(),
+            trackers: Vec::new(),
+            sync_groups: Vec::new(),
             adverts: Deadlines::default(),
             others: Deadlines::default(),
             counters: Counters::default(),
@@ -115,9 +126,15 @@ impl<I: Instant> Node<I> {
             return Err(DuplicateVrid { first, vrid });
         }
         self.by_vrid.insert((interface, family, vrid.get()), id);
+        let base = config.params;
         self.entries.push(Entry {
             interface,
             source,
+            base,
+            follows: Vec::new(),
+            tracked_fault: false,
+            group: None,
+            member: Member::Unready,
             router: Timed::new(VirtualRouter::new(config)),
             faults: Faults::empty(),
             epoch: 0,
@@ -136,22 +153,34 @@ impl<I: Instant> Node<I> {
         match input {
             Input::WallClock(now) => self.clock = Some(now),
             Input::Enabled { which, enabled } => {
-                for id in self.ids(which) {
-                    self.event(at, id, Event::Enabled(enabled), out);
+                let ids = self.ids(which);
+                self.feed(at, &ids, |_| Event::Enabled(enabled), out);
+                for id in ids {
                     self.drop_leftover(id, Role::Initialize, out);
                 }
             }
             Input::Link { interface, family, link } => {
-                let concerned =
-                    |entry: &&Entry<I>| entry.interface == interface && entry.router.router().family() == family;
-                for id in self.ids(Which::All) {
-                    if let Some(entry) = self.entries.get(id.0).filter(concerned) {
-                        let link = entry.effective_link(link);
-                        self.event(at, id, Event::Link(link), out);
-                    }
+                let concerned = |(slot, entry): (usize, &Entry<I>)| {
+                    let concerned = entry.interface == interface && entry.router.router().family() == family;
+                    concerned.then_some(RouterId(slot))
+                };
+                let ids: Vec<_> = self.entries.iter().enumerate().filter_map(concerned).collect();
+                self.feed(at, &ids, |entry| Event::Link(entry.effective_link(link)), out);
+            }
+            Input::Params { router, params } => {
+                if let Some(entry) = self.entries.get_mut(router.0) {
+                    entry.base = params;
+                    self.weigh(at, &[router], out);
                 }
             }
-            Input::Params { router, params } => self.event(at, router, Event::Params(params), out),
+            Input::Tracked { tracker, status } => self.tracked(at, tracker, status, out),
+            Input::Maintenance { which, on } => {
+                let ids = self.ids(which);
+                self.feed(at, &ids, |_| Event::Maintenance(on), out);
+                for id in ids.into_iter().filter(|_| on) {
+                    self.drop_leftover(id, Role::Backup, out);
+                }
+            }
             Input::AddressList { router, addresses } => {
                 if self.router(router).is_some_and(|known| known.addresses() != addresses.as_slice()) {
                     self.end_releases(Which::One(router), out);
@@ -179,8 +208,7 @@ impl<I: Instant> Node<I> {
             Input::Fault { router, fault, present } => {
                 if let Some(entry) = self.entries.get_mut(router.0) {
                     entry.faults.set(fault, present);
-                    let healthy = entry.faults.is_empty();
-                    self.event(at, router, Event::Healthy(healthy), out);
+                    self.feed(at, &[router], |entry| Event::Healthy(entry.is_healthy()), out);
                 }
             }
             Input::Datagram { interface, octets } => {
@@ -247,7 +275,7 @@ impl<I: Instant> Node<I> {
         self.entries.get(router.0).map(|entry| entry.router.router())
     }
 
-    /// What keeps a router from serving, besides its link.
+    /// What keeps a router from serving, besides its link and what it tracks. [`Node::unmet`] has all of it.
     pub fn faults(&self, router: RouterId) -> Faults {
         self.entries.get(router.0).map_or(Faults::empty(), |entry| entry.faults)
     }
@@ -262,15 +290,16 @@ impl<I: Instant> Node<I> {
         &self.counters
     }
 
-    fn ids(&self, which: Which) -> core::iter::Map<core::ops::Range<usize>, fn(usize) -> RouterId> {
-        let range = match which {
-            Which::All => 0..self.entries.len(),
-            Which::One(RouterId(slot)) => slot..slot.saturating_add(1).min(self.entries.len()),
-        };
-        range.map(RouterId)
+    fn ids(&self, which: Which) -> Vec<RouterId> {
+        match which {
+            Which::All => self.routers().collect(),
+            Which::One(id) => self.entries.get(id.0).map(|_| id).into_iter().collect(),
+            Which::Group(group) => self.members(group).to_vec(),
+        }
     }
 
-    fn event(&mut self, at: I, id: RouterId, event: Event, out: &mut Vec<Output>) {
+    /// One event of one router, without regard to its group.
+    fn step(&mut self, at: I, id: RouterId, event: Event, out: &mut Vec<Output>) {
         self.end_release_by(id, event, out);
         if let Some(entry) = self.entries.get_mut(id.0) {
             let actions = entry.router.handle(at, event);
@@ -305,12 +334,14 @@ impl<I: Instant> Node<I> {
                 if !notices.is_empty() {
                     out.push(Output::Noticed { router: id, source: received.source, notices });
                 }
+                let start = out.len();
                 self.perform(at, id, actions, out);
                 if received.advert.priority().is_some() {
                     self.step_release(id, release::Event::Claimed, out);
                     self.drop_leftover(id, Role::Backup, out);
                 }
                 self.reschedule(id);
+                self.moved(at, id, start, out);
             }
             Err(reason) => self.reject(interface, family, received.rejected(reason), out),
         }
@@ -384,8 +415,10 @@ impl<I: Instant> Node<I> {
     fn expire_router(&mut self, now: I, id: RouterId, out: &mut Vec<Output>) {
         let Some(entry) = self.entries.get_mut(id.0) else { return };
         let actions = entry.router.expire(now);
+        let start = out.len();
         self.perform(now, id, actions, out);
         self.reschedule(id);
+        self.moved(now, id, start, out);
     }
 
     fn reschedule(&mut self, id: RouterId) {

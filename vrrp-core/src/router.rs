@@ -165,6 +165,11 @@ impl<A: AsRef<[IpAddr]>> VirtualRouter<A> {
         &self.machine
     }
 
+    /// What the election's state would be after `event`; nothing happens.
+    pub fn foresee(&self, event: Event) -> Machine {
+        self.machine.step(self.of_family(event)).0
+    }
+
     /// What was counted.
     pub fn counters(&self) -> &Counters {
         &self.counters
@@ -333,6 +338,8 @@ impl<A: AsRef<[IpAddr]>> VirtualRouter<A> {
             Event::Link(_)
             | Event::Enabled(_)
             | Event::Healthy(_)
+            | Event::Limit(_)
+            | Event::Maintenance(_)
             | Event::Advert { .. }
             | Event::Expired(_)
             | Event::Overdue => event,

@@ -7,7 +7,7 @@ use core::net::IpAddr;
 use core::ops::Add;
 use core::time::Duration;
 
-use crate::fsm::{Actions, Event, Params, Timer, TimerOp};
+use crate::fsm::{Actions, Event, Limit, Params, Timer, TimerOp};
 use crate::router::VirtualRouter;
 use crate::rx::{Discard, Notices, Received};
 use crate::types::AddressList;
@@ -63,10 +63,15 @@ impl<I: Instant, A: AsRef<[IpAddr]>> Timed<I, A> {
     /// Feeds an event that happened at `at`, which may be earlier than now.
     pub fn handle(&mut self, at: I, event: Event) -> Actions {
         let before = match event {
-            Event::Advert { .. } if self.overdue(at) => self.step_back(at),
+            // A release from one that was replaced would hurry those who back its successor up.
+            Event::Advert { .. } | Event::Limit(Limit::Backup) | Event::Maintenance(true) if self.overdue(at) => {
+                self.step_back(at)
+            }
             Event::Advert { .. }
             | Event::Enabled(_)
             | Event::Healthy(_)
+            | Event::Limit(_)
+            | Event::Maintenance(_)
             | Event::Link(_)
             | Event::Params(_)
             | Event::Expired(_)

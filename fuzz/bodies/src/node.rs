@@ -240,6 +240,7 @@ impl World {
                 Output::Transition { transition, .. } => assert_ne!(transition.from, transition.to),
                 Output::Rejected { rejected, .. } => assert!(!rejected.reason.to_string().is_empty()),
                 Output::Noticed { notices, .. } => assert!(!notices.is_empty()),
+                Output::Priority { .. } | Output::Group { .. } => {}
             }
         }
     }

@@ -16,7 +16,7 @@ use vrrp_netlink::socket::Batch;
 
 use super::ear::{self, Ear, Kind};
 use super::orders::Orders;
-use super::report::Reporter;
+use super::report::{Names, Reporter};
 use super::setup::Interface;
 use super::{Feedback, ServeError};
 
@@ -57,12 +57,12 @@ impl Election {
     pub(super) fn new(
         node: Node<Instant>,
         interfaces: Vec<Interface>,
-        names: Vec<String>,
+        names: Names,
         orders: Orders,
         feedback: Receiver<Feedback>,
         wakeup: Wakeup,
     ) -> Self {
-        let reporter = Reporter::new(&node, names, interfaces.iter().map(|i| i.device.name.clone()).collect());
+        let reporter = Reporter::new(&node, names);
         let drained = Instant::now();
         let ports = |interface: Interface| interface.sockets.map(|socket| Port { socket, token: None, drained });
         Self {
@@ -219,6 +219,8 @@ impl Election {
                 Output::Transition { router, transition } => {
                     self.reporter.transition(&self.node, router, transition, &self.orders);
                 }
+                Output::Priority { router, priority } => self.reporter.priority(&self.node, router, priority),
+                Output::Group { group, condition } => self.reporter.group(group, condition),
                 Output::Rejected { interface, router, rejected } => {
                     self.reporter.rejected(interface, router, &rejected);
                 }

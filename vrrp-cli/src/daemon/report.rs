@@ -6,19 +6,25 @@ use std::mem::Discriminant;
 use std::net::IpAddr;
 use std::time::Instant;
 
-use vrrp_core::Family;
 use vrrp_core::fsm::{Cause, Link, Role, Transition};
-use vrrp_core::node::{Condition, Faults, InterfaceId, Node, RouterId};
+use vrrp_core::node::{Condition, Faults, GroupId, InterfaceId, Node, RouterId};
 use vrrp_core::rx::{Discard, Notices, Rejected};
+use vrrp_core::{Family, Priority};
 
 use super::notify;
 use super::orders::{Job, Orders};
 use super::throttle::Throttle;
 
+/// What the configuration calls things, by their numbers.
+pub(super) struct Names {
+    pub(super) routers: Vec<String>,
+    pub(super) groups: Vec<String>,
+    pub(super) interfaces: Vec<String>,
+}
+
 /// Log and notifications of one daemon.
 pub(super) struct Reporter {
-    names: Vec<String>,
-    interfaces: Vec<String>,
+    names: Names,
     reported: Vec<Condition>,
     rejected: Throttle<(InterfaceId, Option<IpAddr>, Discriminant<Discard>)>,
     noticed: Throttle<(RouterId, IpAddr, Notices)>,
@@ -26,21 +32,31 @@ pub(super) struct Reporter {
 }
 
 impl Reporter {
-    pub(super) fn new(node: &Node<Instant>, names: Vec<String>, interfaces: Vec<String>) -> Self {
+    pub(super) fn new(node: &Node<Instant>, names: Names) -> Self {
         let reported = node.routers().map(|_| Condition::Stopped).collect();
-        Self {
-            names,
-            interfaces,
-            reported,
-            rejected: Throttle::new(),
-            noticed: Throttle::new(),
-            errors: Throttle::new(),
-        }
+        Self { names, reported, rejected: Throttle::new(), noticed: Throttle::new(), errors: Throttle::new() }
     }
 
     /// A router changed its state.
     pub(super) fn transition(&mut self, node: &Node<Instant>, id: RouterId, transition: Transition, orders: &Orders) {
         self.report(node, id, Some(transition.cause), orders);
+    }
+
+    /// The effective priority of a router changed.
+    pub(super) fn priority(&mut self, node: &Node<Instant>, id: RouterId, priority: Priority) {
+        let name = self.name(id);
+        match node.base_priority(id) {
+            Some(base) if base != priority => {
+                tracing::info!("({name}) priority is {priority} now, configured is {base}");
+            }
+            Some(_) | None => tracing::info!("({name}) priority is {priority} now"),
+        }
+    }
+
+    /// A sync group changed its state.
+    pub(super) fn group(&mut self, id: GroupId, condition: Condition) {
+        let name = self.names.groups.get(id.index()).map_or("?", String::as_str);
+        tracing::info!("[{name}] sync group is {condition} now");
     }
 
     /// Looks at all routers after a start or a stop: one that never left Initialize has no transition, and yet it is in
@@ -56,7 +72,7 @@ impl Reporter {
         let Rejected { source, reason, .. } = *rejected;
         let key = (interface, source, std::mem::discriminant(&reason));
         let Some(held_back) = self.rejected.tell(key, Instant::now()) else { return };
-        let interface = self.interfaces.get(usize::try_from(interface.0).unwrap_or(usize::MAX));
+        let interface = self.names.interfaces.get(usize::try_from(interface.0).unwrap_or(usize::MAX));
         let place = router.map_or_else(|| interface.map_or("?", String::as_str), |id| self.name(id));
         let from = source.map(|source| format!(" from {source}")).unwrap_or_default();
         let again = Again(held_back);
@@ -147,7 +163,7 @@ impl Reporter {
     }
 
     fn name(&self, id: RouterId) -> &str {
-        self.names.get(id.index()).map_or("?", String::as_str)
+        self.names.routers.get(id.index()).map_or("?", String::as_str)
     }
 }
 

@@ -3,7 +3,7 @@
 use core::fmt;
 use core::net::IpAddr;
 
-use super::Heard;
+use super::{Heard, Limit};
 use crate::types::Priority;
 
 /// Why a state was left.
@@ -25,6 +25,14 @@ pub enum Cause {
     Fault,
     /// Nothing tracked fails any more.
     Recovered,
+    /// A member of its sync group cannot take part, so none does.
+    GroupFault,
+    /// All members of its sync group can take part again.
+    GroupRecovered,
+    /// A member of its sync group is not Master any more, so none is.
+    GroupYields,
+    /// The operator wants it to serve no longer, until told otherwise.
+    Maintenance,
     /// A Master yields to a stronger one.
     HigherPriority {
         /// The stronger router.
@@ -54,11 +62,21 @@ impl Cause {
         }
     }
 
-    /// Whether a Master that leaves its state for this does so on purpose, so that it can hand its addresses over. After a
-    /// fault, and towards a stronger Master, it may not go on serving them.
+    /// Why the most that the sync group allows has changed.
+    pub(super) const fn limit(before: Limit, after: Limit) -> Self {
+        match (before, after) {
+            (_, Limit::Fault) => Self::GroupFault,
+            (Limit::Fault, Limit::Backup | Limit::Master) => Self::GroupRecovered,
+            (Limit::Backup | Limit::Master, Limit::Backup | Limit::Master) => Self::GroupYields,
+        }
+    }
+
+    /// Whether a Master that lets go for this cause still could serve: the operator stops it or puts it into maintenance, or
+    /// its group moves. What it holds need not go before a successor has it. Nothing else that ends a Master is planned: a
+    /// fault wants the addresses gone at once, and a stronger Master has them already.
     pub const fn is_planned(self) -> bool {
         match self {
-            Self::Shutdown => true,
+            Self::Shutdown | Self::Maintenance | Self::GroupYields => true,
             Self::Startup
             | Self::InterfaceUp
             | Self::InterfaceDown
@@ -66,6 +84,8 @@ impl Cause {
             | Self::NoPrimaryAddress
             | Self::Fault
             | Self::Recovered
+            | Self::GroupFault
+            | Self::GroupRecovered
             | Self::HigherPriority { .. }
             | Self::MasterTimeout
             | Self::Released
@@ -77,13 +97,15 @@ impl Cause {
 
     /// The identity of RFC 8347 section 4 that names this cause, for its `last-event`.
     ///
-    /// RFC 8347 has none for a fault of something tracked and its end, which the RFCs treat as Shutdown and Startup; none for
-    /// a Master that said goodbye, whose Master_Down_Timer ends as another's does; and none for an overdue Master, which
+    /// RFC 8347 has none for a fault of something tracked and its end, nor for what a sync group and maintenance do, all of
+    /// which the RFCs would call Shutdown and Startup; none for a Master that said goodbye, whose Master_Down_Timer ends as another's does; and none for an overdue Master, which
     /// believes of itself what its Backups believe: no advertisement within a Master_Down_Interval.
     pub const fn event(self) -> &'static str {
         match self {
-            Self::Startup | Self::Recovered => "vrrp-event-startup",
-            Self::Shutdown | Self::Fault => "vrrp-event-shutdown",
+            Self::Startup | Self::Recovered | Self::GroupRecovered => "vrrp-event-startup",
+            Self::Shutdown | Self::Fault | Self::GroupFault | Self::GroupYields | Self::Maintenance => {
+                "vrrp-event-shutdown"
+            }
             Self::InterfaceUp => "vrrp-event-interface-up",
             Self::InterfaceDown => "vrrp-event-interface-down",
             Self::PrimaryAddress => "vrrp-event-primary-ip-address",
@@ -102,6 +124,7 @@ impl Cause {
             | Self::InterfaceUp
             | Self::PrimaryAddress
             | Self::Recovered
+            | Self::GroupRecovered
             | Self::Released
             | Self::OwnerPreempt => NewMasterReason::Priority,
             Self::LowerPriorityMaster => NewMasterReason::Preempted,
@@ -110,6 +133,9 @@ impl Cause {
             | Self::InterfaceDown
             | Self::NoPrimaryAddress
             | Self::Fault
+            | Self::GroupFault
+            | Self::GroupYields
+            | Self::Maintenance
             | Self::HigherPriority { .. }
             | Self::Overdue => NewMasterReason::NotMaster,
         }
@@ -127,6 +153,10 @@ impl fmt::Display for Cause {
             Self::NoPrimaryAddress => f.write_str("the interface has no address to send from"),
             Self::Fault => f.write_str("something it depends on failed"),
             Self::Recovered => f.write_str("what it depends on works again"),
+            Self::GroupFault => f.write_str("a member of its sync group cannot take part"),
+            Self::GroupRecovered => f.write_str("every member of its sync group can take part again"),
+            Self::GroupYields => f.write_str("its sync group is not master any more"),
+            Self::Maintenance => f.write_str("maintenance"),
             Self::HigherPriority { from, priority } => {
                 write!(f, "{from} advertised the stronger claim, priority {priority}")
             }

@@ -31,7 +31,7 @@ fn params(priority: u8, interval: AdvertInterval, preempt: bool) -> Params {
 
 /// A running machine in `state`.
 fn in_state(params: Params, state: State) -> Machine {
-    Machine { params, enabled: true, healthy: true, link: Link::Up(OWN), state }
+    Machine { enabled: true, link: Link::Up(OWN), state, ..Machine::new(params) }
 }
 
 fn initialize(params: Params) -> Machine {
@@ -39,7 +39,7 @@ fn initialize(params: Params) -> Machine {
 }
 
 fn backup(params: Params) -> Machine {
-    in_state(params, State::Backup { heard: Heard::Master, master_interval: params.interval })
+    in_state(params, State::Backup { heard: Heard::Master, master_interval: params.interval, due: false })
 }
 
 fn master(params: Params) -> Machine {
@@ -82,7 +82,7 @@ fn r28_the_owner_starts_as_master() {
 #[test]
 fn r29_any_other_router_starts_as_backup() {
     let (next, actions) = initialize(params(100, V2, true)).step(Event::Enabled(true));
-    assert_eq!(next.state, State::Backup { heard: Heard::Master, master_interval: V2 });
+    assert_eq!(next.state, State::Backup { heard: Heard::Master, master_interval: V2, due: false });
     assert_eq!(actions.timer, set(Timer::MasterDown, 3_609_375_000), "3 s and 156/256 s");
     assert_eq!(actions.transition, transition(Role::Initialize, Role::Backup, Cause::Startup));
     assert_eq!((actions.advertise, actions.announce), (None, false));
@@ -217,7 +217,7 @@ fn r45_a_master_yields_to_a_higher_priority_or_a_higher_address_whatever_preempt
     for preempt in [true, false] {
         for (from, priority) in [(LOWER_ADDRESS, 101), (HIGHER_ADDRESS, 100)] {
             let (next, actions) = master(params(100, V2, preempt)).step(advert(from, priority, V2));
-            assert_eq!(next.state, State::Backup { heard: Heard::Master, master_interval: V2 });
+            assert_eq!(next.state, State::Backup { heard: Heard::Master, master_interval: V2, due: false });
             let cause = Cause::HigherPriority { from, priority: prio(priority) };
             let expected = Actions {
                 // So that the winner of a healed partition learns that there were two.
@@ -262,7 +262,7 @@ fn r46_r113_a_losing_advert_is_answered_once_an_interval() {
 #[test]
 fn r75_r81_r99_version_3_learns_the_masters_interval() {
     let (next, actions) = backup(params(100, centis(100), true)).step(advert(HIGHER_ADDRESS, 200, centis(10)));
-    assert_eq!(next.state, State::Backup { heard: Heard::Master, master_interval: centis(10) });
+    assert_eq!(next.state, State::Backup { heard: Heard::Master, master_interval: centis(10), due: false });
     // 300 ms and 156/256 of 100 ms.
     assert_eq!(actions.timer, set(Timer::MasterDown, 360_937_500));
     let (_, actions) = next.step(advert(HIGHER_ADDRESS, 0, centis(10)));
@@ -272,14 +272,14 @@ fn r75_r81_r99_version_3_learns_the_masters_interval() {
 #[test]
 fn r84_version_3_learns_the_interval_when_it_yields() {
     let (next, actions) = master(params(100, centis(100), true)).step(advert(HIGHER_ADDRESS, 200, centis(200)));
-    assert_eq!(next.state, State::Backup { heard: Heard::Master, master_interval: centis(200) });
+    assert_eq!(next.state, State::Backup { heard: Heard::Master, master_interval: centis(200), due: false });
     assert_eq!(actions.timer, set(Timer::MasterDown, 6_000_000_000 + 1_218_750_000));
 }
 
 #[test]
 fn r81_a_discarded_advert_teaches_nothing() {
     let (next, _) = backup(params(100, centis(100), true)).step(advert(HIGHER_ADDRESS, 50, centis(10)));
-    assert_eq!(next.state, State::Backup { heard: Heard::Weaker, master_interval: centis(100) });
+    assert_eq!(next.state, State::Backup { heard: Heard::Weaker, master_interval: centis(100), due: false });
 }
 
 #[test]
@@ -316,7 +316,7 @@ fn a_master_whose_interval_shrinks_does_not_wait_for_the_old_one() {
 #[test]
 fn a_backup_whose_interval_shrinks_keeps_the_masters() {
     let (next, actions) = backup(params(100, centis(100), true)).step(Event::Params(params(100, centis(10), true)));
-    assert_eq!(next.state, State::Backup { heard: Heard::Master, master_interval: centis(100) });
+    assert_eq!(next.state, State::Backup { heard: Heard::Master, master_interval: centis(100), due: false });
     assert_eq!(actions.timer, Some(TimerOp::Amend(Timer::MasterDown, Duration::from_micros(3_609_375))));
 }
 
@@ -324,7 +324,7 @@ fn a_backup_whose_interval_shrinks_keeps_the_masters() {
 fn a_backup_whose_version_changes_counts_in_the_new_unit() {
     for (before, after) in [(secs(2), centis(300)), (centis(300), secs(1))] {
         let (next, _) = backup(params(100, before, true)).step(Event::Params(params(100, after, true)));
-        assert_eq!(next.state, State::Backup { heard: Heard::Master, master_interval: after });
+        assert_eq!(next.state, State::Backup { heard: Heard::Master, master_interval: after, due: false });
     }
 }
 

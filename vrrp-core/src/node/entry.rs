@@ -7,12 +7,14 @@ use core::net::IpAddr;
 use super::faults::Faults;
 use super::handover::Releasing;
 use super::io::Output;
-use super::setup::{InterfaceId, RouterId};
+use super::setup::{GroupId, InterfaceId, RouterId, TrackerId};
 use crate::announce::Schedule;
 use crate::counters::Counter;
-use crate::fsm::Link;
+use crate::fsm::{Link, Params};
 use crate::release::Handover;
+use crate::sync::Member;
 use crate::timed::{Instant, Timed};
+use crate::track::Influence;
 
 #[derive(Debug)]
 pub(super) struct Entry<I> {
@@ -20,6 +22,14 @@ pub(super) struct Entry<I> {
     pub(super) source: Option<IpAddr>,
     pub(super) router: Timed<I, Box<[IpAddr]>>,
     pub(super) faults: Faults,
+    /// As configured; the machine's have the effective priority.
+    pub(super) base: Params,
+    pub(super) follows: Vec<(TrackerId, Influence)>,
+    /// Something that it follows keeps it in FAULT.
+    pub(super) tracked_fault: bool,
+    pub(super) group: Option<GroupId>,
+    /// What its group knows of it.
+    pub(super) member: Member,
     /// Counts the changes of what is wanted of the addresses.
     pub(super) epoch: u64,
     pub(super) serving: Serving,
@@ -42,6 +52,10 @@ pub(super) enum Serving {
 }
 
 impl<I: Instant> Entry<I> {
+    pub(super) fn is_healthy(&self) -> bool {
+        self.faults.is_empty() && !self.tracked_fault
+    }
+
     /// A configured source needs no address on the interface, only the link.
     pub(super) fn effective_link(&self, link: Link) -> Link {
         match (link, self.source) {

@@ -9,7 +9,7 @@ use super::io::{Output, Which};
 use super::setup::RouterId;
 use super::{Instant, Node};
 use crate::counters::Counter;
-use crate::fsm::{Actions, Addresses, Advertise, Event, Link};
+use crate::fsm::{Actions, Addresses, Advertise, Event, Limit, Link};
 use crate::release::{self, Release};
 
 /// A release and when it ends at the latest.
@@ -38,9 +38,15 @@ impl<I: Instant> Node<I> {
             Event::Enabled(enabled) => enabled && !entry.router.router().machine().enabled,
             Event::Healthy(healthy) => !healthy,
             Event::Link(Link::Down | Link::NoAddress) => true,
-            Event::Link(Link::Up(_)) | Event::Params(_) | Event::Advert { .. } | Event::Expired(_) | Event::Overdue => {
-                false
-            }
+            // Where the whole group is stopped, its members hand over one by one.
+            Event::Limit(Limit::Fault) => entry.router.router().machine().enabled,
+            Event::Limit(Limit::Backup | Limit::Master)
+            | Event::Maintenance(_)
+            | Event::Link(Link::Up(_))
+            | Event::Params(_)
+            | Event::Advert { .. }
+            | Event::Expired(_)
+            | Event::Overdue => false,
         };
         if ends {
             self.step_release(id, release::Event::Ended, out);

@@ -2,14 +2,16 @@
 
 use core::net::IpAddr;
 
+use super::condition::Condition;
 use super::faults::Faults;
-use super::setup::{InterfaceId, RouterId};
+use super::setup::{GroupId, InterfaceId, RouterId, TrackerId};
 use crate::auth::WallClock;
 use crate::fsm::{Addresses, Advertise, Link, Params, Transition};
 use crate::release::Handover;
 use crate::router::Carriage;
 use crate::rx::{Meta, Notices, Rejected};
-use crate::types::{AddressList, Family};
+use crate::track::Status;
+use crate::types::{AddressList, Family, Priority};
 
 /// Which routers an input is for.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -18,6 +20,8 @@ pub enum Which {
     All,
     /// One.
     One(RouterId),
+    /// The members of a sync group.
+    Group(GroupId),
 }
 
 /// What happened.
@@ -45,7 +49,8 @@ pub enum Input<'a> {
         /// Its state. The address is the interface's primary one, or its link-local one in IPv6 (R73).
         link: Link,
     },
-    /// Parameters of a router, which take effect at once; state and the timer's anchor stay:
+    /// Parameters of a router, which take effect at once; state and the timer's anchor stay. The priority is the base that
+    /// what the router tracks adds to and takes from, see [`crate::track`].
     ///
     /// * Backup: the wait is that of the new priority and interval, counted from the last advert. A new priority of 255 takes
     ///   over at once.
@@ -115,6 +120,24 @@ pub enum Input<'a> {
         /// Fails, or works.
         present: bool,
     },
+    /// What is known of something that routers depend on. A level.
+    Tracked {
+        /// What.
+        tracker: TrackerId,
+        /// Its state.
+        status: Status,
+    },
+    /// The operator wants routers to let go of what they serve, or ends that. A level of each of the routers, which outlasts
+    /// stop and start.
+    ///
+    /// A Master sends its release and becomes Backup, and a Backup stays one whatever it hears. At the end, one that heard no
+    /// Master, or a weaker one, takes over at once. A member of a sync group takes its group along.
+    Maintenance {
+        /// Which.
+        which: Which,
+        /// Whether it begins or ends.
+        on: bool,
+    },
     /// An IPv4 datagram arrived, as raw IPv4 sockets deliver it.
     Datagram {
         /// Where.
@@ -179,6 +202,20 @@ pub enum Output {
         /// How and why.
         transition: Transition,
     },
+    /// The effective priority of a router changed: what its adverts and timers use from now on.
+    Priority {
+        /// Which.
+        router: RouterId,
+        /// The base and what it tracks.
+        priority: Priority,
+    },
+    /// A sync group changed its state; comes after the transitions of its members.
+    Group {
+        /// Which.
+        group: GroupId,
+        /// [`Condition::Master`] only when every member is, [`Condition::Fault`] when a member cannot take part.
+        condition: Condition,
+    },
     /// An advertisement was dropped. Log it at a bounded rate.
     Rejected {
         /// Where it arrived.
@@ -197,6 +234,20 @@ pub enum Output {
         /// What.
         notices: Notices,
     },
+}
+
+impl Output {
+    /// The order in which members of a sync group act as one: every claim or release before the first change of an address.
+    pub(super) const fn rank(&self) -> u8 {
+        match self {
+            Self::Rejected { .. } | Self::Noticed { .. } | Self::Priority { .. } => 0,
+            Self::Advertise { .. } => 1,
+            Self::Addresses { .. } | Self::HandOver { .. } => 2,
+            Self::Announce { .. } => 3,
+            Self::Transition { .. } => 4,
+            Self::Group { .. } => 5,
+        }
+    }
 }
 
 /// A message for the wire.

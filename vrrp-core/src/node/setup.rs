@@ -61,6 +61,63 @@ impl Default for Groups {
     }
 }
 
+/// Something that routers depend on, numbered by [`Node::add_tracker`](super::Node::add_tracker).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct TrackerId(pub(super) usize);
+
+impl TrackerId {
+    /// Its place in the order of adding, from 0.
+    pub const fn index(self) -> usize {
+        self.0
+    }
+}
+
+/// A sync group, numbered by [`Node::add_group`](super::Node::add_group).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct GroupId(pub(super) usize);
+
+impl GroupId {
+    /// Its place in the order of adding, from 0.
+    pub const fn index(self) -> usize {
+        self.0
+    }
+}
+
+/// Who follows a tracker.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Follower {
+    /// One router.
+    Router(RouterId),
+    /// Each member of a sync group.
+    Group(GroupId),
+}
+
+/// Why routers make no sync group.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum GroupError {
+    /// It has no members.
+    Empty,
+    /// The node has no such router.
+    Unknown(RouterId),
+    /// A member of a group already, or named twice.
+    Taken(RouterId),
+    /// It is enabled: it might be Master already, and the others not.
+    Enabled(RouterId),
+}
+
+impl fmt::Display for GroupError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("a sync group needs members"),
+            Self::Unknown(router) => write!(f, "the node has no router {}", router.index()),
+            Self::Taken(router) => write!(f, "router {} is in a sync group already", router.index()),
+            Self::Enabled(router) => write!(f, "router {} must be stopped while its group is made", router.index()),
+        }
+    }
+}
+
+impl core::error::Error for GroupError {}
+
 /// Two routers of one family with one identifier on one interface.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct DuplicateVrid {

@@ -15,8 +15,11 @@ use crate::types::{AddressList, AdvertInterval, Priority, SimplePassword, Vrid};
 use crate::wire::advert::{AdvertRepr, ChecksumForm};
 
 mod changes;
+mod groups;
 mod handover;
 mod lan;
+mod maintenance;
+mod trackers;
 
 const GROUP: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 18);
 const ETH0: InterfaceId = InterfaceId(0);

@@ -463,6 +463,12 @@ impl Lan {
                 Output::Transition { router, transition } => {
                     self.note(Happening::Changed(HostId(host), router.index(), transition));
                 }
+                Output::Priority { router, priority } => {
+                    self.note(Happening::Weighed(HostId(host), router.index(), priority));
+                }
+                Output::Group { group, condition } => {
+                    self.note(Happening::Group(HostId(host), group.index(), condition));
+                }
                 Output::Rejected { rejected, .. } => {
                     self.watch.disturb(host, now);
                     if self.said[host].discard.replace(rejected.reason) != Some(rejected.reason) {

@@ -7,6 +7,7 @@ use std::string::{String, ToString};
 use super::invariants::Violation;
 use super::{Action, Conditions, HostId, Lan, Time};
 use crate::fsm::{Advertise, Transition};
+use crate::node::Condition;
 use crate::rx::{Discard, Notices};
 use crate::types::Priority;
 
@@ -54,6 +55,10 @@ pub enum Happening {
     Resumed(HostId),
     /// A router, by its place, changed its state.
     Changed(HostId, usize, Transition),
+    /// The effective priority of a router, by its place, changed.
+    Weighed(HostId, usize, Priority),
+    /// A sync group of a host, by its place, changed its state.
+    Group(HostId, usize, Condition),
     /// The addresses of a host's router, by its place, are on the interface.
     Holds(HostId, usize),
     /// They are no longer.
@@ -117,6 +122,12 @@ impl fmt::Display for Line<'_> {
             Happening::Changed(host, router, transition) => {
                 let (from, to, cause) = (transition.from, transition.to, transition.cause);
                 write!(f, "{}: {from:?} to {to:?}, {cause}", self.lan.router_name(*host, *router))
+            }
+            Happening::Weighed(host, router, priority) => {
+                write!(f, "{}: has priority {priority} now", self.lan.router_name(*host, *router))
+            }
+            Happening::Group(host, group, condition) => {
+                write!(f, "{}: sync group {group} is {condition}", name(host))
             }
             Happening::Holds(host, router) => {
                 write!(f, "{}: has the addresses", self.lan.router_name(*host, *router))

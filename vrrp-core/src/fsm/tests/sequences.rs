@@ -33,6 +33,8 @@ fn event() -> impl Strategy<Value = Event> {
     prop_oneof![
         3 => prop_oneof![4 => Just(true), 1 => Just(false)].prop_map(Event::Enabled),
         1 => prop_oneof![4 => Just(true), 1 => Just(false)].prop_map(Event::Healthy),
+        1 => prop_oneof![3 => Just(Limit::Master), 2 => Just(Limit::Backup), 1 => Just(Limit::Fault)].prop_map(Event::Limit),
+        1 => prop_oneof![3 => Just(false), 1 => Just(true)].prop_map(Event::Maintenance),
         3 => prop_oneof![3 => Just(Link::Up(OWN)), 1 => link].prop_map(Event::Link),
         1 => any_params().prop_map(Event::Params),
         4 => heard.prop_map(|(from, priority, interval)| advert(from, priority, interval)),
@@ -49,7 +51,8 @@ struct World {
 }
 
 impl World {
-    fn perform(&mut self, before: Role, after: Role, actions: &Actions) {
+    fn perform(&mut self, before: &Machine, machine: &Machine, actions: &Actions) {
+        let (before, after) = (before.state.role(), machine.state.role());
         let Actions { advertise, addresses, announce, timer, transition } = *actions;
         match addresses {
             Some(Addresses::Install) => self.installed = true,
@@ -71,6 +74,7 @@ impl World {
         assert_eq!(self.installed, after == Role::Master, "addresses are on the interface of a Master alone");
         let fits = match after {
             Role::Initialize => None,
+            Role::Backup if matches!(machine.state, State::Backup { due: true, .. }) => None,
             Role::Backup => Some(Timer::MasterDown),
             Role::Master => Some(Timer::Adver),
         };
@@ -83,7 +87,7 @@ impl World {
         match advertise {
             // A Master that yields claims once more, so that its successor hears of it.
             Some(Advertise::Claim) => assert!(before == Role::Master || after == Role::Master),
-            Some(Advertise::Release) => assert!(before == Role::Master && after == Role::Initialize),
+            Some(Advertise::Release) => assert!(before == Role::Master && after != Role::Master),
             None => {}
         }
     }
@@ -101,7 +105,10 @@ proptest! {
             let found = machine.step(event);
             prop_assert_eq!(found, (next, actions), "{}: {:?} {:?}", clause, machine, event);
             prop_assert_eq!(next.runs(), next.state.role() != Role::Initialize);
-            world.perform(machine.state.role(), next.state.role(), &actions);
+            prop_assert!(next.state.role() != Role::Master || next.may_lead());
+            let due = matches!(next.state, State::Backup { due: true, .. });
+            prop_assert!(!due || !next.may_lead());
+            world.perform(&machine, &next, &actions);
             machine = next;
         }
     }

@@ -54,7 +54,7 @@ fn to_master(rule: &'static str, mut next: Machine, from: Role, cause: Cause) ->
 }
 
 fn to_backup(rule: &'static str, mut next: Machine, from: Role, of: AdvertInterval, cause: Cause) -> Row {
-    next.state = State::Backup { heard: Heard::Master, master_interval: of };
+    next.state = State::Backup { heard: Heard::Master, master_interval: of, due: false };
     let actions = Actions {
         advertise: None,
         addresses: Some(Addresses::Remove),
@@ -83,15 +83,56 @@ fn to_initialize(mut next: Machine, from: Role, cause: Cause) -> Row {
     Row { clause: if carried { "R42" } else { "R42, no link" }, next, actions }
 }
 
+fn held(m: &Machine) -> bool {
+    m.maintenance || m.limit != Limit::Master
+}
+
+/// No timer runs: what is waited for is the group, or the end of maintenance.
+fn waits(clause: &'static str, mut next: Machine, actions: Actions) -> Row {
+    if let State::Backup { due, .. } = &mut next.state {
+        *due = true;
+    }
+    Row { clause, next, actions: Actions { timer: Some(TimerOp::Cancel), ..actions } }
+}
+
+/// Group and maintenance, of a router that runs before and after.
+fn leave_to_lead(next: Machine, cause: Cause) -> Row {
+    match (next.state, held(&next)) {
+        (State::Master { .. }, true) => {
+            let row = to_backup("steps down", next, Role::Master, next.params.interval, cause);
+            Row { actions: Actions { advertise: Some(Advertise::Release), ..row.actions }, ..row }
+        }
+        (State::Backup { heard, due: true, .. }, false) => {
+            to_master("leave to lead", next, Role::Backup, takeover(heard))
+        }
+        _ => unchanged("level repeated", next),
+    }
+}
+
+fn takeover(heard: Heard) -> Cause {
+    match heard {
+        Heard::Master => Cause::MasterTimeout,
+        Heard::Release => Cause::Released,
+        Heard::Weaker => Cause::LowerPriorityMaster,
+    }
+}
+
 /// Startup and Shutdown, as levels.
 fn level(before: Machine, next: Machine, cause: Cause) -> Row {
-    let on = |m: &Machine| m.enabled && m.healthy && matches!(m.link, Link::Up(_));
+    let on = |m: &Machine| m.enabled && m.healthy && m.limit != Limit::Fault && matches!(m.link, Link::Up(_));
     let from = before.state.role();
     if on(&before) && !on(&next) {
         return to_initialize(next, from, cause);
     }
-    if on(&before) || !on(&next) {
+    if on(&before) && on(&next) {
+        return leave_to_lead(next, cause);
+    }
+    if !on(&next) {
         return unchanged("level repeated", next);
+    }
+    if next.params.priority.get() == 255 && held(&next) {
+        let row = to_backup("owner waits", next, from, next.params.interval, cause);
+        return waits("owner waits", row.next, row.actions);
     }
     if next.params.priority.get() == 255 {
         to_master("R28", next, from, cause)
@@ -100,12 +141,13 @@ fn level(before: Machine, next: Machine, cause: Cause) -> Row {
     }
 }
 
-fn advert_in_backup(m: Machine, heard: Heard, of: AdvertInterval, priority: u8, theirs: AdvertInterval) -> Row {
+fn advert_in_backup(m: Machine, priority: u8, theirs: AdvertInterval) -> Row {
+    let State::Backup { heard, master_interval: of, due } = m.state else { panic!("{m:?}") };
     let ours = m.params.priority.get();
     let timer = |span| Actions { timer: Some(TimerOp::Set(Timer::MasterDown, whole(span))), ..Actions::NONE };
-    let state = |heard, master_interval| Machine { state: State::Backup { heard, master_interval }, ..m };
+    let state = |heard, master_interval, due| Machine { state: State::Backup { heard, master_interval, due }, ..m };
     if priority == 0 {
-        let next = state(Heard::Release, of);
+        let next = state(Heard::Release, of, false);
         return Row { clause: "R36", next, actions: timer(skew(m.params, of)) };
     }
     // R25: for the owner Preempt_Mode is always true.
@@ -114,10 +156,10 @@ fn advert_in_backup(m: Machine, heard: Heard, of: AdvertInterval, priority: u8, 
         let v3 = matches!(m.params.interval, AdvertInterval::Centiseconds(_));
         let of = if v3 { theirs } else { m.params.interval };
         let clause = if v3 { "R81, R99" } else { "R37" };
-        return Row { clause, next: state(Heard::Master, of), actions: timer(down(m.params, of)) };
+        return Row { clause, next: state(Heard::Master, of, false), actions: timer(down(m.params, of)) };
     }
     let heard = if heard == Heard::Release { Heard::Release } else { Heard::Weaker };
-    unchanged("R38", state(heard, of))
+    unchanged("R38", state(heard, of, due))
 }
 
 fn advert_in_master(m: Machine, answered: bool, from: IpAddr, priority: u8, theirs: AdvertInterval) -> Row {
@@ -153,10 +195,13 @@ fn new_params(m: Machine, params: Params) -> Row {
     let amend = |timer, span| Actions { timer: Some(TimerOp::Amend(timer, whole(span))), ..Actions::NONE };
     match m.state {
         State::Initialize => unchanged("params in Initialize", next),
+        State::Backup { .. } if params.priority.get() == 255 && m.params.priority.get() != 255 && held(&m) => {
+            waits("owner-preempt waits", next, Actions::NONE)
+        }
         State::Backup { .. } if params.priority.get() == 255 && m.params.priority.get() != 255 => {
             to_master("owner-preempt", next, Role::Backup, Cause::OwnerPreempt)
         }
-        State::Backup { heard, master_interval: known } => {
+        State::Backup { heard, master_interval: known, due } => {
             let v3 = |interval| matches!(interval, AdvertInterval::Centiseconds(_));
             let of = match (v3(params.interval), v3(m.params.interval)) {
                 (true, true) if known != m.params.interval => known,
@@ -164,7 +209,16 @@ fn new_params(m: Machine, params: Params) -> Row {
                 _ => params.interval,
             };
             let span = if heard == Heard::Release { skew(params, of) } else { down(params, of) };
-            let next = Machine { state: State::Backup { heard, master_interval: of }, ..next };
+            // Weaker than before, perhaps weaker than the Master that is heard: its turn may be over.
+            let doubt = heard == Heard::Weaker && params.priority.get() < m.params.priority.get();
+            let next = Machine { state: State::Backup { heard, master_interval: of, due: due && !doubt }, ..next };
+            if due && doubt {
+                let timer = Some(TimerOp::Set(Timer::MasterDown, whole(span)));
+                return Row { clause: "weaker while due", next, actions: Actions { timer, ..Actions::NONE } };
+            }
+            if due {
+                return unchanged("params while due", next);
+            }
             Row { clause: "params in Backup", next, actions: amend(Timer::MasterDown, span) }
         }
         State::Master { .. } => {
@@ -188,6 +242,15 @@ pub(super) fn reference(m: Machine, event: Event) -> Row {
         (_, Event::Healthy(on)) => {
             level(m, Machine { healthy: on, ..m }, if on { Cause::Recovered } else { Cause::Fault })
         }
+        (_, Event::Limit(limit)) => {
+            let cause = match (m.limit, limit) {
+                (_, Limit::Fault) => Cause::GroupFault,
+                (Limit::Fault, _) => Cause::GroupRecovered,
+                _ => Cause::GroupYields,
+            };
+            level(m, Machine { limit, ..m }, cause)
+        }
+        (_, Event::Maintenance(on)) => level(m, Machine { maintenance: on, ..m }, Cause::Maintenance),
         (_, Event::Link(link)) => {
             let cause = match link {
                 Link::Down => Cause::InterfaceDown,
@@ -199,16 +262,14 @@ pub(super) fn reference(m: Machine, event: Event) -> Row {
         }
         (_, Event::Params(params)) => new_params(m, params),
         (State::Initialize, _) => unchanged("R30", m),
-        (State::Backup { heard, master_interval }, Event::Advert { priority, interval, .. }) => {
-            advert_in_backup(m, heard, master_interval, priority.map_or(0, Priority::get), interval)
+        (State::Backup { .. }, Event::Advert { priority, interval, .. }) => {
+            advert_in_backup(m, priority.map_or(0, Priority::get), interval)
+        }
+        (State::Backup { .. }, Event::Expired(Timer::MasterDown)) if held(&m) => {
+            waits("its turn has come", m, Actions::NONE)
         }
         (State::Backup { heard, .. }, Event::Expired(Timer::MasterDown)) => {
-            let cause = match heard {
-                Heard::Master => Cause::MasterTimeout,
-                Heard::Release => Cause::Released,
-                Heard::Weaker => Cause::LowerPriorityMaster,
-            };
-            to_master("R35", m, Role::Backup, cause)
+            to_master("R35", m, Role::Backup, takeover(heard))
         }
         (State::Backup { .. }, Event::Expired(Timer::Adver) | Event::Overdue) => unchanged("stale in Backup", m),
         (State::Master { answered }, Event::Advert { from, priority, interval }) => {
@@ -239,10 +300,21 @@ fn machines_at(params: Params, learnt: AdvertInterval, own: IpAddr) -> Vec<Machi
         Machine { link: Link::Down, ..off },
         Machine { link: Link::NoAddress, ..off },
         Machine::new(params),
+        Machine { limit: Limit::Fault, ..off },
+        Machine { limit: Limit::Backup, healthy: false, ..off },
+        Machine { maintenance: true, healthy: false, ..off },
     ];
     for heard in [Heard::Master, Heard::Release, Heard::Weaker] {
-        all.push(in_state(params, State::Backup { heard, master_interval: params.interval }));
-        all.push(in_state(params, State::Backup { heard, master_interval: learnt }));
+        for master_interval in [params.interval, learnt] {
+            let backup = in_state(params, State::Backup { heard, master_interval, due: false });
+            let due = in_state(params, State::Backup { heard, master_interval, due: true });
+            all.push(backup);
+            all.push(Machine { limit: Limit::Backup, ..backup });
+            all.push(Machine { limit: Limit::Backup, ..due });
+            all.push(Machine { maintenance: true, ..backup });
+            all.push(Machine { maintenance: true, ..due });
+            all.push(Machine { maintenance: true, limit: Limit::Backup, ..due });
+        }
     }
     for answered in [false, true] {
         all.push(in_state(params, State::Master { answered }));
@@ -276,6 +348,8 @@ fn every_cell_of_the_table_over_ipv6() {
                         Event::Link(_)
                         | Event::Enabled(_)
                         | Event::Healthy(_)
+                        | Event::Limit(_)
+                        | Event::Maintenance(_)
                         | Event::Params(_)
                         | Event::Expired(_)
                         | Event::Overdue => event,
@@ -296,6 +370,11 @@ fn events(own: Params, other: [AdvertInterval; 3]) -> Vec<Event> {
         Event::Enabled(false),
         Event::Healthy(true),
         Event::Healthy(false),
+        Event::Limit(Limit::Fault),
+        Event::Limit(Limit::Backup),
+        Event::Limit(Limit::Master),
+        Event::Maintenance(true),
+        Event::Maintenance(false),
         Event::Link(Link::Down),
         Event::Link(Link::NoAddress),
         Event::Link(Link::Up(OWN)),
@@ -353,7 +432,7 @@ fn every_cell_of_the_table() {
             }
         }
     }
-    assert_eq!(cells, 2 * 2 * 2 * 13 * 47, "a missing cell is a missing test");
+    assert_eq!(cells, 2 * 2 * 2 * 46 * 52, "a missing cell is a missing test");
     let expected = [
         "R113",
         "R28",
@@ -373,16 +452,23 @@ fn every_cell_of_the_table() {
         "R75, R82",
         "R81, R99",
         "R84",
+        "its turn has come",
+        "leave to lead",
         "level repeated",
         "overdue",
+        "owner waits",
         "owner-preempt",
+        "owner-preempt waits",
         "params in Backup",
         "params in Initialize",
         "params in Master",
         "params repeated",
+        "params while due",
         "shorter interval in Master",
         "stale in Backup",
         "stale in Master",
+        "steps down",
+        "weaker while due",
     ];
     assert!(clauses.keys().eq(expected.iter()), "every clause is met: {:?}", clauses.keys());
 }
@@ -394,7 +480,16 @@ fn levels_are_idempotent() {
             let own = params(priority, interval, true);
             for machine in machines(own, interval) {
                 for event in events(own, [secs(1), secs(2), centis(100)]) {
-                    if matches!(event, Event::Enabled(_) | Event::Healthy(_) | Event::Link(_) | Event::Params(_)) {
+                    let level = match event {
+                        Event::Advert { .. } | Event::Expired(_) | Event::Overdue => false,
+                        Event::Enabled(_)
+                        | Event::Healthy(_)
+                        | Event::Limit(_)
+                        | Event::Maintenance(_)
+                        | Event::Link(_)
+                        | Event::Params(_) => true,
+                    };
+                    if level {
                         let (once, _) = machine.step(event);
                         assert_eq!(once.step(event), (once, Actions::NONE), "{machine:?} {event:?}");
                     }

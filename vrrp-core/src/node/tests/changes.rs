@@ -119,8 +119,11 @@ fn accept_mode_is_told_and_its_change_too() {
         let install = |accept, epoch| Output::Addresses { router, wanted: Addresses::Install, accept, epoch };
         assert_eq!(out, [install(true, epoch + 1)]);
         let owner = Params { accept: true, priority: Priority::OWNER, ..params };
-        assert_eq!(solo.handle(start, Input::Params { router, params: owner }), []);
-        assert_eq!(solo.handle(start, Input::Params { router, params }), [install(false, epoch + 2)]);
+        let priority = |priority| Output::Priority { router, priority };
+        let out = solo.handle(start, Input::Params { router, params: owner });
+        assert_eq!(out, [priority(Priority::OWNER)]);
+        let out = solo.handle(start, Input::Params { router, params });
+        assert_eq!(out, [priority(params.priority), install(false, epoch + 2)]);
         assert_eq!(solo.node.router(router).unwrap().machine().state.role(), Role::Master);
     }
 }
@@ -141,7 +144,8 @@ fn new_parameters_of_a_master_are_advertised_when_its_timer_ends() {
         let router = solo.id;
         let params = solo.node.router(router).unwrap().machine().params;
         let changed = Params { priority: Priority::new(42).unwrap(), preempt: false, ..params };
-        assert_eq!(solo.handle(start + ms(10), Input::Params { router, params: changed }), []);
+        let out = solo.handle(start + ms(10), Input::Params { router, params: changed });
+        assert_eq!(out, [Output::Priority { router, priority: changed.priority }]);
         let mut buffer = [0; 64];
         assert_eq!(solo.node.message(router, Advertise::Claim, &mut buffer).unwrap().octets[2], 42);
         assert_eq!(claims(&solo.expire(start + ms(1000))), 1);

@@ -129,6 +129,7 @@ impl Lan {
                 Output::HandOver { .. } => panic!("nobody asked for it"),
                 Output::Transition { transition, .. } => self.hosts[host].changes.push(transition.to),
                 Output::Rejected { rejected, .. } => self.hosts[host].rejected.push(rejected.reason),
+                Output::Priority { .. } | Output::Group { .. } => {}
                 Output::Noticed { notices, .. } => self.hosts[host].notices |= notices,
             }
         }

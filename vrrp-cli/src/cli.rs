@@ -63,7 +63,7 @@ enum Command {
     /// Exit status: 0, or 2 when the file has errors.
     #[command(verbatim_doc_comment)]
     ShowConfig(ShowArgs),
-    /// See a failover in half a minute, on a throw-away LAN inside this machine
+    /// See a failover in about 20 seconds, on a throw-away LAN inside this machine
     ///
     /// Builds two routers and a client in network namespaces of their own, stops, crashes and restarts one of the routers,
     /// and prints what the client noticed. Needs no root and does not touch this machine's network.

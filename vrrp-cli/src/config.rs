@@ -25,6 +25,7 @@ mod lower;
 pub mod model;
 mod preprocess;
 mod script;
+mod secret;
 mod source;
 mod tree;
 

@@ -191,10 +191,16 @@ impl Layout {
             return Ok(());
         }
         // A condition holds for its whole line.
-        let braces = |piece: &Piece<'_>| matches!(piece.kind, Kind::Open | Kind::Close);
-        if line.trim_start().starts_with('@') && pieces.iter().any(braces) {
+        let brace = |piece: &Piece<'_>| matches!(piece.kind, Kind::Open | Kind::Close);
+        if line.trim_start().starts_with('@') && pieces.iter().any(brace) {
             self.push(line.trim().to_owned());
             self.count(&pieces);
+            return Ok(());
+        }
+        // What the preprocessor understands behind a brace is not touched either; nor is the rest of such a line.
+        let made = |at: usize| is_preprocessed(&line[at..]) || line[at..].starts_with('@');
+        if pieces.windows(2).any(|pair| brace(&pair[0]) && pair[1].kind == Kind::Word && made(pair[1].at)) {
+            self.verbatim(line, true);
             return Ok(());
         }
         let first = self.rows.len();

@@ -279,14 +279,14 @@ mod compat {
             options.compat = true;
             parse_str_with("a.conf", text, &options)
         };
-        for settings in ["unicast_peer {\n192.0.2.7\n}", "mcast_src_ip x", "virtual_ipaddress {\n10.0.0.300\n}", "{"] {
+        for settings in ["mcast_src_ip x", "virtual_ipaddress {\n224.0.0.1\n}", "{"] {
             assert!(read(settings, true).has_errors(), "{settings}");
         }
         for text in [
             "vrrp_instance A {\ninterface eth0\nvirtual_router_id 256\nvirtual_ipaddress {\n192.0.2.1\n}\n}\n",
             "vrrp_instance A {\ninterface eth0\nvirtual_router_di 5\nvirtual_ipaddress {\n192.0.2.1\n}\n}\n",
             "vrrp_instance A {\ninterface eth0\nvirtual_router_id 5\nvirtual_ipadress {\n192.0.2.1\n}\n}\n",
-            "vrrp_instance A {\ninterface eth0\nvirtual_router_id 5\nvirtual_ipaddress {\n192.0.2.1 hoem\n}\n}\n",
+            "vrrp_instance A {\ninterface eth0\nvirtual_router_id 5\nvirtual_ipaddress {\n192.0.2.300\n}\n}\n",
         ] {
             assert!(whole(text).has_errors(), "{}", whole(text).render(false));
         }

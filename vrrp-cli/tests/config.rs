@@ -35,7 +35,7 @@ fn read(case: &Path) -> Loaded {
 #[test]
 fn diagnostics_are_drawn_as_expected() {
     let cases = cases();
-    assert!(cases.len() >= 100, "only {} cases found", cases.len());
+    assert!(cases.len() >= 120, "only {} cases found", cases.len());
     for case in cases {
         let loaded = read(&case);
         let directory = if case.is_dir() { &case } else { case.parent().expect("a directory") };
@@ -50,6 +50,50 @@ fn diagnostics_are_drawn_as_expected() {
         let expected = Data::read_from(&case.with_extension("txt"), None);
         assert_data_eq!(drawn, expected.raw());
     }
+}
+
+/// Mistakes that people really make, each with its case.
+#[test]
+fn the_usual_mistakes_have_their_cases() {
+    for name in [
+        "keyword_misspelt",
+        "keyword_case",
+        "keyword_dashes",
+        "keyword_equals",
+        "keyword_glued",
+        "keyword_ellipsis",
+        "value_missing",
+        "brace_missing_end",
+        "brace_missing_middle",
+        "brace_missing_open",
+        "brace_doubled_open",
+        "brace_doubled_close",
+        "quote_unclosed",
+        "quote_curly",
+        "block_in_wrong_block",
+        "track_weights",
+        "run_together_line",
+        "run_together_all",
+        "comment_chinese",
+        "comment_accented",
+        "comment_fullwidth",
+        "comment_glued",
+        "tabs",
+        "crlf",
+        "blank_nobreak",
+        "blank_fullwidth",
+        "braces_fullwidth",
+        "digits_fullwidth",
+        "bom",
+        "tutorial_at_night",
+        "tutorial_values",
+    ] {
+        let case = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/config/cases").join(name);
+        let loaded = read(&case.with_extension("conf"));
+        assert!(!loaded.diagnostics.is_empty(), "{name}");
+    }
+    let weigh = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/config/cases/track_weights.conf"));
+    assert!(weigh.is_ok_and(|text| text.contains("weigh -")));
 }
 
 #[test]

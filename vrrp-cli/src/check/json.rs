@@ -16,7 +16,7 @@ pub(super) fn lines(hosts: &[Loaded], findings: &[Finding]) -> String {
 }
 
 fn object(hosts: &[Loaded], host: &Loaded, finding: &Finding) -> Value {
-    let diagnostic = &finding.diagnostic;
+    let diagnostic = &host.sources.without_secrets(&finding.diagnostic);
     let (file, span) = match &diagnostic.primary {
         Some(label) => place(&host.sources, label.span),
         None => (host.sources.files().next().map_or(Value::Null, |(_, source)| json!(source.name())), Value::Null),

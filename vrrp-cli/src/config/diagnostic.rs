@@ -2,10 +2,12 @@
 //!
 //! A code, once published, keeps its meaning. The module knows nothing of the language's rules.
 
+use std::collections::HashMap;
 use std::fmt;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
+use super::secret::{self, Masked, Names};
 use super::source::{Source, SourceMap, Span, to_usize};
 
 /// How bad it is.
@@ -79,6 +81,7 @@ codes! {
     E043 BadCommand "a command that is empty or cannot be split into words.",
     E044 BadLine "a line of a list, a route or a rule is not complete or contradicts itself.",
     E045 BadKey "a key that is too short, too long or unreadable, or a file's mode that is none.",
+    E046 Contradiction "settings that exclude each other.",
     E050 MissingSetting "an instance lacks a setting that has no default.",
     E051 NoAddress "an instance has no virtual address.",
     E052 DuplicateInstance "two instances have the same name.",
@@ -127,6 +130,8 @@ codes! {
     W011 Ipvs "a block for IPVS and its health checks has no effect.",
     W012 Renamed "a keyword under a name that it had in older versions.",
     W013 ShellWord "a word for a shell in a command that no shell reads.",
+    W014 NoEffect "a setting has no effect beside, or without, another one.",
+    W015 NetworkAddress "a virtual address is the network's own, or the broadcast address, of its prefix.",
     W030 Undefined "the name of a definition that does not exist; it stays as it is.",
     W031 NotExpanded "`$NAME` directly followed by something stays as it is.",
     W032 NoVariable "an environment variable that does not exist has an empty value.",
@@ -160,12 +165,30 @@ impl Code {
         if self.as_str().starts_with('W') { Severity::Warning } else { Severity::Error }
     }
 
-    /// Whether `--compat` can reduce it to a warning: keepalived ignores such a setting, or the value in it, and runs
-    /// the rest. What a router cannot do without stays an error, and so do lines of lists.
+    /// Whether `--compat` can reduce it to a warning: keepalived ignores such a setting, the value in it, or the line of a
+    /// list, and runs the rest. What a router cannot do without stays an error.
     pub fn can_be_tolerated(self) -> bool {
         matches!(
             self,
-            Self::UnknownKeyword | Self::TooManyValues | Self::NotANumber | Self::OutOfRange | Self::UnknownChoice
+            Self::UnknownKeyword
+                | Self::WrongPlace
+                | Self::RunTogether
+                | Self::TooManyValues
+                | Self::NotANumber
+                | Self::OutOfRange
+                | Self::UnknownChoice
+                | Self::NotAnAddress
+                | Self::WrongFamily
+                | Self::BadPrefix
+                | Self::SubSecond
+                | Self::BadLine
+                | Self::Contradiction
+                | Self::DuplicateInstance
+                | Self::DuplicateAddress
+                | Self::PasswordMissing
+                | Self::DuplicateEntry
+                | Self::UnknownName
+                | Self::LinkLocalFirst
         )
     }
 }
@@ -247,6 +270,8 @@ impl Diagnostic {
 #[derive(Debug, Default)]
 pub(crate) struct Sink {
     list: Vec<Diagnostic>,
+    /// What was found in lines that were made from others: where in the list, and how often.
+    repeated: HashMap<(Code, Span, String), (usize, usize)>,
     /// What keepalived would ignore is no error.
     pub(crate) compat: bool,
 }
@@ -256,7 +281,23 @@ impl Sink {
 
     /// `compat`: what keepalived would ignore is no error.
     pub(crate) fn new(compat: bool) -> Self {
-        Self { list: Vec::new(), compat }
+        Self { compat, ..Self::default() }
+    }
+
+    /// As [`Sink::push`]; but the same fault of a written line, which a repetition makes many lines of, is one finding.
+    pub(crate) fn push_once(&mut self, sources: &SourceMap, diagnostic: Diagnostic) {
+        let made = |label: &&Label| sources.get(label.span.file).is_some_and(Source::is_expansion);
+        let Some(label) = diagnostic.primary.as_ref().filter(made) else { return self.push(diagnostic) };
+        // Values and numbers differ from one line to the next.
+        let message = diagnostic.message.replace(sources.text(label.span), "");
+        let message = message.replace(|c: char| c.is_ascii_digit(), "");
+        let kind = (diagnostic.code, sources.place(label.span), message);
+        let next = self.list.len();
+        let (_, count) = self.repeated.entry(kind).or_insert((next, 0));
+        *count += 1;
+        if *count == 1 {
+            self.push(diagnostic);
+        }
     }
 
     pub(crate) fn push(&mut self, diagnostic: Diagnostic) {
@@ -280,6 +321,12 @@ impl Sink {
 
     /// In the order of reading; what has no place comes last.
     pub(crate) fn into_sorted(mut self, sources: &SourceMap) -> Vec<Diagnostic> {
+        for (at, count) in self.repeated.into_values().filter(|(_, count)| *count > 1) {
+            let label = self.list.get_mut(at).and_then(|diagnostic| diagnostic.primary.as_mut());
+            let Some(text) = label.map(|label| &mut label.text) else { continue };
+            let (separator, times) = (if text.is_empty() { "" } else { "; " }, count - 1);
+            *text = format!("{text}{separator}and {times} more time{}", if times == 1 { "" } else { "s" });
+        }
         self.list.sort_by_cached_key(|diagnostic| match &diagnostic.primary {
             Some(label) => (false, sources.order(label.span), Some(label.span)),
             None => (true, Vec::new(), None),
@@ -291,8 +338,10 @@ impl Sink {
 impl SourceMap {
     /// The finding as rustc would draw it, without a final line end; ANSI colours only when `color`.
     ///
-    /// Places in included files and in expansions are shown where they were written, with what led there.
+    /// Places in included files and in expansions are shown where they were written, with what led there. Passwords and
+    /// keys are shown as `****`.
     pub fn render(&self, diagnostic: &Diagnostic, color: bool) -> String {
+        let diagnostic = &self.without_secrets(diagnostic);
         let level = match diagnostic.severity() {
             Severity::Error => Level::ERROR,
             Severity::Warning => Level::WARNING,
@@ -301,11 +350,12 @@ impl SourceMap {
         let mut group = Group::with_title(title);
         let (marks, left_out) = self.marks(diagnostic);
         for cluster in self.clusters(&marks) {
-            group = group.element(cluster.snippet());
+            group = group.element(cluster.snippet(self.secret_names()));
         }
         let trace = diagnostic.primary.as_ref().map(|label| self.trace(label.span));
         if let Some(expanded) = trace.and_then(|trace| trace.expanded) {
-            let shown: String = expanded.chars().take(MAX_SHOWN).collect();
+            let shown = Masked::new(expanded, self.secret_names()).text;
+            let shown: String = shown.chars().take(MAX_SHOWN).collect();
             group = group.element(Level::NOTE.message(format!("expanded, this reads `{shown}`")));
         }
         if left_out > 0 {
@@ -318,12 +368,31 @@ impl SourceMap {
         renderer.render(&[group])
     }
 
+    /// The finding with `****` for each password and key that it quotes from its line.
+    pub fn without_secrets(&self, diagnostic: &Diagnostic) -> Diagnostic {
+        let mut shown = diagnostic.clone();
+        let Some(label) = &diagnostic.primary else { return shown };
+        let trace = self.trace(label.span);
+        for line in self.lines_of(trace.place).into_iter().chain(trace.expanded.map(|line| line.lines())).flatten() {
+            let names = self.secret_names();
+            shown.message = secret::without(&shown.message, line, names);
+            shown.help = shown.help.map(|help| secret::without(&help, line, names));
+        }
+        shown
+    }
+
+    fn lines_of(&self, place: Span) -> Option<std::str::Lines<'_>> {
+        let source = self.get(place.file)?;
+        let (first, last) = (source.line_of(place.start), source.line_of(place.end));
+        source.text().get(source.lines_range(first, last)).map(str::lines)
+    }
+
     /// A further place that explains a finding in another map, drawn as a note.
     pub fn render_note(&self, label: &Label, color: bool) -> String {
         let marks = [Mark { span: self.place(label.span), text: "", kind: AnnotationKind::Primary }];
         let mut group = Group::with_title(Level::NOTE.secondary_title(label.text.as_str()));
         for cluster in self.clusters(&marks) {
-            group = group.element(cluster.snippet());
+            group = group.element(cluster.snippet(self.secret_names()));
         }
         let renderer = if color { Renderer::styled() } else { Renderer::plain() };
         renderer.render(&[group])
@@ -402,7 +471,7 @@ impl<'a> Cluster<'a> {
         std::ptr::eq(self.source, source) && high - low <= Self::NEAR
     }
 
-    fn snippet(self) -> Snippet<'a, annotate_snippets::Annotation<'a>> {
+    fn snippet(self, names: &Names) -> Snippet<'a, annotate_snippets::Annotation<'a>> {
         let mut range = self.source.lines_range(self.first, self.last);
         if self.source.text().get(range.clone()).is_some_and(|text| text.starts_with('\u{feff}')) {
             range.start += '\u{feff}'.len_utf8();
@@ -414,12 +483,14 @@ impl<'a> Cluster<'a> {
         }
         range.end = end;
         let text = self.source.text().get(range.clone()).unwrap_or_default();
+        let masked = Masked::new(text, names);
         let annotations = self.marks.into_iter().map(|mark| {
             let place = mark.span.range();
-            let within = |at: usize| at.saturating_sub(range.start).min(text.len());
+            let within = |at: usize| masked.at(at.saturating_sub(range.start).min(text.len()));
             let annotation = mark.kind.span(within(place.start)..within(place.end));
             if mark.text.is_empty() { annotation } else { annotation.label(mark.text) }
         });
-        Snippet::source(text).path(self.source.name()).line_start(self.first + 1).annotations(annotations)
+        let annotations: Vec<_> = annotations.collect();
+        Snippet::source(masked.text).path(self.source.name()).line_start(self.first + 1).annotations(annotations)
     }
 }

@@ -49,7 +49,7 @@ pub(crate) fn lex(sources: &SourceMap, chunks: &[Chunk], sink: &mut Sink) -> Vec
         let range = chunk.span.range();
         let Some(text) = source.text().get(..range.end) else { continue };
         let first = tokens.len();
-        let mut lexer = Lexer { file: chunk.span.file, text, at: range.start, tokens, sink };
+        let mut lexer = Lexer { sources, file: chunk.span.file, text, at: range.start, tokens, sink };
         if range.start == 0 && text.starts_with('\u{feff}') {
             lexer.at = '\u{feff}'.len_utf8();
         }
@@ -66,7 +66,7 @@ pub(crate) fn lex(sources: &SourceMap, chunks: &[Chunk], sink: &mut Sink) -> Vec
             new.iter_mut().for_each(Token::break_word);
         }
         if any_bad {
-            refuse_bad_words(source, chunk.span, new, sink);
+            refuse_bad_words(sources, source, chunk.span, new, sink);
         }
     }
     tokens.shrink_to_fit();
@@ -86,7 +86,7 @@ impl Token {
 }
 
 /// Octets that are not UTF-8 are refused in words; in a comment they do no harm.
-fn refuse_bad_words(source: &Source, chunk: Span, tokens: &mut [Token], sink: &mut Sink) {
+fn refuse_bad_words(sources: &SourceMap, source: &Source, chunk: Span, tokens: &mut [Token], sink: &mut Sink) {
     // An expansion has no list of its own: what stands for such octets was copied with the rest of its line.
     let expanded: Vec<u32>;
     let bad = if source.is_expansion() {
@@ -109,7 +109,7 @@ fn refuse_bad_words(source: &Source, chunk: Span, tokens: &mut [Token], sink: &m
         let span = Span { file: token.span.file, start: at, end: at + width };
         let diagnostic = Diagnostic::new(Code::NotUtf8, span, "found octets that are not UTF-8 text")
             .help("save the file as UTF-8, or write this word in ASCII");
-        sink.push(diagnostic);
+        sink.push_once(sources, diagnostic);
     }
 }
 
@@ -117,6 +117,7 @@ fn refuse_bad_words(source: &Source, chunk: Span, tokens: &mut [Token], sink: &m
 pub(crate) const MAX_LINE: usize = 16384;
 
 struct Lexer<'a> {
+    sources: &'a SourceMap,
     file: FileId,
     text: &'a str,
     at: usize,
@@ -295,7 +296,7 @@ impl Lexer<'_> {
 
     fn report(&mut self, code: Code, start: usize, end: usize, message: impl Into<String>, help: &str) {
         let span = self.span(start, end);
-        self.sink.push(Diagnostic::new(code, span, message).help(help));
+        self.sink.push_once(self.sources, Diagnostic::new(code, span, message).help(help));
     }
 
     fn single(&mut self, kind: TokenKind, c: char) {

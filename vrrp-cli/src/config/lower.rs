@@ -9,6 +9,7 @@ mod block;
 mod device;
 mod global;
 mod instance;
+mod interactions;
 mod list;
 pub(crate) mod route;
 mod setting;
@@ -62,7 +63,7 @@ pub(crate) fn lower<'s>(statements: &[Statement<'s>], sources: &'s SourceMap, si
             lowerer.global_defs(setting, &mut config.global);
         }
     }
-    lowerer.resolve(&config, &mut names, &claims.names);
+    lowerer.resolve(&mut config, &mut names, &mut claims);
     lowerer.tell_notes();
     if !any && !sink.has_errors() {
         let message = "the file defines no virtual router: there is nothing to do";
@@ -165,7 +166,8 @@ impl<'t, 's, 'd> Lowerer<'t, 's, 'd> {
                         self.read_into(&block.statements, context, seen, apply);
                     }
                 }
-                words = others;
+                // keepalived does not look at what follows a setting on its line.
+                words = if self.sink.compat { &[] } else { others };
             }
         }
     }
@@ -184,10 +186,6 @@ impl<'t, 's, 'd> Lowerer<'t, 's, 'd> {
         if statement.broken && keywords::everywhere(&name.text).is_empty() {
             return None;
         }
-        if let Some(diagnostic) = preprocessor(name) {
-            self.report(diagnostic);
-            return None;
-        }
         let elsewhere = keywords::everywhere(&name.text);
         if elsewhere.is_empty() {
             let diagnostic = unknown(context, name);
@@ -195,9 +193,15 @@ impl<'t, 's, 'd> Lowerer<'t, 's, 'd> {
             return None;
         }
         let message = format!("`{}` is not allowed {}", name.text, context.place());
+        // keepalived passes over a line; a block in the wrong place closes the one around it.
+        let line = statement.block.is_none();
         // Supported places come first in the table.
         let belongs = elsewhere.first().map_or("elsewhere", |keyword| keyword.context.place());
-        self.report(Diagnostic::new(Code::WrongPlace, name.span, message).help(format!("it belongs {belongs}")));
+        let diagnostic = Diagnostic::new(Code::WrongPlace, name.span, message).help(format!("it belongs {belongs}"));
+        self.tolerate(line, |lowerer| lowerer.report(diagnostic));
+        if line && self.sink.compat {
+            return None;
+        }
         let root = keywords::find(Context::Root, &name.text).filter(|keyword| keyword.meaning != Meaning::Later)?;
         let values = Some(values).filter(|values| values.len() >= root.values.0);
         self.hoisted.push(Setting { keyword: root, name, values, block: statement.block.as_ref() });
@@ -216,7 +220,8 @@ impl<'t, 's, 'd> Lowerer<'t, 's, 'd> {
         let Some((at, other)) = other.and_then(|at| Some((at, values.get(at)?))) else { return values.len() };
         let message = format!("`{}` and `{}` stand on one line", keyword.name, other.text);
         let help = format!("a setting ends at the end of its line: put `{}` on a line of its own", other.text);
-        self.report(Diagnostic::new(Code::RunTogether, other.span, message).label("a new setting").help(help));
+        let diagnostic = Diagnostic::new(Code::RunTogether, other.span, message).label("a new setting").help(help);
+        self.tolerate(keyword.opens.is_none(), |lowerer| lowerer.report(diagnostic));
         at
     }
 
@@ -236,17 +241,17 @@ impl<'t, 's, 'd> Lowerer<'t, 's, 'd> {
             self.report(Diagnostic::new(Code::MissingValue, name.span, message).help(keyword.written()));
             return None;
         }
-        for word in values {
-            if let Some(at) = word.text.find("${_") {
-                let shown: String = word.text[at..].chars().take_while(|&c| c != '}').collect();
-                let message = format!("`{shown}}}` is not supported yet");
-                self.report(Diagnostic::new(Code::NotYet, word.span, message).help("write the value itself"));
-                return None;
-            }
-        }
         let Some((own, surplus)) = values.split_at_checked(most).filter(|(_, surplus)| !surplus.is_empty()) else {
             return Some(values);
         };
+        if let ([], [word], keywords::Shape::Flag) = (own, surplus, keyword.shape)
+            && matches!(word.text.as_ref(), "on" | "true" | "yes")
+        {
+            let message = format!("`{}` takes no value: `{}` has no effect", keyword.name, word.text);
+            let help = "remove it; to switch the setting off, remove the line";
+            self.report(Diagnostic::new(Code::NoEffect, word.span, message).help(help));
+            return Some(own);
+        }
         let (diagnostic, usable) = surplus_value(keyword, own, &surplus[0]);
         self.tolerate(usable, |lowerer| lowerer.report(diagnostic));
         Some(own).filter(|_| usable)
@@ -312,9 +317,14 @@ impl<'t, 's, 'd> Lowerer<'t, 's, 'd> {
         }
     }
 
+    /// Whether what cannot be read is left out rather than refused.
+    fn leaves_out(&self) -> bool {
+        self.sink.compat && self.tolerant
+    }
+
     fn report(&mut self, mut diagnostic: Diagnostic) {
-        diagnostic.tolerated = self.sink.compat && self.tolerant && diagnostic.code.can_be_tolerated();
-        self.sink.push(diagnostic);
+        diagnostic.tolerated = self.leaves_out() && diagnostic.code.can_be_tolerated();
+        self.sink.push_once(self.sources, diagnostic);
     }
 
     /// What `read` reports can, or cannot, be ignored as a whole.
@@ -353,19 +363,6 @@ fn surplus_value(keyword: &Keyword, own: &[Word<'_>], surplus: &Word<'_>) -> (Di
         format!("it is written `{}`; quote a value that holds blanks", keyword.usage())
     };
     (Diagnostic::new(Code::TooManyValues, surplus.span, message).help(help), true)
-}
-
-/// Forms of the preprocessor, which begin with a sign and not with a keyword.
-fn preprocessor(name: &Word<'_>) -> Option<Diagnostic> {
-    let mut signs = name.text.chars().filter(|_| !name.quoted);
-    let what = match (signs.next()?, signs.next()) {
-        ('$', Some(_)) => "a definition",
-        ('@', Some(_)) => "a condition",
-        ('~', Some('S' | 'L')) => "a repetition",
-        _ => return None,
-    };
-    let message = format!("`{}`: {what} is not supported yet", name.text);
-    Some(Diagnostic::new(Code::NotYet, name.span, message).help("write out what it stands for"))
 }
 
 fn nearest(context: Context, text: &str) -> Option<&'static Keyword> {

@@ -4,8 +4,9 @@
 //! nothing of the language. Lines that the preprocessor made are a source too, the *expansion*; [`SourceMap::trace`]
 //! leads from a place in it to the text that somebody wrote.
 
+use std::collections::HashSet;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 mod trace;
 
@@ -134,6 +135,8 @@ pub struct SourceMap {
     sources: Vec<Source>,
     /// The source that holds all lines the preprocessor made.
     expansion: Option<(FileId, Origins)>,
+    /// Found when something is drawn for the first time.
+    secrets: OnceLock<HashSet<String>>,
 }
 
 impl SourceMap {
@@ -148,6 +151,7 @@ impl SourceMap {
         if text.len() > Self::MAX_TEXT {
             return None;
         }
+        self.secrets = OnceLock::new();
         let id = FileId(u32::try_from(self.sources.len()).ok()?);
         let mut lines = vec![0];
         let ends = text.bytes().enumerate().filter(|&(_, octet)| octet == b'\n');
@@ -171,6 +175,11 @@ impl SourceMap {
             source.expansion = true;
             source.text = Arc::new(text);
         }
+    }
+
+    /// Names of definitions that stand for passwords and keys, once they were looked for.
+    pub(crate) fn secrets(&self) -> &OnceLock<HashSet<String>> {
+        &self.secrets
     }
 
     /// The text of a source, independent of this map.

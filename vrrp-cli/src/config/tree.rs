@@ -201,7 +201,7 @@ impl<'s> Builder<'_, 's> {
         let (name, open) = (name.text.clone(), last.span);
         let diagnostic = Diagnostic::new(Code::BlockExpected, open, format!("expected `{{` behind `{name}`"))
             .help(format!("`{name}` takes a block: add `{{` at the end of the line"));
-        self.sink.push(diagnostic);
+        self.sink.push_once(self.sources, diagnostic);
         self.extra -= 1;
         let owner = self.frames.last_mut().and_then(|frame| frame.statements.pop());
         self.frames.push(Frame { owner, context: inner, open, statements: Vec::new() });
@@ -235,7 +235,7 @@ impl<'s> Builder<'_, 's> {
             _ => None,
         };
         if let Some(diagnostic) = stray {
-            self.sink.push(diagnostic);
+            self.sink.push_once(self.sources, diagnostic);
             if self.missing > 0 {
                 self.missing -= 1;
                 if let Some(owner) = owner {
@@ -262,7 +262,10 @@ impl<'s> Builder<'_, 's> {
 
     fn skip_too_deep(&mut self, span: Span) {
         let message = format!("blocks are nested more than {MAX_DEPTH} deep");
-        self.sink.push(Diagnostic::new(Code::TooDeep, span, message).help("what this block holds was not read"));
+        self.sink.push_once(
+            self.sources,
+            Diagnostic::new(Code::TooDeep, span, message).help("what this block holds was not read"),
+        );
         let mut depth = 1_usize;
         while let Some(token) = self.tokens.get(self.next).filter(|_| depth > 0) {
             self.next += 1;
@@ -280,7 +283,10 @@ impl<'s> Builder<'_, 's> {
             self.extra = self.extra.saturating_sub(1);
             let message = "this `}` closes nothing";
             let what = if self.frames.len() == 1 { "no block is open here" } else { "the block goes on behind it" };
-            self.sink.push(Diagnostic::new(Code::ExtraClose, span, message).label(what).help("remove it"));
+            self.sink.push_once(
+                self.sources,
+                Diagnostic::new(Code::ExtraClose, span, message).label(what).help("remove it"),
+            );
             return;
         }
         if self.missing > 0 {
@@ -338,7 +344,7 @@ impl<'s> Builder<'_, 's> {
             Some(before) => diagnostic.also(before, "this cannot be inside").help("add `}` on a line before it"),
             None => diagnostic.help("add `}` where the block ends"),
         };
-        self.sink.push(diagnostic);
+        self.sink.push_once(self.sources, diagnostic);
         self.suspect = None;
         self.pop();
     }

@@ -68,8 +68,8 @@ settings! {
     vrrp_garp_master_refresh_repeat: Option<u32> = Int(1, 2_147_483_647, "messages"), "1", NotYet, "announcements each time";
     vrrp_garp_lower_prio_delay: Option<Duration> = WholeSeconds(0, LONGEST_DELAY), "`vrrp_garp_master_delay`", NotYet, "time until the second burst after an advert of lower priority";
     vrrp_garp_lower_prio_repeat: Option<u32> = Int(0, 2_147_483_647, "messages"), "`vrrp_garp_master_repeat`", NotYet, "announcements after an advert of lower priority";
-    vrrp_garp_interval: Option<Duration> = Seconds(1, LONGEST), "0", NotYet, "pause between two gratuitous ARP on an interface";
-    vrrp_gna_interval: Option<Duration> = Seconds(1, LONGEST), "0", NotYet, "pause between two unsolicited NA on an interface";
+    vrrp_garp_interval: Option<Duration> = Seconds(0, LONGEST), "0", NotYet, "pause between two gratuitous ARP on an interface";
+    vrrp_gna_interval: Option<Duration> = Seconds(0, LONGEST), "0", NotYet, "pause between two unsolicited NA on an interface";
     vrrp_min_garp: Option<bool> = Bool, "off", NotYet, "one announcement and no second burst";
     vrrp_garp_extra_if: Option<ExtraInterfaces> = ExtraIf, "off", NotYet, "announce on other interfaces of the addresses";
 

@@ -17,6 +17,7 @@ use super::*;
 use crate::config::diagnostic::Code;
 use crate::config::model::{Config, Garp, Instance};
 use crate::config::parse_str;
+use crate::show::{ShowOptions, as_text};
 
 /// Keywords that the keepalived of Debian 12 (2.2.7) does not know yet, or judges by what the host has.
 const NOT_JUDGED: &[&str] = &[
@@ -247,6 +248,19 @@ fn generated(seed: u64) -> String {
         text.push_str("}\n}\n");
     }
     text
+}
+
+/// What `show-config` prints means the same, and is printed the same.
+#[test]
+fn generated_files_come_back() {
+    let secrets = ShowOptions { secrets: true, ..ShowOptions::default() };
+    for seed in 0..50 {
+        let config = parse_str("any.conf", &generated(seed)).config.expect("a right file");
+        let shown = as_text(&config, secrets);
+        let again = parse_str("shown.conf", &shown);
+        assert!(!again.has_errors(), "{shown}\n{}", again.render(false));
+        assert_eq!(again.config.map(|config| as_text(&config, secrets)).as_deref(), Some(shown.as_str()));
+    }
 }
 
 /// What keepalived says of one instance, and what we say: name of the value to the value.

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use super::*;
 use crate::config::lower::address::{BUILT as ADDRESS_BUILT, OPTIONS as ADDRESS_OPTIONS};
 use crate::config::lower::route::{ROUTE, RULE, Takes};
+use crate::config::{Options, parse_str_with};
 
 const BLOCKS: &[(Context, &str, &str)] = &[
     (Context::Root, "Top level", "What may stand outside of every block."),
@@ -24,6 +25,9 @@ const BLOCKS: &[(Context, &str, &str)] = &[
     (Context::GarpGroup, "`garp_group`", "A common pace of announcements."),
     (Context::TrackGroup, "`track_group NAME`", "Instances that fail with a static entry."),
 ];
+
+/// Behind it, a file of `docs/` is written by hand.
+const END: &str = "<!-- end -->";
 
 fn docs(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name)
@@ -59,7 +63,8 @@ fn reference() -> String {
          A line is a keyword and its values, separated by blanks; `{ ... }` is a block. `[...]` may be left out, `A|B` is \
          one or the other, `...` may be repeated. *Built* says whether the keyword has its effect today. What is not built \
          is read and checked all the same: most of it is ignored with the warning `W010`; what cannot be ignored without \
-         harm is refused with the error `E021`. `keepalived-compatibility.md` says why.\n",
+         harm is refused with the error `E021`. `keepalived-compatibility.md` says why.\n\n\
+         What makes lines of others (`include`, `@`, `$`, `~`) is [behind the tables](#before-the-keywords-the-preprocessor).\n",
     );
     for (context, title, about) in BLOCKS {
         write!(text, "\n## {title}\n\n{about}\n\n").expect("a string");
@@ -113,7 +118,7 @@ fn reference() -> String {
 }
 
 fn compatibility() -> String {
-    let mut text = String::from("| Keyword | Where | Here | Why |\n|---|---|---|---|\n");
+    let mut text = String::from("| Keyword | Where | Here | Why | Test |\n|---|---|---|---|---|\n");
     for keyword in rows() {
         let (here, why) = match (keyword.built, keyword.renamed) {
             (Built::Refused(why), _) => ("refused, `E021`", format!("ignored, {why}")),
@@ -121,12 +126,18 @@ fn compatibility() -> String {
             (Built::NotYet, _) => ("ignored, `W010`", "not built yet".into()),
             (Built::Yes, _) => ("as in keepalived", String::new()),
         };
-        writeln!(text, "| `{}` | {} | {here} | {why} |", keyword.name, keyword.context.place()).expect("a string");
+        let test = if matches!(keyword.meaning, Meaning::Root(_)) || keyword.name == "authentication" {
+            "every_block_is_read"
+        } else {
+            "values_at_their_limits_are_read"
+        };
+        let (name, place) = (keyword.name, keyword.context.place());
+        writeln!(text, "| `{name}` | {place} | {here} | {why} | `{test}` |").expect("a string");
     }
     for keyword in lvs::rows().filter(|keyword| keyword.context == Context::Root && keyword.opens.is_some()) {
         writeln!(
             text,
-            "| `{}` | at the top level of the file | ignored as a whole, `W011` | IPVS is not built |",
+            "| `{}` | at the top level of the file | ignored as a whole, `W011` | IPVS is not built | `case ipvs` |",
             keyword.name
         )
         .expect("a string");
@@ -149,9 +160,24 @@ fn compare(path: &Path, found: &str, expected: &str, whole: &str) {
 #[test]
 fn the_reference_is_that_of_the_table() {
     let path = docs("configuration.md");
-    let found = fs::read_to_string(&path).unwrap_or_default();
-    let expected = reference();
-    compare(&path, &found, &expected, &expected);
+    let found = fs::read_to_string(&path).expect("the reference");
+    let (table, behind) = found.split_once(END).expect("the closing mark");
+    let expected = reference() + "\n";
+    compare(&path, table, &expected, &[&expected, END, behind].concat());
+}
+
+#[test]
+fn examples_of_the_preprocessor_are_read() {
+    let found = fs::read_to_string(docs("configuration.md")).expect("the reference");
+    let (_, behind) = found.split_once(END).expect("the closing mark");
+    let examples: Vec<&str> = behind.split("```conf\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    let options = Options { id: Some("main".to_owned()), ..Options::default() };
+    let instances = examples.iter().map(|example| {
+        let loaded = parse_str_with("example.conf", example, &options);
+        assert!(loaded.diagnostics.is_empty(), "{example}\n{}", loaded.render(false));
+        loaded.config.map_or(0, |config| config.instances.len())
+    });
+    assert_eq!(instances.collect::<Vec<_>>(), [1, 2, 2]);
 }
 
 #[test]
@@ -164,33 +190,35 @@ fn every_block_is_in_the_reference() {
 #[test]
 fn the_compatibility_table_names_every_keyword() {
     const OPEN: &str = "<!-- keywords: generated -->\n";
-    const CLOSE: &str = "<!-- end -->";
     let path = docs("keepalived-compatibility.md");
     let found = fs::read_to_string(&path).expect("the compatibility table");
     let (before, rest) = found.split_once(OPEN).expect("the opening mark");
-    let (table, behind) = rest.split_once(CLOSE).expect("the closing mark");
+    let (table, behind) = rest.split_once(END).expect("the closing mark");
     let expected = compatibility();
-    compare(&path, table, &expected, &[before, OPEN, &expected, CLOSE, behind].concat());
+    compare(&path, table, &expected, &[before, OPEN, &expected, END, behind].concat());
 }
 
-/// Each row of the differences ends with the name of a test.
+/// Each row ends with the name of a test.
 #[test]
 fn every_difference_has_its_test() {
     let found = fs::read_to_string(docs("keepalived-compatibility.md")).expect("the compatibility table");
-    let (_, rest) = found.split_once("## Deliberate differences").expect("the section");
-    let section = rest.split("\n## ").next().unwrap_or_default();
-    let rows: Vec<&str> = section.lines().filter(|line| line.starts_with("| ")).skip(1).collect();
-    assert!(rows.len() >= 11, "only {} differences", rows.len());
     let sources = sources(Path::new(env!("CARGO_MANIFEST_DIR")));
-    for row in rows {
-        let name = row.trim_end_matches(['|', ' ']).rsplit('|').next().unwrap_or_default().trim().trim_matches('`');
-        if let Some(case) = name.strip_prefix("case ") {
-            let path =
-                Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/config/cases").join(case).with_extension("txt");
-            assert!(path.exists(), "no {}: {row}", path.display());
-            continue;
+    for (title, least) in
+        [("Deliberate differences", 30), ("Where the code counts", 10), ("The preprocessor", 15), ("Keywords", 250)]
+    {
+        let (_, rest) = found.split_once(&format!("## {title}")).expect("the section");
+        let section = rest.split("\n## ").next().unwrap_or_default();
+        let rows: Vec<&str> = section.lines().filter(|line| line.starts_with("| ")).skip(1).collect();
+        assert!(rows.len() >= least, "only {} rows in {title}", rows.len());
+        for row in rows {
+            let name = row.trim_end_matches(['|', ' ']).rsplit('|').next().unwrap_or_default().trim().trim_matches('`');
+            if let Some(case) = name.strip_prefix("case ") {
+                let cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/config/cases");
+                assert!(cases.join(case).with_extension("txt").exists(), "no case {case}: {row}");
+                continue;
+            }
+            assert!(sources.contains(&format!("fn {name}(")), "no test `{name}`: {row}");
         }
-        assert!(sources.contains(&format!("fn {name}(")), "no test `{name}`: {row}");
     }
 }
 

@@ -36,6 +36,8 @@ pub(super) fn right(keyword: &Keyword) -> Vec<String> {
         Shape::Choice(choices) => texts(choices),
         Shape::OptChoice(choices) => choices.iter().copied().chain([""]).map(str::to_owned).collect(),
         Shape::Address if keyword.name == "mcast_src_ip" => texts(&["192.0.2.1", "fe80::9"]),
+        // Of the family of the addresses.
+        Shape::Address if matches!(keyword.name, "unicast_src_ip" | "source_ip") => texts(&["192.0.2.1"]),
         Shape::Address => texts(&["192.0.2.1", "2001:db8::1"]),
         Shape::Multicast => texts(&["224.0.0.118", "ff02::112"]),
         Shape::Multicast4 => texts(&["224.0.0.118", "224.0.0.0", "239.255.255.255"]),
@@ -203,7 +205,7 @@ fn list(lines: Lines) -> (&'static [&'static str], &'static [&'static str]) {
         Lines::UpDownDelays => (&["eth0 1.5", "eth0 0 255"], &["eth0", "eth0 255.000001", "eth0 1 2 3", "eth0 x"]),
         Lines::Instances => (&["VI_1"], &["NO_SUCH"]),
         Lines::Peers => (
-            &["192.0.2.2", "192.0.2.2 min_ttl 0 max_ttl 255\n2001:db8::2"],
+            &["192.0.2.2", "192.0.2.2 min_ttl 0 max_ttl 255\n192.0.2.3"],
             &[
                 "192.0.2.256",
                 "192.0.2.2\n192.0.2.2",

@@ -61,7 +61,7 @@ fn values_at_their_limits_are_read() {
             let shown = || format!("{text}\n{}", loaded.render(false));
             let other = |code: Code| {
                 let of_values = [Code::IntervalRounded, Code::SubSecond, Code::OwnerByDefault, Code::OutOfRange];
-                let expected = matches!(code, Code::NotYet | Code::Ignored | Code::Renamed);
+                let expected = matches!(code, Code::NotYet | Code::Ignored | Code::Renamed | Code::NoEffect);
                 let of_election = keyword.context == Context::Instance && keyword.built == Built::Yes;
                 !(expected || of_election && of_values.contains(&code))
             };
@@ -122,5 +122,58 @@ fn every_value_gets_into_its_field() {
             let set = read.match_indices(&field).any(|(at, _)| !unset(&at));
             assert!(set, "`{}` loses `{value}`", keyword.name);
         }
+    }
+}
+
+/// Where manual and code of keepalived have different names, those of the code.
+#[test]
+fn names_are_those_of_the_code() {
+    for name in ["state_dump_file", "stats_dump_file", "json_dump_file"] {
+        assert!(find(Context::Global, name).is_some(), "{name}");
+    }
+    assert!(find(Context::Global, "state_file_location").is_none());
+    assert!(find(Context::SyncGroup, "notify_deleted").is_none());
+    let codes = |text: &str| {
+        let loaded = parse_str("table.conf", text);
+        loaded.diagnostics.into_iter().map(|found| found.code).filter(|code| *code != Code::Ignored).collect::<Vec<_>>()
+    };
+    let instance = "vrrp_instance A {\ninterface eth0\nvirtual_router_id 1\nvirtual_ipaddress { 10.0.0.3 }\n}\n";
+    assert_eq!(codes(&format!("global_defs {{\ninclude_check read\n}}\n{instance}")), []);
+    assert_eq!(codes(&format!("static_rules {{\nfrom 10.0.0.0/8 ipproto tcp table 5\n}}\n{instance}")), []);
+    assert_eq!(codes(&format!("static_rules {{\nfrom 10.0.0.0/8 ip_proto tcp table 5\n}}\n{instance}")), []);
+}
+
+#[test]
+fn defaults_are_those_of_the_code() {
+    let text = "interface_up_down_delays { eth0 2 }\n\
+                vrrp_instance A {\ninterface eth0\nvirtual_router_id 1\nvirtual_ipaddress { 10.0.0.3 }\n}\n";
+    let config = parse_str("table.conf", text).config.expect("no errors");
+    let [delay] = config.process.interface_up_down_delays.as_slice() else { panic!("one line") };
+    assert_eq!((delay.down.as_secs(), delay.up.as_secs()), (2, 0));
+}
+
+/// Each block is known where it belongs, nowhere else, and without its braces it is an error.
+#[test]
+fn every_block_is_read() {
+    let instance = "vrrp_instance A {\ninterface eth0\nvirtual_router_id 1\nvirtual_ipaddress { 10.0.0.3 }\n}\n";
+    let blocks = rows().filter(|row| matches!(row.meaning, Meaning::Root(_)) || row.name == "authentication");
+    for block in blocks {
+        let inner = rows().find(|row| Some(row.context) == block.opens && !matches!(row.shape, Shape::Hmac));
+        let inner = inner.expect("a block has settings");
+        let value = samples::right(&inner).into_iter().next().expect("a right value");
+        let text = format!("{}\n{instance}", samples::file(&inner, &value));
+        let named = text.contains(block.renamed.map_or(block.name, |_| block.name)) || block.renamed.is_some();
+        assert!(named, "{text}");
+        let text =
+            if block.renamed.is_some() { text.replace(block.renamed.unwrap_or_default(), block.name) } else { text };
+        let loaded = parse_str("table.conf", &text);
+        let unknown = |code| matches!(code, Code::UnknownKeyword | Code::WrongPlace | Code::BlockExpected);
+        assert!(!loaded.diagnostics.iter().any(|found| unknown(found.code)), "{text}\n{}", loaded.render(false));
+        let bare = if block.context == Context::Root {
+            format!("{} x\n{instance}", block.name)
+        } else {
+            instance.replace("interface eth0", &format!("interface eth0\n{}", block.name))
+        };
+        assert!(parse_str("table.conf", &bare).has_errors(), "{bare}");
     }
 }

@@ -70,6 +70,9 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
         while let Some(option) = options.next() {
             let Some(&(name, takes_value)) = OPTIONS.iter().find(|(name, _)| *name == option.text) else {
                 self.refuse_option(option);
+                if self.leaves_out() {
+                    continue;
+                }
                 return None;
             };
             if list == List::Virtual && !BUILT.contains(&name) {
@@ -86,7 +89,7 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
             }
             let value = self.value_behind_address(option, options.next())?;
             match (name, address) {
-                ("dev", _) => result.device = Some(self.interface_name(value)?),
+                ("dev", _) => result.device = Some(self.device_name(value)?),
                 ("label", _) => result.label = Some(self.label(value)?),
                 ("scope", _) => result.scope = Some(self.scope(value)?),
                 ("peer", _) => {
@@ -158,6 +161,7 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
         let Some(prefix) = prefix else { return Some((address, most)) };
         let valid = |text: &str| text.parse::<u8>().ok().filter(|length| *length <= most);
         if let Some(length) = valid(prefix).filter(|_| prefix.bytes().all(|octet| octet.is_ascii_digit())) {
+            self.note_network(word, address, length);
             return Some((address, length));
         }
         let message = match prefix {
@@ -171,7 +175,26 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
             Some(length) => diagnostic.help(format!("write the network mask as a length: `{address}/{length}`")),
             None => with_typing_help(diagnostic, word, |text| text.split('/').nth(1).and_then(valid).is_some()),
         });
-        None
+        // What keepalived makes of it.
+        self.leaves_out().then_some((address, most))
+    }
+
+    /// Hosts of the same subnet do not ask for the MAC address of its broadcast address, and older ones not of its own.
+    fn note_network(&mut self, word: &Word<'s>, address: IpAddr, length: u8) {
+        const POINT_TO_POINT: u8 = 31;
+        let IpAddr::V4(v4) = address else { return };
+        let hosts = u32::MAX.checked_shr(u32::from(length)).unwrap_or(0);
+        let what = match v4.to_bits() & hosts {
+            _ if length >= POINT_TO_POINT => return,
+            0 => "the network's own address",
+            bits if bits == hosts => "the broadcast address",
+            _ => return,
+        };
+        let message = format!("{address} is {what} of its prefix /{length}");
+        let help = "hosts of that subnet may not reach it: is another address meant, or another length? A single \
+                    address has /32";
+        let diagnostic = Diagnostic::new(Code::NetworkAddress, word.span, message).help(help);
+        self.note(Context::Addresses, "/", diagnostic);
     }
 
     fn refuse_option(&mut self, option: &Word<'s>) {

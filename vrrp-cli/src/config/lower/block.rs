@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::instance::Claims;
 use super::{Context, Diagnostic, Lowerer, Setting, keywords};
 use crate::config::diagnostic::Code;
 use crate::config::keywords::{Meaning, RootBlock};
@@ -78,6 +79,9 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
             RootBlock::Bfd => {
                 named_block!(self, setting, config.bfd, Bfd: BfdSettings, "neighbor_ip");
                 self.check_bfd_name(setting);
+                if let (Some(session), Some(block)) = (config.bfd.last(), setting.block) {
+                    self.check_bfd_family(&session.settings, block);
+                }
             }
             RootBlock::SyncGroup => {
                 named_block!(self, setting, config.sync_groups, SyncGroup: SyncGroupSettings, "group");
@@ -141,29 +145,31 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
     }
 
     /// Whether every name that one block uses of another one is defined, wherever that stands in the file.
-    pub(super) fn resolve(&mut self, config: &Config, names: &mut Names, instances: &HashMap<String, Span>) {
+    ///
+    /// Names that nothing defines are left out.
+    pub(super) fn resolve(&mut self, config: &mut Config, names: &mut Names, claims: &mut Claims) {
         names
             .defined
             .entry("vrrp_instance")
             .or_default()
-            .extend(instances.iter().map(|(name, at)| (name.clone(), *at)));
-        for instance in config.instances.iter().filter(|instance| instance.more.is_some()) {
-            let own = instance.settings();
-            self.resolve_tracks(&own.track_script, "vrrp_script", names);
-            self.resolve_tracks(&own.track_file, "track_file", names);
-            self.resolve_tracks(&own.track_process, "vrrp_track_process", names);
-            self.resolve_tracks(&own.track_bfd, "bfd_instance", names);
+            .extend(claims.names.iter().map(|(name, at)| (name.clone(), *at)));
+        let whole = config.instances.iter_mut().filter_map(|instance| instance.more.as_deref_mut());
+        for own in whole.chain(&mut claims.incomplete) {
+            self.resolve_tracks(&mut own.track_script, "vrrp_script", names);
+            self.resolve_tracks(&mut own.track_file, "track_file", names);
+            self.resolve_tracks(&mut own.track_process, "vrrp_track_process", names);
+            self.resolve_tracks(&mut own.track_bfd, "bfd_instance", names);
         }
-        let mut members: HashMap<&str, Span> = HashMap::new();
-        for group in &config.sync_groups {
-            let own = &group.settings;
-            self.resolve_tracks(&own.track_script, "vrrp_script", names);
-            self.resolve_tracks(&own.track_file, "track_file", names);
-            self.resolve_tracks(&own.track_process, "vrrp_track_process", names);
-            self.resolve_tracks(&own.track_bfd, "bfd_instance", names);
+        let mut members: HashMap<String, Span> = HashMap::new();
+        for group in &mut config.sync_groups {
+            let own = &mut group.settings;
+            self.resolve_tracks(&mut own.track_script, "vrrp_script", names);
+            self.resolve_tracks(&mut own.track_file, "track_file", names);
+            self.resolve_tracks(&mut own.track_process, "vrrp_track_process", names);
+            self.resolve_tracks(&mut own.track_bfd, "bfd_instance", names);
+            own.group.retain(|member| self.resolve_name(member, "vrrp_instance", names));
             for member in &own.group {
-                self.resolve_name(member, "vrrp_instance", names);
-                if let Some(first) = members.insert(&member.value, member.span) {
+                if let Some(first) = members.insert(member.value.clone(), member.span) {
                     let message = format!("instance `{}` is in a sync group twice", member.value);
                     let diagnostic = Diagnostic::new(Code::DuplicateEntry, member.span, message);
                     self.report(
@@ -181,23 +187,24 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
         }
     }
 
-    fn resolve_tracks(&mut self, tracks: &[Track], kind: &'static str, names: &Names) {
-        for track in tracks {
-            self.resolve_name(&track.name, kind, names);
-        }
+    fn resolve_tracks(&mut self, tracks: &mut Vec<Track>, kind: &'static str, names: &Names) {
+        tracks.retain(|track| self.resolve_name(&track.name, kind, names));
     }
 
-    fn resolve_name(&mut self, name: &Spanned<String>, kind: &'static str, names: &Names) {
+    /// Whether it is defined.
+    fn resolve_name(&mut self, name: &Spanned<String>, kind: &'static str, names: &Names) -> bool {
         if names.has(kind, &name.value) {
-            return;
+            return true;
         }
         let message = format!("no `{kind}` has the name `{}`", name.value);
         let diagnostic = Diagnostic::new(Code::UnknownName, name.span, message);
         let near = keywords::nearest_of(names.of(kind), |name| name, &name.value);
-        self.report(match near {
+        let diagnostic = match near {
             Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
             None => diagnostic.help(format!("add a block `{kind} {} {{ ... }}`", name.value)),
-        });
+        };
+        self.tolerate(true, |lowerer| lowerer.report(diagnostic));
+        false
     }
 }
 

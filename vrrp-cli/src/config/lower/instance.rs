@@ -22,6 +22,8 @@ const PRIORITY_HELP: &str =
 #[derive(Default)]
 pub(super) struct Claims {
     pub(super) names: HashMap<String, Span>,
+    /// Settings of instances that lack something, whose names are looked up all the same.
+    pub(super) incomplete: Vec<InstanceSettings>,
     /// Of each family on its own.
     vrids: HashMap<(String, Vrid, bool), Span>,
     /// A link-local one belongs to its interface.
@@ -51,7 +53,7 @@ impl<T> Field<T> {
 }
 
 #[derive(Default)]
-struct Draft<'t, 's> {
+pub(super) struct Draft<'t, 's> {
     initial: Field<Initial>,
     interface: Field<Spanned<String>>,
     vrid: Field<Spanned<Vrid>>,
@@ -62,14 +64,46 @@ struct Draft<'t, 's> {
     nopreempt: Option<Span>,
     mcast_source: Option<Spanned<IpAddr>>,
     /// The password, and whether it is the key of an Authentication Header.
-    password: Option<Spanned<(SimplePassword, bool)>>,
+    pub(super) password: Option<Spanned<(SimplePassword, bool)>>,
     /// `None`: no block. A line that was refused counts in the second number.
     addresses: Option<(Vec<VirtualAddress>, usize)>,
     notify: Notify,
-    more: Option<Box<InstanceSettings>>,
+    pub(super) more: Option<Box<InstanceSettings>>,
 }
 
 impl Draft<'_, '_> {
+    pub(super) fn starts_as_master(&self) -> bool {
+        matches!(self.initial, Field::Given(Initial::Master))
+    }
+
+    pub(super) fn begin_as(&mut self, initial: Initial) {
+        self.initial = Field::Given(initial);
+    }
+
+    pub(super) fn has_priority(&self) -> bool {
+        matches!(self.priority, Field::Given(_))
+    }
+
+    pub(super) fn is_owner(&self) -> bool {
+        match &self.priority {
+            Field::Given(priority) => priority.is_owner(),
+            Field::Missing | Field::Refused => false,
+        }
+    }
+
+    pub(super) fn preempts(&self) -> bool {
+        self.nopreempt.is_none()
+    }
+
+    pub(super) fn has_source(&self) -> bool {
+        self.mcast_source.is_some()
+    }
+
+    pub(super) fn first_address(&self) -> Option<(IpAddr, Span)> {
+        let (read, _) = self.addresses.as_ref()?;
+        read.first().map(|first| (first.address, first.span))
+    }
+
     fn is_v6(&self) -> bool {
         self.addresses.as_ref().is_some_and(|(read, _)| read.first().is_some_and(|first| first.address.is_ipv6()))
     }
@@ -92,7 +126,11 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
             let diagnostic = Diagnostic::new(Code::DuplicateInstance, span, message)
                 .also(first, "the first one")
                 .help("give each instance its own name");
-            self.report(diagnostic);
+            self.tolerate(true, |lowerer| lowerer.report(diagnostic));
+            if self.sink.compat {
+                claims.names.insert(name.clone(), first);
+                return None;
+            }
         }
         let block = setting.block?;
         let mut draft = Draft::default();
@@ -107,10 +145,12 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
             }
         });
         self.require(&draft, span);
+        self.settle_strict(&mut draft, block, global);
         self.settle_preempt(&mut draft, span);
         self.settle_family(&mut draft);
+        self.settle_interactions(&mut draft, block);
         self.claim_vrid(&draft, claims);
-        self.claim_addresses(&draft, claims, span);
+        self.claim_addresses(&mut draft, claims, span);
         let (version, interval) = self.settle_version(&mut draft, global);
         let priority = match (draft.priority, &draft.initial) {
             (Field::Given(priority), _) => priority,
@@ -119,6 +159,11 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
         };
         let initial =
             if priority.is_owner() { Initial::Master } else { draft.initial.given().unwrap_or(Initial::Backup) };
+        let whole = matches!(draft.interface, Field::Given(_)) && matches!(draft.vrid, Field::Given(_));
+        if name.is_none() || !whole || interval.is_none() || draft.addresses.is_none() {
+            claims.incomplete.extend(draft.more.map(|more| *more));
+            return None;
+        }
         let own_checksum = draft.more.as_ref().and_then(|more| more.v3_checksum_as_v2);
         Some(Instance {
             name: name?,
@@ -225,7 +270,8 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
             (Field::Given(_), Field::Missing) => {
                 let message = "`auth_type` needs an `auth_pass`";
                 let help = "add `auth_pass PASSWORD` on a line of its own";
-                self.report(Diagnostic::new(Code::PasswordMissing, at, message).help(help));
+                let diagnostic = Diagnostic::new(Code::PasswordMissing, at, message).help(help);
+                self.tolerate(true, |lowerer| lowerer.report(diagnostic));
                 None
             }
             (Field::Missing, Field::Given((_, span))) => {
@@ -272,7 +318,7 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
             if self.sink.is_full() {
                 return;
             }
-            match self.address_line(statement, List::Virtual) {
+            match self.tolerate(true, |lowerer| lowerer.address_line(statement, List::Virtual)) {
                 Some(address) => read.push(address),
                 None => *refused += 1,
             }
@@ -348,11 +394,8 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
 
     /// A router that is meant to be master from the start, or owns the addresses, always preempts.
     fn settle_preempt(&mut self, draft: &mut Draft<'_, '_>, span: Span) {
-        let master = matches!(draft.initial, Field::Given(Initial::Master));
-        let owner = match &draft.priority {
-            Field::Given(priority) => priority.is_owner(),
-            Field::Missing | Field::Refused => false,
-        };
+        let master = draft.starts_as_master();
+        let owner = draft.is_owner();
         if let Some(at) = draft.nopreempt.filter(|_| master || owner) {
             let why = if owner { "priority 255" } else { "`state MASTER`" };
             let message = format!("`nopreempt` has no effect together with {why}");
@@ -411,6 +454,9 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
     /// All addresses are of the first one's family; of IPv6, the first is link-local (RFC 9568 section 5.2.9), and so is the
     /// source (section 5.1.2.1).
     fn settle_family(&mut self, draft: &mut Draft<'_, '_>) {
+        if self.sink.compat {
+            self.sort_out_family(draft);
+        }
         let Some((read, refused)) = &draft.addresses else { return };
         let Some((first, others)) = read.split_first() else { return };
         let family = |address: &IpAddr| if address.is_ipv4() { "IPv4" } else { "IPv6" };
@@ -447,6 +493,35 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
         }
     }
 
+    /// keepalived leaves out the addresses of another family, and takes those of IPv6 in any order.
+    fn sort_out_family(&mut self, draft: &mut Draft<'_, '_>) {
+        let Some((read, _)) = &mut draft.addresses else { return };
+        let Some(first) = read.first().map(|first| (first.address, first.span)) else { return };
+        read.retain(|other| {
+            let fits = other.address.is_ipv4() == first.0.is_ipv4();
+            if !fits {
+                let message = format!("{} is not of the family of the first address, and is left out", other.address);
+                let diagnostic = Diagnostic::new(Code::WrongFamily, other.span, message)
+                    .also(first.1, "the first address")
+                    .help("write a second instance, which may have the same VRID");
+                self.tolerate(true, |lowerer| lowerer.report(diagnostic));
+            }
+            fits
+        });
+        let local = |address: &IpAddr| matches!(address, IpAddr::V6(address) if address.is_unicast_link_local());
+        if first.0.is_ipv6()
+            && !local(&first.0)
+            && let Some(at) = read.iter().position(|other| local(&other.address))
+        {
+            let message =
+                format!("{} is taken as the first address, as the protocol wants a link-local one", read[at].address);
+            let diagnostic = Diagnostic::new(Code::LinkLocalFirst, read[at].span, message)
+                .help("move this line to the front, on every router of the group");
+            self.tolerate(true, |lowerer| lowerer.report(diagnostic));
+            read[..=at].rotate_right(1);
+        }
+    }
+
     fn claim_vrid(&mut self, draft: &Draft<'_, '_>, claims: &mut Claims) {
         let (Field::Given(interface), Field::Given(vrid)) = (&draft.interface, &draft.vrid) else { return };
         let key = (interface.value.clone(), vrid.value, draft.is_v6());
@@ -459,25 +534,25 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
         }
     }
 
-    fn claim_addresses(&mut self, draft: &Draft<'_, '_>, claims: &mut Claims, span: Span) {
+    fn claim_addresses(&mut self, draft: &mut Draft<'_, '_>, claims: &mut Claims, span: Span) {
         const MOST: usize = 255;
-        let Some((addresses, _)) = &draft.addresses else { return };
+        let Some((addresses, _)) = &mut draft.addresses else { return };
         let interface = match &draft.interface {
             Field::Given(interface) => Some(interface),
             Field::Missing | Field::Refused => None,
         };
-        for address in addresses {
+        addresses.retain(|address| {
             let link_local = matches!(address.address, IpAddr::V6(address) if address.is_unicast_link_local());
             let place = address.device.as_ref().or(interface).filter(|_| link_local);
             let key = (address.address, place.map(|name| name.value.clone()));
-            if let Some(first) = claims.addresses.insert(key, address.span) {
-                let message = format!("the virtual address {} is given twice", address.address);
-                let diagnostic = Diagnostic::new(Code::DuplicateAddress, address.span, message)
-                    .also(first, "given here before")
-                    .help("an address belongs to one virtual router only");
-                self.report(diagnostic);
-            }
-        }
+            let Some(first) = claims.addresses.insert(key, address.span) else { return true };
+            let message = format!("the virtual address {} is given twice", address.address);
+            let diagnostic = Diagnostic::new(Code::DuplicateAddress, address.span, message)
+                .also(first, "given here before")
+                .help("an address belongs to one virtual router only");
+            self.tolerate(true, |lowerer| lowerer.report(diagnostic));
+            false
+        });
         if let Some(first) = addresses.get(MOST) {
             let message = format!("this instance has {} virtual addresses", addresses.len());
             let diagnostic = Diagnostic::new(Code::TooManyAddresses, span, message)

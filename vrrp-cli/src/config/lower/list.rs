@@ -37,8 +37,8 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
             Lines::LinkbeatInterfaces => Value::Linkbeats(self.lines(statements, Self::linkbeat)),
             Lines::UpDownDelays => Value::Delays(self.lines(statements, Self::delay)),
             Lines::Peers => {
-                let peers = self.lines(statements, Self::peer);
-                self.unique(&peers, |peer| (peer.address.value, peer.address.span), "the peer");
+                let mut peers = self.lines(statements, Self::peer);
+                self.unique(&mut peers, |peer| (peer.address.value, peer.address.span), "the peer");
                 Value::Peers(peers)
             }
             Lines::TrackInterfaces | Lines::TrackScripts | Lines::TrackProcesses | Lines::TrackBfds => {
@@ -81,27 +81,28 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
         lines.into_iter().flatten().collect()
     }
 
-    /// Reports what stands in a list twice.
+    /// Reports what stands in a list twice, and keeps the first.
     pub(super) fn unique<T, K: Hash + Eq + std::fmt::Display>(
         &mut self,
-        list: &[T],
+        list: &mut Vec<T>,
         key: impl Fn(&T) -> (K, Span),
         what: &str,
     ) {
         let mut seen: HashMap<K, Span> = HashMap::new();
-        for (key, span) in list.iter().map(key) {
+        list.retain(|entry| {
+            let (key, span) = key(entry);
             let message = format!("{what} {key} is given twice");
-            if let Some(first) = seen.insert(key, span) {
-                let diagnostic = Diagnostic::new(Code::DuplicateEntry, span, message);
-                self.report(diagnostic.also(first, "given here before").help("remove one of them"));
-            }
-        }
+            let Some(first) = seen.insert(key, span) else { return true };
+            let diagnostic = Diagnostic::new(Code::DuplicateEntry, span, message);
+            self.report(diagnostic.also(first, "given here before").help("remove one of them"));
+            false
+        });
     }
 
     fn tracks(&mut self, statements: &'t [Statement<'s>], lines: Lines, most: i64) -> Value {
-        let tracks = self.lines(statements, |lowerer, line| lowerer.track(line, lines, most));
+        let mut tracks = self.lines(statements, |lowerer, line| lowerer.track(line, lines, most));
         let what = if lines == Lines::TrackInterfaces { "the interface" } else { "the tracked" };
-        self.unique(&tracks, |track| (format!("`{}`", track.name.value), track.name.span), what);
+        self.unique(&mut tracks, |track| (format!("`{}`", track.name.value), track.name.span), what);
         Value::Tracks(tracks)
     }
 
@@ -134,7 +135,8 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
                         None => diagnostic.help(written(lines)),
                     };
                     self.report(diagnostic);
-                    return None;
+                    // keepalived reads no further, and tracks it all the same.
+                    return self.leaves_out().then_some(Track { name, weight });
                 }
             }
         }
@@ -158,7 +160,7 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
                         Some(name) => diagnostic.help(format!("did you mean `{name}`?")),
                         None => diagnostic.help("each peer stands on a line of its own"),
                     });
-                    return None;
+                    return self.leaves_out().then_some(peer);
                 }
             };
             let value = self.value_behind(word, options.next(), Lines::Peers.usage())?;

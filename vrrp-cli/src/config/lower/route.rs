@@ -192,7 +192,8 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
     /// The outer `None`: refused. The inner one: `default`.
     #[expect(clippy::option_option, reason = "refused and absent are two things")]
     fn route_destination(&mut self, word: &Word<'s>) -> Option<Option<(IpAddr, u8)>> {
-        if word.text == "default" { Some(None) } else { self.network(word).map(Some) }
+        let everything = matches!(word.text.as_ref(), "default" | "all" | "any");
+        if everything { Some(None) } else { self.network(word).map(Some) }
     }
 
     fn line_option(
@@ -272,7 +273,8 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
     }
 
     /// An interface that may be `lo`, too.
-    fn device_name(&mut self, word: &Word<'s>) -> Option<Spanned<String>> {
+    /// As [`Lowerer::interface_name`]; the loopback interface can have addresses and routes.
+    pub(super) fn device_name(&mut self, word: &Word<'s>) -> Option<Spanned<String>> {
         if word.text == "lo" {
             return Some(Spanned::new("lo".to_owned(), word.span));
         }

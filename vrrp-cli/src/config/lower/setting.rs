@@ -31,7 +31,7 @@ const MOST_CPUS: i64 = 1023;
 impl<'t, 's> Lowerer<'t, 's, '_> {
     /// The value of a setting, checked. What is not supported yet is reported.
     pub(super) fn setting(&mut self, setting: &Setting<'t, 's>) -> Option<Value> {
-        let single = !matches!(setting.keyword.shape, Shape::Lines(_) | Shape::Hmac);
+        let single = setting.keyword.shape != Shape::Hmac;
         let value = self.tolerate(single, |lowerer| lowerer.value_of(setting));
         // A feature that is switched off is not missed, and a value that is wrong was reported already.
         let refused = matches!(setting.keyword.built, Built::Refused(_));

@@ -18,7 +18,7 @@ impl<'s> Lowerer<'_, 's, '_> {
     pub(super) fn number(&mut self, word: &Word<'s>, what: &str, range: RangeInclusive<u8>, help: &str) -> Option<u8> {
         let (low, high) = (*range.start(), *range.end());
         let expected = format!("expected {what} from {low} to {high}, found `{}`", word.text);
-        let digits = word.text.strip_prefix('-').unwrap_or(&word.text);
+        let digits = word.text.strip_prefix(['-', '+']).unwrap_or(&word.text);
         if digits.is_empty() || !digits.bytes().all(|octet| octet.is_ascii_digit()) {
             let diagnostic = Diagnostic::new(Code::NotANumber, word.span, expected).help("write a whole number");
             self.report(with_typing_help(diagnostic, word, |text| text.parse::<u32>().is_ok()));

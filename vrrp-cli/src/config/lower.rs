@@ -375,8 +375,15 @@ fn meant(context: Context, name: &Word<'_>) -> Option<&'static Keyword> {
         return None;
     }
     let before = name.text.split(['=', ':', ',', ';']).next()?;
-    let keyword = keywords::find(context, before).or_else(|| nearest(context, &name.text));
+    let glued = || glued(context, &name.text).map(|(keyword, _)| keyword);
+    let keyword = keywords::find(context, before).or_else(glued).or_else(|| nearest(context, &name.text));
     keyword.filter(|keyword| keyword.meaning != Meaning::Later)
+}
+
+/// A keyword and the number directly behind it.
+fn glued(context: Context, text: &str) -> Option<(&'static Keyword, &str)> {
+    let (keyword, value) = text.split_at(text.find(|c: char| c.is_ascii_digit())?);
+    keywords::find(context, keyword).map(|keyword| (keyword, value))
 }
 
 fn unknown(context: Context, name: &Word<'_>) -> Diagnostic {
@@ -394,6 +401,9 @@ fn unknown(context: Context, name: &Word<'_>) -> Diagnostic {
             value => format!("a blank separates keyword and value: `{} {value}`", keyword.name),
         };
         return diagnostic(message).help(help);
+    }
+    if let Some((keyword, value)) = glued(context, text) {
+        return diagnostic(message).help(format!("a blank separates keyword and value: `{} {value}`", keyword.name));
     }
     if text.parse::<IpAddr>().is_ok() {
         return diagnostic(message).help("virtual addresses belong into a `virtual_ipaddress` block");

@@ -126,13 +126,13 @@ fn compatibility() -> String {
             (Built::NotYet, _) => ("ignored, `W010`", "not built yet".into()),
             (Built::Yes, _) => ("as in keepalived", String::new()),
         };
-        let test = if matches!(keyword.meaning, Meaning::Root(_)) || keyword.name == "authentication" {
+        let shown_by = if matches!(keyword.meaning, Meaning::Root(_)) || keyword.name == "authentication" {
             "every_block_is_read"
         } else {
             "values_at_their_limits_are_read"
         };
         let (name, place) = (keyword.name, keyword.context.place());
-        writeln!(text, "| `{name}` | {place} | {here} | {why} | `{test}` |").expect("a string");
+        writeln!(text, "| `{name}` | {place} | {here} | {why} | `{shown_by}` |").expect("a string");
     }
     for keyword in lvs::rows().filter(|keyword| keyword.context == Context::Root && keyword.opens.is_some()) {
         writeln!(

@@ -49,13 +49,13 @@ counters! {
     VridErrors, "vrid_errors", Global;
     /// Transitions to Master.
     MasterTransitions, "master_transitions", Router;
-    /// Adverts that passed every check.
+    /// Adverts that passed every check, outside Initialize.
     AdvertsReceived, "adverts_received", Router;
-    /// Adverts sent, those of priority 0 included.
+    /// Adverts written to be sent, those of priority 0 included.
     AdvertsSent, "adverts_sent", Router;
     /// Adverts of priority 0 received.
     PriorityZeroReceived, "priority_zero_received", Router;
-    /// Adverts of priority 0 sent.
+    /// Adverts of priority 0 written to be sent.
     PriorityZeroSent, "priority_zero_sent", Router;
     /// Type other than ADVERTISEMENT (R10).
     InvalidTypeReceived, "invalid_type_received", Router;
@@ -78,6 +78,8 @@ counters! {
     OwnSource, "own_source", Router;
     /// Losing adverts heard in Master: another router claimed the addresses too.
     LosingAdverts, "losing_adverts", Router;
+    /// Adverts of our own priority, below 255 (R112).
+    EqualPriorities, "equal_priorities", Router;
     /// VRRPv3 checksums in the other of the two forms in use over IPv4, accepted.
     OtherChecksumForm, "other_checksum_form", Router;
     /// The same, refused because only our own form is accepted.
@@ -240,6 +242,7 @@ mod tests {
             C::OwnerConflicts,
             C::OwnSource,
             C::LosingAdverts,
+            C::EqualPriorities,
             C::OtherChecksumForm,
             C::ChecksumFormErrors,
         ];

@@ -324,6 +324,14 @@ impl Machine {
         !self.maintenance && matches!(self.limit, Limit::Master)
     }
 
+    /// Master_Adver_Interval: what a Backup knows of the Master's interval, otherwise our own (R75).
+    pub const fn master_adver_interval(&self) -> AdvertInterval {
+        match self.state {
+            State::Backup { master_interval, .. } => master_interval,
+            State::Initialize | State::Master { .. } => self.params.interval,
+        }
+    }
+
     /// The protocol. Defined for every state and event; never panics, never allocates.
     pub fn step(self, event: Event) -> (Self, Actions) {
         match event {

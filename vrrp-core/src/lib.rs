@@ -17,6 +17,7 @@ pub mod counters;
 pub mod fsm;
 #[cfg(feature = "alloc")]
 pub mod node;
+pub mod notification;
 pub mod release;
 pub mod router;
 pub mod rx;

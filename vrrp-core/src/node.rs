@@ -33,6 +33,7 @@ mod groups;
 mod handover;
 mod io;
 mod setup;
+mod times;
 mod trackers;
 mod unmet;
 
@@ -45,6 +46,7 @@ pub use unmet::Unmet;
 use deadlines::Deadlines;
 use entry::{Entry, Serving};
 use groups::Group;
+use times::Times;
 use trackers::Tracker;
 
 /// All virtual routers of a host.
@@ -142,6 +144,7 @@ impl<I: Instant> Node<I> {
             announcements: None,
             handover: Handover::default(),
             releasing: None,
+            times: Times::default(),
         });
         self.adverts.grow();
         self.others.grow();
@@ -386,6 +389,7 @@ impl<I: Instant> Node<I> {
             None => {}
         }
         if let Some(transition) = transition {
+            entry.times.note(at, &transition);
             out.push(Output::Transition { router: id, transition });
             self.drop_leftover(id, Role::Initialize, out);
         }

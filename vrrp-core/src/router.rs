@@ -4,11 +4,12 @@
 
 use core::fmt;
 use core::net::IpAddr;
+use core::time::Duration;
 
 use crate::auth::session::{Proof, Session};
 use crate::auth::{Auth, WallClock};
 use crate::counters::{Counter, Counters};
-use crate::fsm::{Actions, Addresses, Advertise, Cause, Event, Link, Machine, Params, Role};
+use crate::fsm::{Actions, Addresses, Advertise, Cause, Event, Link, Machine, NewMasterReason, Params, Role, State};
 use crate::rx::{Discard, Notices, Received};
 use crate::types::{AddressList, Family, Version, Vrid};
 use crate::wire::BufferTooSmall;
@@ -93,6 +94,8 @@ pub struct VirtualRouter<A> {
     machine: Machine,
     counters: Counters,
     last_event: &'static str,
+    new_master_reason: NewMasterReason,
+    last_adv_source: Option<IpAddr>,
     session: Session,
 }
 
@@ -102,7 +105,15 @@ impl<A: AsRef<[IpAddr]>> VirtualRouter<A> {
         config.params = for_family(config.params, config.addresses.family());
         let machine = Machine::new(config.params);
         let session = Session::new(&config.auth);
-        Self { config, machine, counters: Counters::default(), last_event: "vrrp-event-none", session }
+        Self {
+            config,
+            machine,
+            counters: Counters::default(),
+            last_event: "vrrp-event-none",
+            new_master_reason: NewMasterReason::NotMaster,
+            last_adv_source: None,
+            session,
+        }
     }
 
     /// Virtual router identifier.
@@ -129,6 +140,36 @@ impl<A: AsRef<[IpAddr]>> VirtualRouter<A> {
     /// The identity in RFC 8347 of the last event that changed the state or the addresses: its `last-event`.
     pub fn last_event(&self) -> &'static str {
         self.last_event
+    }
+
+    /// Why it became Master the last time; `NotMaster` as long as it never was. RFC 8347's `new-master-reason`.
+    pub fn new_master_reason(&self) -> NewMasterReason {
+        self.new_master_reason
+    }
+
+    /// The source of the last advert that passed every check: RFC 8347's `last-adv-source`.
+    pub fn last_adv_source(&self) -> Option<IpAddr> {
+        self.last_adv_source
+    }
+
+    /// The address of the Master, as far as it is known: our own, or in Backup the source of the last advert. RFC 6527's
+    /// vrrpv3OperationsMasterIpAddr.
+    pub fn master(&self) -> Option<IpAddr> {
+        match self.machine.state {
+            State::Initialize => None,
+            State::Backup { .. } => self.last_adv_source,
+            State::Master { .. } => self.machine.link.source(),
+        }
+    }
+
+    /// Skew_Time under the interval that the Master is known to have, RFC 8347's `skew-time`.
+    pub fn skew_time(&self) -> Duration {
+        self.machine.params.skew_time(self.machine.master_adver_interval())
+    }
+
+    /// Master_Down_Interval under the interval that the Master is known to have, RFC 8347's `master-down-interval`.
+    pub fn master_down_interval(&self) -> Duration {
+        self.machine.params.master_down_interval(self.machine.master_adver_interval())
     }
 
     /// Replaces the virtual addresses. The next advert carries the new list; a Master installs it in place of the old one.
@@ -189,17 +230,10 @@ impl<A: AsRef<[IpAddr]>> VirtualRouter<A> {
     pub fn handle(&mut self, event: Event) -> Actions {
         let (machine, actions) = self.machine.step(self.of_family(event));
         self.machine = machine;
-        match actions.advertise {
-            Some(Advertise::Claim) => self.counters.add(Counter::AdvertsSent),
-            Some(Advertise::Release) => {
-                self.counters.add(Counter::AdvertsSent);
-                self.counters.add(Counter::PriorityZeroSent);
-            }
-            None => {}
-        }
         if let Some(transition) = actions.transition {
             self.last_event = transition.cause.event();
             if transition.to == Role::Master {
+                self.new_master_reason = transition.cause.new_master_reason();
                 self.counters.add(Counter::MasterTransitions);
             }
             if transition.cause == Cause::LowerPriorityMaster {
@@ -258,21 +292,17 @@ impl<A: AsRef<[IpAddr]>> VirtualRouter<A> {
         notices.set(Notices::ADDRESS_LIST, !same_addresses(self.addresses(), &advert.addresses()));
         notices.set(Notices::INTERVAL, interval != our_interval);
         notices.set(Notices::CHECKSUM_FORM, self.other_form(received));
-        notices.set(Notices::SECOND_OWNER, owner && priority.is_some_and(crate::Priority::is_owner));
+        let equal = priority == Some(self.machine.params.priority);
+        notices.set(Notices::SECOND_OWNER, equal && owner);
+        notices.set(Notices::EQUAL_PRIORITY, equal && !owner);
         Ok(Accepted { event: Event::Advert { from, priority, interval }, notices })
     }
 
-    /// Accepts, counts and steps.
+    /// Accepts, counts and steps. In Initialize an advert that passes has no effect and is not counted (R30).
     pub fn receive(&mut self, received: &Received<'_>) -> Result<(Actions, Notices), Discard> {
-        let outcome = self.authentic(received).and_then(|proof| {
-            self.session.remember(&self.config.auth, received, proof);
-            self.weigh(received, proof)
-        });
-        let Accepted { event, mut notices } = outcome.inspect_err(|reason| self.counters.add(reason.counter()))?;
-        self.counters.add(Counter::AdvertsReceived);
-        if received.advert.priority().is_none() {
-            self.counters.add(Counter::PriorityZeroReceived);
-        }
+        let Some(Accepted { event, mut notices }) = self.admit(received)? else {
+            return Ok((Actions::NONE, Notices::empty()));
+        };
         let before = self.machine.state.role();
         let actions = self.handle(event);
         let claims = received.advert.priority().is_some();
@@ -281,15 +311,45 @@ impl<A: AsRef<[IpAddr]>> VirtualRouter<A> {
             (Role::Backup, Role::Backup) if actions == Actions::NONE => self.counters.add(Counter::WeakerIgnored),
             (Role::Initialize | Role::Backup | Role::Master, _) => {}
         }
+        self.count_notices(notices);
+        Ok((actions, notices))
+    }
+
+    /// Accepts and counts as [`VirtualRouter::receive`] does, without a step: for an advert that is older than what the
+    /// election knows.
+    pub fn overhear(&mut self, received: &Received<'_>) -> Result<Notices, Discard> {
+        let notices = self.admit(received)?.map(|accepted| accepted.notices).unwrap_or_default();
+        self.count_notices(notices);
+        Ok(notices)
+    }
+
+    /// Every rung, and what passing or failing counts as; `None` in Initialize.
+    fn admit(&mut self, received: &Received<'_>) -> Result<Option<Accepted>, Discard> {
+        let outcome = self.authentic(received).and_then(|proof| {
+            self.session.remember(&self.config.auth, received, proof);
+            self.weigh(received, proof)
+        });
+        let accepted = outcome.inspect_err(|reason| self.counters.add(reason.counter()))?;
+        if self.machine.state == State::Initialize {
+            return Ok(None);
+        }
+        self.last_adv_source = Some(received.source);
+        self.counters.add(Counter::AdvertsReceived);
+        if received.advert.priority().is_none() {
+            self.counters.add(Counter::PriorityZeroReceived);
+        }
+        Ok(Some(accepted))
+    }
+
+    fn count_notices(&mut self, notices: Notices) {
         for counter in notices.counters() {
             self.counters.add(counter);
         }
-        Ok((actions, notices))
     }
 
     /// Writes what `advertise` asks for into the front of `buffer` ([`MAX_EMITTED`] octets always suffice): a message, or what
     /// [`VirtualRouter::carriage`] says. `destination` is signed or summed, so it must be where it is sent. With authentication
-    /// each call takes the next number: call once for each packet.
+    /// each call takes the next number: call once for each packet, which is counted as sent.
     pub fn emit<'b>(
         &mut self,
         advertise: Advertise,
@@ -309,7 +369,12 @@ impl<A: AsRef<[IpAddr]>> VirtualRouter<A> {
             addresses: self.config.addresses.as_ref(),
             checksum: self.config.checksum.send,
         };
-        self.session.emit(&self.config.auth, &repr, (source, destination), buffer)
+        let octets = self.session.emit(&self.config.auth, &repr, (source, destination), buffer)?;
+        self.counters.add(Counter::AdvertsSent);
+        if advertise == Advertise::Release {
+            self.counters.add(Counter::PriorityZeroSent);
+        }
+        Ok(octets)
     }
 
     fn authenticate(&self, theirs: u8, data: &[u8]) -> Result<(), Discard> {

@@ -358,6 +358,8 @@ bitflags::bitflags! {
         const UNSIGNED = 1 << 5;
         /// The sender's clock is off by more than half the time window of the HMAC trailer.
         const CLOCK_SKEW = 1 << 6;
+        /// Its priority equals ours, below 255: its address decides, not the operator (R112).
+        const EQUAL_PRIORITY = 1 << 7;
     }
 }
 
@@ -371,6 +373,7 @@ impl Notices {
             Self::LOSING => Counter::LosingAdverts,
             Self::UNSIGNED => Counter::HmacUnsigned,
             Self::CLOCK_SKEW => Counter::HmacClockSkew,
+            Self::EQUAL_PRIORITY => Counter::EqualPriorities,
             _ => Counter::OwnerConflicts,
         })
     }

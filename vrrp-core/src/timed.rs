@@ -61,8 +61,11 @@ impl<I: Instant, A: AsRef<[IpAddr]>> Timed<I, A> {
     }
 
     /// Feeds an event that happened at `at`, which may be earlier than now.
+    ///
+    /// A Backup goes by the advert that arrived last: one that is fed after it and arrived before it has no effect.
     pub fn handle(&mut self, at: I, event: Event) -> Actions {
         let before = match event {
+            Event::Advert { .. } if self.outdated(at) => return Actions::NONE,
             // A release from one that was replaced would hurry those who back its successor up.
             Event::Advert { .. } | Event::Limit(Limit::Backup) | Event::Maintenance(true) if self.overdue(at) => {
                 self.step_back(at)
@@ -82,8 +85,12 @@ impl<I: Instant, A: AsRef<[IpAddr]>> Timed<I, A> {
         after(before, actions)
     }
 
-    /// Feeds an advertisement that arrived at `at`.
+    /// Feeds an advertisement that arrived at `at`; see [`Timed::handle`] about one that comes out of order, which is counted
+    /// all the same.
     pub fn receive(&mut self, at: I, received: &Received<'_>) -> Result<(Actions, Notices), Discard> {
+        if self.outdated(at) {
+            return Ok((Actions::NONE, self.router.overhear(received)?));
+        }
         let before =
             if self.overdue(at) && self.router.accept(received).is_ok() { self.step_back(at) } else { Actions::NONE };
         let (actions, notices) = self.router.receive(received)?;
@@ -125,6 +132,11 @@ impl<I: Instant, A: AsRef<[IpAddr]>> Timed<I, A> {
     /// silence the successor.
     fn overdue(&self, at: I) -> bool {
         self.armed.is_some_and(|armed| armed.timer == Timer::Adver && at >= armed.replaced)
+    }
+
+    /// Whether Master_Down_Timer was set by what happened after `at`: nothing from then may move its deadline back.
+    fn outdated(&self, at: I) -> bool {
+        self.armed.is_some_and(|armed| armed.timer == Timer::MasterDown && at < armed.anchor)
     }
 
     fn step_back(&mut self, at: I) -> Actions {

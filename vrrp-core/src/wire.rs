@@ -40,3 +40,13 @@ fn be16(octets: &[u8], at: usize) -> u16 {
 fn octet(octets: &[u8], at: usize) -> u8 {
     octets.get(at).copied().unwrap_or(0)
 }
+
+/// Writes the fields of a frame one behind the other into the front of `frame`, which has room for them.
+fn lay(frame: &mut [u8], fields: &[&[u8]]) {
+    let mut rest = frame;
+    for field in fields {
+        let Some((head, tail)) = rest.split_at_mut_checked(field.len()) else { return };
+        head.copy_from_slice(field);
+        rest = tail;
+    }
+}

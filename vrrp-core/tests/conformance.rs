@@ -96,6 +96,26 @@ fn is_member(text: &str, name: &str) -> bool {
     })
 }
 
+/// The texts of the modules directly below one, which it declares without braces.
+fn children(krate: &Path, modules: &[&str], text: &str) -> Vec<String> {
+    let names = text.lines().filter_map(|line| line.split_once("mod ")?.1.strip_suffix(';'));
+    names.filter(|name| *name != "tests").filter_map(|name| module(krate, &[modules, &[name]].concat())).collect()
+}
+
+/// Whether a line passes `name` on from a module below.
+fn passes_on(text: &str, name: &str) -> bool {
+    text.lines()
+        .filter(|line| line.starts_with("pub use "))
+        .any(|line| line.split(|c| !is_word(c)).any(|word| word == name))
+}
+
+/// Whether a block that begins in a line of its own implements something for `name`.
+fn implements(text: &str, name: &str) -> bool {
+    text.lines()
+        .filter(|line| line.starts_with("impl"))
+        .any(|line| line.split(|c| !is_word(c)).any(|word| word == name))
+}
+
 fn code_exists(path: &str) -> bool {
     const TYPES: [&str; 5] = ["struct", "enum", "trait", "type", "mod"];
     const VALUES: [&str; 3] = ["fn", "const", "static"];
@@ -104,11 +124,18 @@ fn code_exists(path: &str) -> bool {
     let modules = modules.count().min(segments.len() - 1);
     let (modules, items) = segments.split_at(modules);
     let Some(text) = module(&krate, modules) else { return false };
+    let below = children(&krate, modules, &text);
+    let declares = |text: &String, item| declared(text, &TYPES, item).is_some();
+    let place =
+        |item| declares(&text, item) || (passes_on(&text, item) && below.iter().any(|text| declares(text, item)));
     match items {
-        [item] => declared(&text, &TYPES, item).or_else(|| declared(&text, &VALUES, item)).is_some(),
+        [item] => place(item) || declared(&text, &VALUES, item).is_some(),
         [kind, member] => {
-            declared(&text, &TYPES, kind).is_some()
-                && (declared(&text, &VALUES, member).is_some() || is_member(&text, member))
+            let has = |text: &String| {
+                let speaks = declares(text, kind) || implements(text, kind);
+                speaks && (declared(text, &VALUES, member).is_some() || is_member(text, member))
+            };
+            place(kind) && (has(&text) || below.iter().any(has))
         }
         _ => false,
     }
@@ -177,6 +204,12 @@ fn what_does_not_exist_is_not_found() {
         ("rx::TT", false),
         ("rx::Discard::Ttl", true),
         ("rx::Discard::Tt", false),
+        ("node::Input::Installed", true),
+        ("node::Input::Instaled", false),
+        ("node::Node::up_since", true),
+        ("node::Input::up_since", false),
+        ("node::Times", false),
+        ("node::times::Node::up_since", false),
         ("vrrp_netlink::packet::PacketSocket::send", true),
         ("vrrp_netlnk::packet::PacketSocket::send", false),
     ] {

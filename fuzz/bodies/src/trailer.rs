@@ -211,9 +211,11 @@ fn router(kind: u8, family: Family, host: u8, vrid: Vrid) -> Option<VirtualRoute
         (2, Family::V6) => return None,
         _ => (hmac(Mode::Enforce, AntiReplay::Monotonic), AdvertInterval::from_centis(100)),
     };
+    // The lower the number of the host, the higher its priority.
+    let priority = Priority::new(u8::MAX - 1 - host)?;
     let mut router = VirtualRouter::new(RouterConfig {
         vrid,
-        params: Params { priority: Priority::default(), interval: interval?, preempt: true, accept: false },
+        params: Params { priority, interval: interval?, preempt: true, accept: false },
         addresses: AddressList::new([address(family, 100)]).ok()?,
         auth,
         checksum: ChecksumPolicy::default(),

@@ -28,13 +28,21 @@ pub(super) struct Reporter {
     reported: Vec<Condition>,
     rejected: Throttle<(InterfaceId, Option<IpAddr>, Discriminant<Discard>)>,
     noticed: Throttle<(RouterId, IpAddr, Notices)>,
+    equal: Throttle<(RouterId, IpAddr)>,
     errors: Throttle<(Option<String>, Option<i32>)>,
 }
 
 impl Reporter {
     pub(super) fn new(node: &Node<Instant>, names: Names) -> Self {
         let reported = node.routers().map(|_| Condition::Stopped).collect();
-        Self { names, reported, rejected: Throttle::new(), noticed: Throttle::new(), errors: Throttle::new() }
+        Self {
+            names,
+            reported,
+            rejected: Throttle::new(),
+            noticed: Throttle::new(),
+            equal: Throttle::daily(),
+            errors: Throttle::new(),
+        }
     }
 
     /// A router changed its state.
@@ -86,6 +94,17 @@ impl Reporter {
 
     /// A peer is configured differently, or claims the same addresses.
     pub(super) fn noticed(&mut self, id: RouterId, source: IpAddr, notices: Notices) {
+        // Two backups of one priority and without preemption are a common configuration: advice, and no more than that.
+        if notices.contains(Notices::EQUAL_PRIORITY) && self.equal.tell((id, source), Instant::now()).is_some() {
+            tracing::warn!(
+                "({}) {source} has our priority: the higher address would decide between two masters; set another priority on one of them",
+                self.name(id)
+            );
+        }
+        let notices = notices - Notices::EQUAL_PRIORITY;
+        if notices.is_empty() {
+            return;
+        }
         let Some(held_back) = self.noticed.tell((id, source, notices), Instant::now()) else { return };
         let (name, again) = (self.name(id), Again(held_back));
         for notice in notices.iter() {
@@ -190,5 +209,74 @@ struct Again(u64);
 impl std::fmt::Display for Again {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         if self.0 == 0 { Ok(()) } else { write!(f, " ({} more in the last minutes)", self.0) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::sync::{Arc, Mutex};
+
+    use vrrp_core::fsm::Params;
+    use vrrp_core::node::{Groups, RouterSetup};
+    use vrrp_core::router::{ChecksumPolicy, RouterConfig};
+    use vrrp_core::{AddressList, AdvertInterval, Auth, Priority, Vrid};
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Lines {
+        fn write(&mut self, octets: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().write(octets)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// What is logged about these notices of one peer, one after the other.
+    fn logged(notices: &[Notices]) -> String {
+        let mut node = Node::new(Groups::default());
+        let interval = AdvertInterval::from_secs(1).unwrap();
+        let config = RouterConfig {
+            vrid: Vrid::new(7).unwrap(),
+            params: Params { priority: Priority::default(), interval, preempt: true, accept: false },
+            addresses: AddressList::new(Box::from([[10, 0, 0, 100].into()])).unwrap(),
+            auth: Auth::None,
+            checksum: ChecksumPolicy::default(),
+        };
+        let id = node.add(RouterSetup { interface: InterfaceId(0), source: None, config }).unwrap();
+        let names = Names { routers: vec!["VI_1".to_owned()], groups: Vec::new(), interfaces: vec!["eth0".to_owned()] };
+        let mut reporter = Reporter::new(&node, names);
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let subscriber =
+            tracing_subscriber::fmt().with_writer(move || writer.clone()).without_time().with_ansi(false).finish();
+        tracing::subscriber::with_default(subscriber, || {
+            for notices in notices {
+                reporter.noticed(id, [10, 0, 0, 6].into(), *notices);
+            }
+        });
+        let octets = lines.0.lock().unwrap();
+        String::from_utf8(octets.clone()).unwrap()
+    }
+
+    #[test]
+    fn r112_equal_priorities_are_logged_with_what_to_do() {
+        let equal = Notices::EQUAL_PRIORITY;
+        let text = logged(&[equal, equal, equal | Notices::LOSING, equal | Notices::LOSING]);
+        let [advice, losing] = text.lines().collect::<Vec<_>>()[..] else { panic!("{text}") };
+        assert!(advice.contains("WARN") && advice.contains("(VI_1) 10.0.0.6 has our priority"), "{advice}");
+        assert!(advice.contains("set another priority on one of them"), "{advice}");
+        assert!(losing.contains("10.0.0.6 is master as well"), "{losing}");
+    }
+
+    #[test]
+    fn a_second_owner_is_logged() {
+        let text = logged(&[Notices::SECOND_OWNER]);
+        assert!(text.contains("10.0.0.6 claims priority 255 as we do: only one may own the addresses"), "{text}");
     }
 }

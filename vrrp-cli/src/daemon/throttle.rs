@@ -4,13 +4,16 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::time::{Duration, Instant};
 
-/// How long the same thing is not told again.
+/// How long the same thing is not told again: what happens to the service.
 const QUIET: Duration = Duration::from_secs(60);
+/// The same of what is only advice.
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// Different things that are told apart; beyond it they count as one.
 const MEMORY: usize = 64;
 
-/// Lets the first of each kind through, then one a minute, with the number of those held back.
+/// Lets the first of each kind through, then one in a span of time, with the number of those held back.
 pub(super) struct Throttle<K> {
+    quiet: Duration,
     seen: HashMap<K, Seen>,
     others: Option<Seen>,
 }
@@ -21,25 +24,31 @@ struct Seen {
 }
 
 impl<K: Eq + Hash> Throttle<K> {
+    /// One of each kind a minute.
     pub(super) fn new() -> Self {
-        Self { seen: HashMap::new(), others: None }
+        Self { quiet: QUIET, seen: HashMap::new(), others: None }
+    }
+
+    /// One of each kind a day.
+    pub(super) fn daily() -> Self {
+        Self { quiet: DAY, ..Self::new() }
     }
 
     /// `Some(n)` when it should be told, `n` being how many were held back since it was told last. What an attacker can vary
-    /// at will is told once a minute altogether when there is too much of it.
+    /// at will is told once in that time altogether when there is too much of it.
     pub(super) fn tell(&mut self, key: K, now: Instant) -> Option<u64> {
         if let Some(seen) = self.seen.get_mut(&key) {
-            return seen.tell(now);
+            return seen.tell(now, self.quiet);
         }
         if self.seen.len() >= MEMORY {
-            self.seen.retain(|_, seen| !seen.is_over(now));
+            self.seen.retain(|_, seen| !seen.is_over(now, self.quiet));
         }
         if self.seen.len() < MEMORY {
             self.seen.insert(key, Seen { told: now, held_back: 0 });
             return Some(0);
         }
         match &mut self.others {
-            Some(seen) => seen.tell(now),
+            Some(seen) => seen.tell(now, self.quiet),
             others @ None => {
                 *others = Some(Seen { told: now, held_back: 0 });
                 Some(0)
@@ -49,8 +58,8 @@ impl<K: Eq + Hash> Throttle<K> {
 }
 
 impl Seen {
-    fn tell(&mut self, now: Instant) -> Option<u64> {
-        if self.is_over(now) {
+    fn tell(&mut self, now: Instant, quiet: Duration) -> Option<u64> {
+        if self.is_over(now, quiet) {
             self.told = now;
             return Some(std::mem::take(&mut self.held_back));
         }
@@ -58,8 +67,8 @@ impl Seen {
         None
     }
 
-    fn is_over(&self, now: Instant) -> bool {
-        now.saturating_duration_since(self.told) >= QUIET
+    fn is_over(&self, now: Instant, quiet: Duration) -> bool {
+        now.saturating_duration_since(self.told) >= quiet
     }
 }
 
@@ -77,6 +86,15 @@ mod tests {
         assert_eq!(throttle.tell("b", start + Duration::from_secs(59)), Some(0));
         assert_eq!(throttle.tell("a", start + QUIET), Some(2));
         assert_eq!(throttle.tell("a", start + QUIET * 2), Some(0));
+    }
+
+    #[test]
+    fn advice_is_told_once_a_day() {
+        let mut throttle = Throttle::daily();
+        let start = Instant::now();
+        assert_eq!(throttle.tell("a", start), Some(0));
+        assert_eq!(throttle.tell("a", start + QUIET), None);
+        assert_eq!(throttle.tell("a", start + DAY), Some(1));
     }
 
     #[test]

@@ -181,3 +181,25 @@ pub enum NewMasterReason {
     /// masterNoResponse(3).
     MasterNoResponse,
 }
+
+impl NewMasterReason {
+    /// RFC 8347's name, of its `new-master-reason`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::NotMaster => "not-master",
+            Self::Priority => "priority",
+            Self::Preempted => "preempted",
+            Self::MasterNoResponse => "no-response",
+        }
+    }
+
+    /// RFC 6527's number.
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::NotMaster => 0,
+            Self::Priority => 1,
+            Self::Preempted => 2,
+            Self::MasterNoResponse => 3,
+        }
+    }
+}

@@ -8,6 +8,7 @@ use super::faults::Faults;
 use super::handover::Releasing;
 use super::io::Output;
 use super::setup::{GroupId, InterfaceId, RouterId, TrackerId};
+use super::times::Times;
 use crate::announce::Schedule;
 use crate::counters::Counter;
 use crate::fsm::{Link, Params};
@@ -38,6 +39,7 @@ pub(super) struct Entry<I> {
     pub(super) handover: Handover,
     /// The addresses that it let go of are served until their successor does.
     pub(super) releasing: Option<Releasing<I>>,
+    pub(super) times: Times<I>,
 }
 
 /// The addresses, from the node's point of view.

@@ -301,6 +301,7 @@ fn each_notice_moves_its_own_counter() {
         (Notices::SECOND_OWNER, Counter::OwnerConflicts),
         (Notices::UNSIGNED, Counter::HmacUnsigned),
         (Notices::CLOCK_SKEW, Counter::HmacClockSkew),
+        (Notices::EQUAL_PRIORITY, Counter::EqualPriorities),
     ];
     for (notice, counter) in pairs {
         assert_eq!(notice.counters().collect::<Vec<_>>(), [counter], "{notice:?}");
@@ -460,16 +461,118 @@ fn a_master_counts_what_it_sends_and_who_loses() {
     let mut router = router(100, secs(1), Auth::None);
     let before = *router.counters();
     let _ = router.handle(Event::Expired(Timer::MasterDown));
+    let _ = router.emit(Advertise::Claim, GROUP, &mut [0; 64]).unwrap();
     assert_eq!(moved(&before, router.counters()), [(Counter::MasterTransitions, 1), (Counter::AdvertsSent, 1)]);
     let losing = Datagram { priority: 50, ..right() };
     let before = *router.counters();
     let (actions, notices) = losing.received_by(&mut router).unwrap();
     assert_eq!((actions.advertise, notices), (Some(Advertise::Claim), Notices::LOSING));
+    assert_eq!(moved(&before, router.counters()), [(Counter::AdvertsReceived, 1), (Counter::LosingAdverts, 1)]);
+    let _ = router.emit(Advertise::Claim, GROUP, &mut [0; 64]).unwrap();
     let expected = [(Counter::AdvertsReceived, 1), (Counter::AdvertsSent, 1), (Counter::LosingAdverts, 1)];
     assert_eq!(moved(&before, router.counters()), expected);
     let before = *router.counters();
     let _ = router.handle(Event::Enabled(false));
+    let _ = router.emit(Advertise::Release, GROUP, &mut [0; 64]).unwrap();
     assert_eq!(moved(&before, router.counters()), [(Counter::AdvertsSent, 1), (Counter::PriorityZeroSent, 1)]);
+}
+
+/// What is not written is not sent.
+#[test]
+fn what_emit_refuses_is_not_counted_as_sent() {
+    let mut router = router(100, secs(1), Auth::None);
+    let _ = router.handle(Event::Expired(Timer::MasterDown));
+    let before = *router.counters();
+    for advertise in [Advertise::Claim, Advertise::Release] {
+        assert!(router.emit(advertise, GROUP, &mut [0; 23]).is_err());
+    }
+    let _ = router.handle(Event::Link(Link::NoAddress));
+    assert!(router.emit(Advertise::Release, GROUP, &mut [0; 64]).is_err());
+    assert_eq!(moved(&before, router.counters()), []);
+}
+
+/// R30: in Initialize an advert has no effect, and none is counted or told.
+#[test]
+fn r30_a_router_that_takes_no_part_counts_no_advert_as_received() {
+    let telling = Datagram { priority: 100, count: 1, addresses: VIPS[..1].to_vec(), ..right() };
+    let zero = Datagram { priority: 0, ..right() };
+    let mut stopped = router(100, secs(1), Auth::None);
+    let _ = stopped.handle(Event::Enabled(false));
+    let mut faulty = router(100, secs(1), Auth::None);
+    let _ = faulty.handle(Event::Healthy(false));
+    for mut router in [stopped, faulty, VirtualRouter::new(config(100, secs(1), Auth::None))] {
+        let before = *router.counters();
+        for datagram in [&telling, &zero] {
+            assert_eq!(datagram.received_by(&mut router), Ok((Actions::NONE, Notices::empty())));
+            assert_eq!(datagram.heard(|received| router.overhear(&received.unwrap())), Ok(Notices::empty()));
+        }
+        assert_eq!(moved(&before, router.counters()), []);
+        assert_eq!(router.last_adv_source(), None);
+    }
+}
+
+/// What is older than the election knows is counted and told, and changes nothing.
+#[test]
+fn what_is_overheard_is_counted_and_told_without_a_step() {
+    let mut router = router(100, secs(1), Auth::None);
+    let (machine, before) = (*router.machine(), *router.counters());
+    let telling = Datagram { priority: 0, count: 1, addresses: VIPS[..1].to_vec(), ..right() };
+    assert_eq!(telling.heard(|received| router.overhear(&received.unwrap())), Ok(Notices::ADDRESS_LIST));
+    let expected = [(Counter::AdvertsReceived, 1), (Counter::PriorityZeroReceived, 1), (Counter::AddressListErrors, 1)];
+    assert_eq!(moved(&before, router.counters()), expected);
+    let refused = Datagram { interval: 2, ..right() };
+    assert!(refused.heard(|received| router.overhear(&received.unwrap())).is_err());
+    assert_eq!(router.counters().get(Counter::IntervalErrors), 1);
+    assert_eq!(*router.machine(), machine);
+}
+
+/// R112: a peer of our own priority is told in both versions and families, in Backup and Master; an owner is R116's.
+#[test]
+fn r112_equal_priorities_are_told_and_counted() {
+    for (interval, datagram) in [(secs(1), right()), (centis(100), right_v3())] {
+        for (ours, theirs, told) in [
+            (100, 100, Notices::EQUAL_PRIORITY),
+            (100, 101, Notices::empty()),
+            (100, 99, Notices::empty()),
+            (100, 0, Notices::empty()),
+            (254, 255, Notices::empty()),
+        ] {
+            let mut router = router(ours, interval, Auth::None);
+            let datagram = Datagram { priority: theirs, ..datagram.clone() };
+            assert_eq!(datagram.received_by(&mut router).unwrap().1, told, "{ours} {theirs}");
+            assert_eq!(router.counters().get(Counter::EqualPriorities), u64::from(told == Notices::EQUAL_PRIORITY));
+        }
+        let mut master = started(config(100, interval, Auth::None), [10, 0, 0, 9].into());
+        let _ = master.handle(Event::Expired(Timer::MasterDown));
+        let datagram = Datagram { priority: 100, ..datagram };
+        assert_eq!(datagram.received_by(&mut master).unwrap().1, Notices::EQUAL_PRIORITY | Notices::LOSING);
+    }
+}
+
+/// R119, R120: what the models want to know of a router's peers and timers.
+#[test]
+fn r119_the_masters_address_and_the_timers_can_be_asked() {
+    let mut router = router(100, centis(100), Auth::None);
+    assert_eq!((router.last_adv_source(), router.master()), (None, None));
+    let params = router.machine().params;
+    assert_eq!(router.skew_time(), params.skew_time(centis(100)));
+    let _ = Datagram { interval: 50, ..right_v3() }.received_by(&mut router).unwrap();
+    assert_eq!((router.last_adv_source(), router.master()), (Some(PEER), Some(PEER)));
+    assert_eq!(router.skew_time(), params.skew_time(centis(50)), "of the learnt interval");
+    assert_eq!(router.master_down_interval(), params.master_down_interval(centis(50)));
+    let refused = Datagram { interval: 0, source: [10, 0, 0, 7].into(), ..right_v3() };
+    assert!(refused.received_by(&mut router).is_err());
+    assert_eq!(router.last_adv_source(), Some(PEER), "what is dropped is nobody's advert");
+    assert_eq!(router.new_master_reason(), NewMasterReason::NotMaster);
+    let _ = router.handle(Event::Expired(Timer::MasterDown));
+    assert_eq!(router.new_master_reason(), NewMasterReason::MasterNoResponse);
+    assert_eq!((router.last_adv_source(), router.master()), (Some(PEER), Some(OWN)));
+    assert_eq!(router.master_down_interval(), params.master_down_interval(centis(100)));
+    let _ = right_v3().received_by(&mut router).unwrap();
+    assert_eq!((router.machine().state.role(), router.master()), (Role::Backup, Some(PEER)));
+    let _ = router.handle(Event::Enabled(false));
+    assert_eq!((router.last_adv_source(), router.master()), (Some(PEER), None));
+    assert_eq!(router.new_master_reason(), NewMasterReason::MasterNoResponse, "the last time");
 }
 
 #[test]

@@ -179,6 +179,66 @@ fn an_advert_counts_from_its_arrival_not_from_its_processing() {
     assert_eq!(router.expire(ms(5000)), Actions::NONE);
 }
 
+/// Of adverts that are fed out of order the one that arrived last counts, whatever the older ones say.
+#[test]
+fn an_advert_that_comes_out_of_order_does_not_move_the_deadline_back() {
+    for interval in [secs(1), centis(100)] {
+        for older in [150, 50, 100, 0] {
+            let mut router = backup(params(100, interval));
+            let _ = router.handle(ms(2000), advert(150, interval));
+            let (machine, deadline) = (*router.router().machine(), router.deadline());
+            assert_eq!(deadline, Some(ms(5000) + SKEW_100));
+            assert_eq!(router.handle(ms(1999), advert(older, interval)), Actions::NONE);
+            assert_eq!((router.deadline(), *router.router().machine()), (deadline, machine));
+        }
+        let mut router = backup(params(100, interval));
+        let _ = router.handle(ms(2000), advert(0, interval));
+        let _ = router.handle(ms(1999), advert(150, interval));
+        assert_eq!(router.deadline(), Some(ms(2000) + SKEW_100), "the release is the newer word");
+        let _ = router.handle(ms(2000), advert(150, interval));
+        assert_eq!(router.deadline(), Some(ms(5000) + SKEW_100), "at the same time: the one that is fed last");
+    }
+}
+
+/// The same through the ladder, where it is counted, told, and refused as any other.
+#[test]
+fn a_datagram_that_comes_out_of_order_is_counted_and_moves_nothing() {
+    let mut router = backup(params(100, centis(100)));
+    let addresses = [[10, 0, 0, 100].into()];
+    let mut hear = |at, priority, interval| {
+        let repr = AdvertRepr {
+            vrid: Vrid::new(7).unwrap(),
+            priority: Priority::new(priority),
+            interval,
+            password: None,
+            addresses: AddressList::new(&addresses[..]).unwrap(),
+            checksum: ChecksumForm::Message,
+        };
+        let mut buffer = [0; 64];
+        let message = repr.emit(PEER, GROUP, &mut buffer).unwrap();
+        let meta = Meta { source: PEER, destination: GROUP, ttl: TTL };
+        let outcome = router.receive(at, &Received::check(&meta, message, GROUP).unwrap());
+        let received = router.router().counters().get(crate::Counter::AdvertsReceived);
+        (outcome, router.deadline(), received)
+    };
+    let (first, deadline, _) = hear(ms(2000), 150, centis(100));
+    assert!(first.unwrap().0.timer.is_some());
+    let older = hear(ms(1500), 100, centis(50));
+    assert_eq!(older, (Ok((Actions::NONE, Notices::INTERVAL | Notices::EQUAL_PRIORITY)), deadline, 2));
+    let wrong = Discard::Version { ours: crate::Version::V3, theirs: crate::Version::V2 };
+    assert_eq!(hear(ms(1500), 150, secs(1)), (Err(wrong), deadline, 2));
+    assert_eq!(hear(ms(2001), 150, centis(100)).1, deadline.map(|at| at + ms(1)));
+}
+
+/// A Master's Adver_Timer is no bar: an older advert of a stronger router makes it yield, from when it arrived.
+#[test]
+fn a_master_hears_what_arrived_before_its_last_advert() {
+    let (mut router, start) = master(params(100, secs(1)));
+    let at = start.checked_sub(ms(1)).unwrap();
+    assert_eq!(router.handle(at, advert(150, secs(1))).transition.map(|t| t.to), Some(Role::Backup));
+    assert_eq!(router.deadline(), Some(at + ms(3000) + SKEW_100));
+}
+
 #[test]
 fn r36_a_release_makes_the_wait_short() {
     let mut router = backup(params(100, secs(1)));

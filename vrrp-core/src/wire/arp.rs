@@ -6,7 +6,7 @@
 
 use core::net::Ipv4Addr;
 
-use super::BufferTooSmall;
+use super::{BufferTooSmall, lay};
 
 /// Octets of the Ethernet frame, without padding and check sequence.
 pub const FRAME_LEN: usize = 42;
@@ -98,14 +98,10 @@ impl GratuitousArp {
         let have = buffer.len();
         let frame = buffer.get_mut(..FRAME_LEN).ok_or(BufferTooSmall { need: FRAME_LEN, have })?;
         let address = self.address.octets();
+        let mac = &self.mac;
         let fields: [&[u8]; 9] =
-            [&BROADCAST, &source, &ETHERTYPE_ARP, &ETHERNET_IPV4, &REQUEST, &self.mac, &address, &BROADCAST, &address];
-        let mut rest = &mut frame[..];
-        for field in fields {
-            let (head, tail) = rest.split_at_mut(field.len());
-            head.copy_from_slice(field);
-            rest = tail;
-        }
+            [&BROADCAST, &source, &ETHERTYPE_ARP, &ETHERNET_IPV4, &REQUEST, mac, &address, &BROADCAST, &address];
+        lay(frame, &fields);
         Ok(frame)
     }
 }

@@ -6,7 +6,7 @@
 
 use core::net::{IpAddr, Ipv6Addr};
 
-use super::{BufferTooSmall, be16, octet};
+use super::{BufferTooSmall, be16, lay, octet};
 use crate::checksum::Checksum;
 
 /// Octets of the Ethernet frame, without check sequence: Ethernet 14, IPv6 40, the message 24, its option 8.
@@ -191,12 +191,7 @@ impl NeighbourAdvertisement {
             &OPTION_TARGET,
             &self.mac,
         ];
-        let mut rest = &mut frame[..];
-        for field in fields {
-            let (head, tail) = rest.split_at_mut(field.len());
-            head.copy_from_slice(field);
-            rest = tail;
-        }
+        lay(frame, &fields);
         Ok(frame)
     }
 }

@@ -76,8 +76,9 @@ fn timeless(family: Family, host: u8, priority: u8, interval: AdvertInterval, au
     router
 }
 
+/// The lower the number of the host, the higher its priority.
 fn router(host: u8, interval: AdvertInterval, auth: Auth) -> Router {
-    router_of(Family::V4, host, 100, interval, auth)
+    router_of(Family::V4, host, 110 - host, interval, auth)
 }
 
 fn group(family: Family) -> IpAddr {
@@ -147,7 +148,7 @@ fn combinations() -> Vec<(Family, AdvertInterval, Auth)> {
 #[test]
 fn routers_with_one_key_hear_each_other_once() {
     for (family, interval, auth) in combinations() {
-        let mut sender = router_of(family, 1, 100, interval, auth.clone());
+        let mut sender = router_of(family, 1, 150, interval, auth.clone());
         let mut hearer = router_of(family, 2, 100, interval, auth.clone());
         let source = own(family, 1);
         let first = sent(&mut sender);

@@ -250,3 +250,27 @@ fn a_configured_source_of_the_other_family_keeps_the_router_out() {
     assert_eq!(Condition::of(node.router(id).unwrap()), Condition::Fault);
     assert_eq!(node.next_deadline(), None);
 }
+
+/// R119: since when, in the caller's clock.
+#[test]
+fn r119_since_when_can_be_asked() {
+    let mut solo = Solo::stopped(100);
+    let id = solo.id;
+    let times = |solo: &Solo| (solo.node.up_since(id), solo.node.state_since(id));
+    assert_eq!(times(&solo), (None, None));
+    let _ = solo.handle(ms(10), Input::Link { interface: ETH0, family: Family::V4, link: Link::Up(OWN) });
+    let _ = solo.handle(ms(20), Input::Enabled { which: Which::All, enabled: true });
+    assert_eq!(times(&solo), (Some(ms(20)), Some(ms(20))));
+    let at = solo.node.next_deadline().unwrap();
+    let _ = solo.expire(at);
+    assert_eq!(times(&solo), (Some(ms(20)), Some(at)), "Master since");
+    let _ = solo.expire(at + ms(1000));
+    assert_eq!(times(&solo), (Some(ms(20)), Some(at)), "an advert is no change");
+    let _ = solo.hear(at + ms(1500), &advert(7, 200));
+    assert_eq!(times(&solo), (Some(ms(20)), Some(at + ms(1500))), "Backup since");
+    let _ = solo.handle(at + ms(2000), Input::Fault { router: id, fault: Faults::INSTALL, present: true });
+    assert_eq!(times(&solo), (None, Some(at + ms(2000))));
+    let _ = solo.handle(at + ms(3000), Input::Fault { router: id, fault: Faults::INSTALL, present: false });
+    assert_eq!(times(&solo), (Some(at + ms(3000)), Some(at + ms(3000))));
+    assert_eq!((solo.node.up_since(RouterId(9)), solo.node.state_since(RouterId(9))), (None, None));
+}

@@ -5,6 +5,7 @@
 mod advert;
 mod claim;
 mod config;
+mod ladder;
 mod node;
 mod sequence;
 mod trailer;
@@ -12,6 +13,7 @@ mod trailer;
 pub use advert::advert;
 pub use claim::claim;
 pub use config::config;
+pub use ladder::ladder;
 pub use node::node;
 pub use sequence::sequence;
 pub use trailer::trailer;

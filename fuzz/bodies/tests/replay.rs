@@ -32,6 +32,11 @@ fn config() {
 }
 
 #[test]
+fn ladder() {
+    replay("ladder", vrrp_fuzz_bodies::ladder);
+}
+
+#[test]
 fn node() {
     replay("node", vrrp_fuzz_bodies::node);
 }

@@ -192,3 +192,27 @@ fn we_take_keepaliveds_checksum_whatever_we_send() {
         b.says("10.9.0.2 sends the other form of VRRPv3's checksum; accepted", 1);
     }
 }
+
+/// The other way round it is not so: keepalived 2.2.7 knows one form, and takes a router that sends the other for nobody. Our
+/// default is its form, with which the same two agree.
+#[test]
+fn keepalived_takes_no_checksum_without_pseudo_header() {
+    if possible(keepalived_takes_no_checksum_without_pseudo_header) {
+        let stage = Stage::new();
+        let theirs = stage.start(Keepalived, "b", &[v3(Instance::new(WEAK))]);
+        stage.held_by("b", VIP);
+        let mut plain = stage.start(Vrrpctl, "a", &[v3_plain(Instance::new(STRONG))]);
+        eventually("both are masters", || stage.holders_of(VIP) == ["a", "b"]);
+        theirs.says("(VI_1) Invalid VRRPv3 checksum", 1);
+        plain.says("10.9.0.3 sends the other form of VRRPv3's checksum; accepted", 1);
+        plain.stop();
+        stage.held_by("b", VIP);
+        let refused = theirs.count("Invalid VRRPv3 checksum");
+        assert_eq!(theirs.count("entering backup state"), 1, "it obeyed what it could not read");
+        let usual = stage.start(Vrrpctl, "a", &[v3(Instance::new(STRONG))]);
+        stage.held_by("a", VIP);
+        theirs.says("entering backup state", 2);
+        assert_eq!(theirs.count("Invalid VRRPv3 checksum"), refused);
+        assert!(!usual.said("the other form"), "both send the same");
+    }
+}

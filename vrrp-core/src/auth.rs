@@ -268,5 +268,6 @@ mod tests {
         assert!(text(90, 100).contains("10 s behind ours"));
         assert!(text(130, 100).contains("30 s ahead of ours"));
         assert!(text(1, u32::MAX).contains("2 s ahead of ours"), "across the wrap");
+        assert!(text(100, 100).contains("0 s ahead of ours"));
     }
 }

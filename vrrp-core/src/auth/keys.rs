@@ -177,6 +177,15 @@ mod tests {
     }
 
     #[test]
+    fn every_refusal_says_what_is_wrong() {
+        let text = |error: KeyError| format!("{error}");
+        assert_eq!(text(KeyError::Length(9)), "the key has 9 octets, 32 to 64 are needed");
+        assert_eq!(text(KeyError::TooMany(5)), "5 keys, 4 at most");
+        assert_eq!(text(KeyError::Duplicate(id(3))), "key 3 is defined twice");
+        assert_eq!(text(KeyError::UndefinedActive(id(3))), "active_key 3 is not defined: nothing could be signed");
+    }
+
+    #[test]
     fn debug_keeps_the_secret() {
         let keys = Keys::new(&[key(201)], id(201)).unwrap();
         let text = format!("{keys:?}");

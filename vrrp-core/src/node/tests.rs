@@ -17,6 +17,7 @@ use crate::wire::advert::{AdvertRepr, ChecksumForm};
 mod changes;
 mod groups;
 mod handover;
+mod kinds;
 mod lan;
 mod maintenance;
 mod trackers;

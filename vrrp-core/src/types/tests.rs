@@ -68,3 +68,11 @@ fn seconds_become_centiseconds_where_there_is_version_3_alone() {
     }
     assert_eq!((AdvertInterval::from_centis(0), AdvertInterval::from_centis(4096)), (None, None), "erratum 8301");
 }
+
+#[test]
+fn values_read_as_operators_write_them() {
+    assert_eq!([Family::V4, Family::V6].map(|family| format!("{family}")), ["IPv4", "IPv6"]);
+    assert_eq!([Version::V2, Version::V3].map(|version| format!("{version}")), ["2", "3"]);
+    let password = SimplePassword::new(b"secret").unwrap();
+    assert_eq!(format!("{password:?}"), "SimplePassword(..)", "not shown");
+}

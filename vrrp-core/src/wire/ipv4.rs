@@ -173,6 +173,13 @@ mod tests {
     }
 
     #[test]
+    fn a_header_without_payload_is_a_whole_datagram() {
+        let mut d = datagram();
+        d[3] = 20;
+        assert_eq!(Ipv4Packet::parse(&d[..HEADER_LEN]).unwrap().payload(), []);
+    }
+
+    #[test]
     fn every_impossible_header_is_refused() {
         let good = datagram();
         for length in 0..HEADER_LEN {

@@ -19,16 +19,17 @@ struct Host {
 
 /// Version and family of a whole LAN; all intervals are a second.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Kind {
+pub(super) enum Kind {
     V2,
     V3,
     V6,
 }
 
 impl Kind {
-    const ALL: [Self; 3] = [Self::V2, Self::V3, Self::V6];
+    pub(super) const ALL: [Self; 3] = [Self::V2, Self::V3, Self::V6];
+    const VERSION_3: [Self; 2] = [Self::V3, Self::V6];
 
-    fn params(self, priority: u8) -> Params {
+    pub(super) fn params(self, priority: u8) -> Params {
         let interval = match self {
             Self::V2 => AdvertInterval::from_secs(1),
             Self::V3 | Self::V6 => AdvertInterval::from_centis(100),
@@ -36,7 +37,7 @@ impl Kind {
         Params { interval: interval.unwrap(), ..params(priority) }
     }
 
-    fn setup(self, priority: u8) -> RouterSetup {
+    pub(super) fn setup(self, priority: u8) -> RouterSetup {
         self.setup_with(self.params(priority))
     }
 
@@ -49,7 +50,7 @@ impl Kind {
     }
 }
 
-fn address(family: Family, last: usize) -> IpAddr {
+pub(super) fn address(family: Family, last: usize) -> IpAddr {
     match family {
         Family::V4 => [10, 0, 0, u8::try_from(last).unwrap()].into(),
         Family::V6 => [0xfe80, 0, 0, 0, 0, 0, 0, u16::try_from(last).unwrap()].into(),
@@ -225,17 +226,19 @@ fn r38_a_stronger_router_preempts_when_it_comes_back() {
 
 #[test]
 fn r37_without_preemption_it_stays_in_backup() {
-    let setups = [100, 150].map(|priority| setup(ETH0, 7, Params { preempt: false, ..params(priority) }));
-    let mut lan = Lan::new(setups);
-    lan.link(1, Link::Down);
-    lan.run(ms(10_000));
-    assert_eq!(lan.serving(), [true, false]);
-    lan.link(1, Link::Up(lan.hosts[1].address));
-    lan.run(ms(20_000));
-    assert_eq!(lan.serving(), [true, false]);
-    lan.hosts[0].alive = false;
-    lan.run(ms(5000));
-    assert_eq!(lan.serving(), [false, true]);
+    for kind in Kind::ALL {
+        let patient = |priority| kind.setup_with(Params { preempt: false, ..kind.params(priority) });
+        let mut lan = Lan::new([100, 150].map(patient));
+        lan.link(1, Link::Down);
+        lan.run(ms(10_000));
+        assert_eq!(lan.serving(), [true, false]);
+        lan.link(1, Link::Up(lan.hosts[1].address));
+        lan.run(ms(20_000));
+        assert_eq!(lan.serving(), [true, false]);
+        lan.hosts[0].alive = false;
+        lan.run(ms(5000));
+        assert_eq!(lan.serving(), [false, true]);
+    }
 }
 
 #[test]
@@ -325,28 +328,33 @@ fn r49_different_intervals_of_version_2_make_two_masters_and_say_why() {
 
 #[test]
 fn r81_different_intervals_of_version_3_elect_one() {
-    let mut setups = [100, 150].map(|priority| setup(ETH0, 7, params(priority)));
-    setups[0].config.params.interval = AdvertInterval::from_centis(10).unwrap();
-    setups[1].config.params.interval = AdvertInterval::from_centis(100).unwrap();
-    let mut lan = Lan::new(setups);
-    lan.run(ms(10_000));
-    assert_eq!(lan.serving(), [false, true]);
-    lan.hosts[0].changes.clear();
-    lan.run(ms(60_000));
-    assert_eq!(lan.hosts[0].changes, [], "the learnt interval keeps it quiet");
-    assert!(lan.hosts[0].notices.contains(Notices::INTERVAL));
+    for kind in Kind::VERSION_3 {
+        let with = |priority, centiseconds| {
+            let interval = AdvertInterval::from_centis(centiseconds).unwrap();
+            kind.setup_with(Params { interval, ..params(priority) })
+        };
+        let mut lan = Lan::new([with(100, 10), with(150, 100)]);
+        lan.run(ms(10_000));
+        assert_eq!(lan.serving(), [false, true]);
+        lan.hosts[0].changes.clear();
+        lan.run(ms(60_000));
+        assert_eq!(lan.hosts[0].changes, [], "the learnt interval keeps it quiet");
+        assert!(lan.hosts[0].notices.contains(Notices::INTERVAL));
+    }
 }
 
 /// Reload on one host after the other: no second Master on the way.
 #[test]
 fn version_3_intervals_change_host_by_host_without_a_flap() {
-    for (before, after) in [(100, 10), (10, 100), (100, 1000)] {
+    for (kind, (before, after)) in
+        Kind::VERSION_3.into_iter().flat_map(|kind| [(100, 10), (10, 100), (100, 1000)].map(|change| (kind, change)))
+    {
         for order in [[0, 1], [1, 0]] {
             let with = |priority, cs| {
                 let interval = AdvertInterval::from_centis(cs).unwrap();
                 Params { interval, ..params(priority) }
             };
-            let mut lan = Lan::new([100, 150].map(|priority| setup(ETH0, 7, with(priority, before))));
+            let mut lan = Lan::new([100, 150].map(|priority| kind.setup_with(with(priority, before))));
             lan.run(ms(10_050));
             for host in &mut lan.hosts {
                 host.changes.clear();
@@ -375,20 +383,37 @@ fn the_owner_serves_at_once() {
 
 #[test]
 fn r116_two_owners_of_version_3_resolve_by_address() {
-    let interval = AdvertInterval::from_centis(100).unwrap();
-    let owner = Params { interval, ..params(255) };
-    let mut lan = Lan::new([owner, owner].map(|params| setup(ETH0, 7, params)));
-    lan.run(ms(10_000));
-    assert_eq!(lan.serving(), [false, true]);
-    assert!(lan.hosts[0].notices.contains(Notices::SECOND_OWNER));
+    for kind in Kind::VERSION_3 {
+        let mut lan = Lan::pair(kind, [255, 255]);
+        lan.run(ms(10_000));
+        assert_eq!(lan.serving(), [false, true]);
+        assert!(lan.hosts[0].notices.contains(Notices::SECOND_OWNER));
+    }
+}
+
+/// R112: both are told; the election goes by the address.
+#[test]
+fn r112_equal_priorities_are_told_on_both_sides() {
+    for kind in Kind::ALL {
+        let mut lan = Lan::pair(kind, [100, 100]);
+        lan.hosts[0].connected = false;
+        lan.run(ms(10_000));
+        assert!(lan.hosts.iter().all(|host| host.notices.is_empty()));
+        lan.hosts[0].connected = true;
+        lan.run(ms(10_000));
+        assert_eq!(lan.serving(), [false, true]);
+        assert!(lan.hosts.iter().all(|host| host.notices.contains(Notices::EQUAL_PRIORITY)), "{kind:?}");
+    }
 }
 
 #[test]
 fn three_routers_fail_over_in_order_of_priority() {
-    let mut lan = Lan::new([100, 120, 140].map(|priority| setup(ETH0, 7, params(priority))));
-    for last in (0..3).rev() {
-        lan.run(ms(8000));
-        assert_eq!(lan.serving(), [0, 1, 2].map(|host| host == last));
-        lan.hosts[last].alive = false;
+    for kind in Kind::ALL {
+        let mut lan = Lan::new([100, 120, 140].map(|priority| kind.setup(priority)));
+        for last in (0..3).rev() {
+            lan.run(ms(8000));
+            assert_eq!(lan.serving(), [0, 1, 2].map(|host| host == last));
+            lan.hosts[last].alive = false;
+        }
     }
 }

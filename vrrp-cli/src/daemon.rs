@@ -5,7 +5,7 @@
 //! link and address monitor ─┐  ║          │
 //! signals ──────────────────┼─> election ─┴─> kernel thread: addresses, ARP/ND (may block)
 //!                           │   (Node)            │
-//!         acknowledgements ─┴─────────────────────┴─> notify thread: scripts
+//!         acknowledgements ─┴─────────────────────┴─> notify thread: scripts, named pipes, mail
 //! ```
 //!
 //! Contains no protocol rule: what is decided is decided in [`vrrp_core::node::Node`].
@@ -16,9 +16,11 @@ mod kernel;
 mod keys;
 mod lock;
 mod log;
+mod mail;
 mod monitor;
 mod notify;
 mod orders;
+mod private;
 mod report;
 mod script;
 mod setup;
@@ -123,15 +125,14 @@ impl ToElection {
 }
 
 fn serve(plan: setup::Plan) -> Result<(), ServeError> {
-    let setup::Plan { node, interfaces, groups, names, tables, scripts, leftovers, monitor, rtnl, locks, warnings: _ } =
+    let setup::Plan { node, interfaces, groups, names, tables, notify, leftovers, monitor, rtnl, locks, warnings: _ } =
         plan;
     let wakeup = Wakeup::new()?;
     let (sender, feedback) = crossbeam_channel::unbounded();
     let election = ToElection { sender, wakeup: wakeup.clone() };
     let (orders, jobs) = orders::orders(tables.len());
-    let (notify, events) = crossbeam_channel::unbounded();
+    let (notifier, notify, hurry) = notify::Notifier::new(notify)?;
 
-    let (hurry, hurried) = crossbeam_channel::bounded(1);
     let signals = watch_signals(&election, hurry)?;
     let watch = monitor::Watch::new(monitor, rtnl, &interfaces, groups);
     let levels = watch.levels();
@@ -140,7 +141,7 @@ fn serve(plan: setup::Plan) -> Result<(), ServeError> {
         let (election, orders, stop) = (election.clone(), orders.clone(), stop_monitor.clone());
         move || watch.run(&election, &orders, &stop)
     })?;
-    let notify_thread = spawn("notify", &election, move || notify::run(&events, &hurried, &scripts))?;
+    let notify_thread = spawn("notify", &election, move || notifier.run())?;
     let devices: Vec<_> = interfaces.iter().map(|interface| interface.device.clone()).collect();
     let names = report::Names {
         routers: names,
@@ -196,7 +197,7 @@ fn spawn<T: Send + 'static>(
 }
 
 /// A second request to stop goes to `hurry`: whoever repeats it does not want to wait for scripts.
-fn watch_signals(election: &ToElection, hurry: Sender<()>) -> Result<signal_hook::iterator::Handle, ServeError> {
+fn watch_signals(election: &ToElection, hurry: notify::Hurry) -> Result<signal_hook::iterator::Handle, ServeError> {
     use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
     let caught = [SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2];
     let mut signals = signal_hook::iterator::Signals::new(caught).map_err(ServeError::Signals)?;
@@ -213,10 +214,7 @@ fn watch_signals(election: &ToElection, hurry: Sender<()>) -> Result<signal_hook
                         reporter.send(Feedback::Stop(name));
                     }
                     Some(asked) if asked.elapsed() < ECHO => {}
-                    Some(_) => {
-                        // It fails when it was said before, or when nobody waits any more.
-                        let _ = hurry.try_send(());
-                    }
+                    Some(_) => hurry.ask(),
                 },
                 SIGHUP => tracing::warn!("SIGHUP ignored: a reload is not supported yet; restart to apply a new file"),
                 _ => tracing::warn!("SIGUSR1 and SIGUSR2 ignored: dumps of state and statistics are not supported yet"),
@@ -234,6 +232,8 @@ enum ServeError {
     Kernel(#[from] vrrp_netlink::Error),
     #[error("cannot start a thread: {0}")]
     Thread(#[source] std::io::Error),
+    #[error("{0}")]
+    Fifo(notify::FifoError),
     #[error("cannot listen to signals: {0}")]
     Signals(#[source] std::io::Error),
     #[error("the {0} thread failed, and the daemon stopped. This is a fault of vrrpctl: please report it")]

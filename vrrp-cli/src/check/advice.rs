@@ -212,6 +212,16 @@ impl<'a> Advisor<'a> {
                 Diagnostic::without_place(Code::MailWithoutServer, "mail is to be sent, but there is no `smtp_server`");
             self.push(diagnostic.help("add `smtp_server HOST` to `global_defs`"));
         }
+        let in_clear = !matches!(global.smtp_tls.as_deref(), Some("starttls" | "tls"));
+        let here =
+            |host: &str| host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+        if let Some(server) = global.smtp_server.as_ref().filter(|server| in_clear && !here(&server.host))
+            && global.smtp_user.is_some()
+        {
+            let message = format!("the password for `{}` is sent in clear", server.host);
+            let diagnostic = Diagnostic::without_place(Code::MailLoginInClear, message);
+            self.push(diagnostic.help("add `smtp_tls starttls` or `smtp_tls tls` to `global_defs`"));
+        }
         if wanted && !addressed {
             let diagnostic =
                 Diagnostic::without_place(Code::MailToNobody, "`smtp_alert` is on, but nobody is to get mail");

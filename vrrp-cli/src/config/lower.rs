@@ -63,6 +63,9 @@ pub(crate) fn lower<'s>(statements: &[Statement<'s>], sources: &'s SourceMap, si
             lowerer.global_defs(setting, &mut config.global);
         }
     }
+    if !lowerer.sink.has_errors() {
+        lowerer.settle_mail(&config.global);
+    }
     lowerer.resolve(&mut config, &mut names, &mut claims);
     lowerer.tell_notes();
     if !any && !sink.has_errors() {

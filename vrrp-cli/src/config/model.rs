@@ -20,8 +20,8 @@ pub use self::lines::{
     AddressOption, LineOption, LinkbeatInterface, OptionValue, Peer, Route, Rule, Track, UpDownDelay, WeightSetting,
 };
 pub use self::value::{
-    DeletedNotify, ExtraInterfaces, HmacAuth, HmacKeySource, HmacSecret, InitialValue, IpvlanSetting, ReceiveBuffer,
-    SmtpHost, SyncDaemonSetting, VmacSetting,
+    DeletedNotify, ExtraInterfaces, HmacAuth, HmacKeySource, HmacSecret, InitialValue, IpvlanSetting, Password,
+    ReceiveBuffer, SmtpHost, SyncDaemonSetting, VmacSetting,
 };
 pub(crate) use self::value::{Slot, Value};
 pub(crate) use self::written::{Item, Shown, Written};

@@ -17,7 +17,9 @@ mod tests;
 const PASSWORDS: &[&str] = &["pass", "passwd", "password", "passphrase", "authpass", "auth_password", "auth_key"];
 /// Such a part of a definition's name says what it stands for.
 const TELLING: &[&str] = &["pass", "secret", "pwd", "key"];
-/// How differently `auth_pass` may be spelt.
+/// The keywords of passwords.
+const KEYWORDS: &[&str] = &["auth_pass", "smtp_password"];
+/// How differently they may be spelt.
 const MISSPELT: usize = 2;
 
 /// The definitions and variables whose values are secrets.
@@ -89,13 +91,14 @@ fn hidden(quoted: &str, secrets: &[&str]) -> String {
 }
 
 impl SourceMap {
-    /// The definitions that some `auth_pass` or `key` of these sources refers to.
+    /// The definitions that some password or `key` of these sources refers to.
     pub(super) fn secret_names(&self) -> &Names {
         self.secrets().get_or_init(|| {
             let mut names = Names::new();
             for (_, source) in self.files() {
                 let text = source.text();
-                for (at, _) in text.match_indices("auth_pass").chain(text.match_indices("key ")) {
+                let places = KEYWORDS.iter().chain(&["key "]).flat_map(|keyword| text.match_indices(keyword));
+                for (at, _) in places {
                     let rest = text[at..].lines().next().unwrap_or_default();
                     let used = rest.match_indices('$').filter_map(|(at, _)| reference(&rest[at..]));
                     names.extend(used.map(|used| used.name.to_owned()));
@@ -196,7 +199,7 @@ fn behind_keywords(line: &str, start: usize, found: &mut Vec<Range<usize>>) {
 /// What follows the word, when it is a keyword of a secret or meant to be one.
 fn keyword(name: &str, place: Next) -> Option<Next> {
     let plain = name.replace('-', "_").to_ascii_lowercase();
-    if strsim::damerau_levenshtein(&plain, "auth_pass") <= MISSPELT {
+    if KEYWORDS.iter().any(|keyword| strsim::damerau_levenshtein(&plain, keyword) <= MISSPELT) {
         return Some(Next::Password);
     }
     if place != Next::Keyword {

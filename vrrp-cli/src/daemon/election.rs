@@ -219,12 +219,16 @@ impl Election {
                 Output::Transition { router, transition } => {
                     self.reporter.transition(&self.node, router, transition, &self.orders);
                 }
-                Output::Priority { router, priority } => self.reporter.priority(&self.node, router, priority),
-                Output::Group { group, condition } => self.reporter.group(group, condition),
+                Output::Priority { router, priority } => {
+                    self.reporter.priority(&self.node, router, priority, &self.orders);
+                }
+                Output::Group { group, condition } => self.reporter.group(group, condition, &self.orders),
                 Output::Rejected { interface, router, rejected } => {
                     self.reporter.rejected(interface, router, &rejected);
                 }
-                Output::Noticed { router, source, notices } => self.reporter.noticed(router, source, notices),
+                Output::Noticed { router, source, notices } => {
+                    self.reporter.noticed(&self.node, router, source, notices, &self.orders);
+                }
             }
         }
         // Its room is used again: the path of an advertisement does not allocate.

@@ -10,7 +10,7 @@ mod announce;
 
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use crossbeam_channel::{Receiver, RecvTimeoutError};
 use vrrp_core::fsm::Addresses;
 use vrrp_core::node::RouterId;
 use vrrp_netlink::addresses::{Address, Change};
@@ -20,8 +20,9 @@ use vrrp_netlink::rtnl::Rtnl;
 pub(super) use addresses::Installation;
 
 use super::monitor::Device;
+use super::notify::ToNotify;
 use super::orders::{Job, Orders, Wanted};
-use super::{Feedback, ToElection, notify};
+use super::{Feedback, ToElection};
 
 /// Addresses that are installed before the first of them is announced.
 const PORTION: usize = 64;
@@ -49,7 +50,7 @@ pub(super) struct Kernel {
     devices: Vec<Device>,
     orders: Orders,
     election: ToElection,
-    notify: Sender<notify::Event>,
+    notify: ToNotify,
 }
 
 struct Router {
@@ -74,7 +75,7 @@ impl Kernel {
         leftovers: &[RouterId],
         orders: Orders,
         election: ToElection,
-        notify: Sender<notify::Event>,
+        notify: ToNotify,
     ) -> vrrp_netlink::Result<Self> {
         let routers = tables
             .into_iter()
@@ -108,10 +109,7 @@ impl Kernel {
                 Ok(Job::Look) => {}
                 Ok(Job::Device(device)) => self.device(device),
                 Ok(Job::Missing(address)) => self.missing(&address),
-                Ok(Job::Notify(event)) => {
-                    // It fails only when the notify thread is gone, which was reported.
-                    let _ = self.notify.send(event);
-                }
+                Ok(Job::Notify(event)) => self.notify.send(event),
                 Err(RecvTimeoutError::Timeout) => self.try_again(Instant::now()),
                 Ok(Job::Stop) | Err(RecvTimeoutError::Disconnected) => return self.stop(),
             }

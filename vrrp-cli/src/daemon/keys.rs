@@ -2,24 +2,19 @@
 //!
 //! Knows nothing of adverts. A key is never part of a message.
 
-use std::fs::OpenOptions;
-use std::io::{self, Read};
 use std::num::NonZeroU8;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
-use nix::libc;
 use vrrp_core::AdvertInterval;
 use vrrp_core::auth::keys::{Key, KeyError, Keys};
 use vrrp_core::auth::trailer::{AntiReplay, HmacConfig, Mode, TimeWindow};
 
+use super::private;
 use crate::config::model::{HmacAuth, HmacKeySource, HmacSecret};
 use crate::config::{Code, Diagnostic};
 
 /// More than the longest key takes in hexadecimal digits.
 const LONGEST_FILE: u64 = 1024;
-/// What only the owner of a key file may do.
-const OTHERS: u32 = 0o077;
 
 /// Why the adverts of an instance cannot be signed.
 #[derive(Debug)]
@@ -64,22 +59,8 @@ fn key(secret: &HmacSecret) -> Result<Key, Unusable> {
 
 /// The octets of a key file; or what is wrong with it, and what to do.
 fn read(path: &Path) -> Result<Vec<u8>, (String, &'static str)> {
-    let unreadable = |error: io::Error| (format!("cannot be read: {error}"), "check the path, and the file's owner");
-    // A pipe would be waited for.
-    let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path).map_err(unreadable)?;
-    let metadata = file.metadata().map_err(unreadable)?;
-    if !metadata.is_file() {
-        return Err(("is not a regular file".into(), "name a file that holds one key"));
-    }
-    if metadata.mode() & OTHERS != 0 {
-        let fault = format!("has mode {:03o}: others than its owner could use it", metadata.mode() & 0o777);
-        return Err((fault, "take their rights away: chmod 600"));
-    }
-    let mut text = String::new();
-    file.take(LONGEST_FILE).read_to_string(&mut text).map_err(unreadable)?;
-    let line = text.strip_suffix('\n').unwrap_or(&text);
-    let line = line.strip_suffix('\r').unwrap_or(line);
-    HmacSecret::octets(line)
+    let line = private::line(path, LONGEST_FILE)?;
+    HmacSecret::octets(&line)
         .ok_or(("holds no key of 32 to 64 octets".into(), "write `hex:` and 64 to 128 hexadecimal digits, or a text"))
 }
 

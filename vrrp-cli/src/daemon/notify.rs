@@ -1,91 +1,275 @@
-//! The notify thread: runs the operator's scripts, for each instance one after the other in the order of events.
+//! The notify thread: tells the operator's scripts, named pipes and mailboxes what happens, in the order of events.
 //!
-//! Scripts run without a shell, in their own process group, with a time limit. Knows nothing of the election.
+//! For each event: the script of the state, the generic one, a line to the pipes, a mail. Scripts of one virtual router or
+//! group run one after the other; nothing here waits for a script, a reader or a mail server, so that none of them holds
+//! up another. What cannot be told is said in the log. Knows nothing of the election.
 
-use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+mod fifo;
+mod plan;
+mod scripts;
 
-use crossbeam_channel::{Receiver, Sender};
-use nix::sys::signal::{Signal, killpg};
-use nix::unistd::Pid;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant, SystemTime};
+
+use crossbeam_channel::{Receiver, Sender, TryRecvError};
 use vrrp_core::node::Condition;
-use vrrp_netlink::process::wait_readable;
+use vrrp_netlink::process::{Poller, Wakeup};
 
-use super::script::{Limits, Program, Report};
+use super::mail::{Letter, Mail, News};
+pub(super) use fifo::FifoError;
+use fifo::Pipe;
+use plan::Target;
+use scripts::{Queues, Task};
 
-/// How long a script may take before it is told to end.
-const PATIENCE: Duration = Duration::from_secs(30);
-/// How long it may take to obey.
-const GRACE: Duration = Duration::from_secs(2);
-const LIMITS: Limits = Limits { patience: PATIENCE, grace: GRACE };
-/// How long scripts that run when the daemon stops may still take, and then those of the stop itself.
+pub(super) use plan::Plan;
+
+/// How long what runs when the daemon stops may still take, and then the scripts of the stop itself.
 const FAREWELL: Duration = Duration::from_secs(5);
+/// How long what was killed is waited for.
+const GRACE: Duration = Duration::from_secs(2);
 
-/// A router changed its condition.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// Something happened to a virtual router or a group.
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Event {
-    /// Place of the instance in the configuration.
-    pub(super) instance: usize,
-    /// Its condition now.
-    pub(super) condition: Condition,
-    /// Its priority.
+    pub(super) subject: Subject,
+    pub(super) what: What,
+    /// Of a virtual router; 0 of a group.
     pub(super) priority: u8,
+    /// What led to it, for whoever reads mail; may be empty.
+    pub(super) why: String,
+    pub(super) at: SystemTime,
 }
 
-/// The scripts of one instance.
-#[derive(Clone, Default, Debug)]
-pub(super) struct Scripts {
-    pub(super) instance: String,
-    pub(super) master: Option<Program>,
-    pub(super) backup: Option<Program>,
-    pub(super) fault: Option<Program>,
-    pub(super) stop: Option<Program>,
-    pub(super) generic: Option<Program>,
+/// Whom an event is about, by its place in the configuration.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(super) enum Subject {
+    Instance(usize),
+    Group(usize),
 }
 
-/// Runs scripts until every sender is gone and every script has ended, or the patience of a stop is over: at once, when
-/// `hurry` says something.
-pub(super) fn run(events: &Receiver<Event>, hurry: &Receiver<()>, scripts: &[Scripts]) {
-    let (done, ended) = crossbeam_channel::unbounded();
-    let mut notifier = Notifier { scripts, queues: scripts.iter().map(|_| Queue::default()).collect(), done };
-    let mut phase = Phase::Running;
-    let mut hurried = false;
-    loop {
-        let now = Instant::now();
-        phase = match phase {
-            Phase::Finishing(until) if until <= now => {
-                notifier.cut_short();
-                Phase::Farewell(now + FAREWELL)
-            }
-            Phase::Farewell(until) if until <= now => {
-                notifier.kill();
-                Phase::Killed(now + GRACE)
-            }
-            Phase::Killed(until) if until <= now => return,
-            other => other,
+/// What happened.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum What {
+    /// It is in this condition now.
+    State(Condition),
+    /// Its priority is another one, in this condition.
+    Priority(Condition),
+    /// As Master it heard a weaker one.
+    LowerPriority,
+}
+
+impl What {
+    /// The word for pipes and scripts.
+    fn word(self) -> &'static str {
+        match self {
+            Self::State(Condition::Master) => "MASTER",
+            Self::State(Condition::Backup) => "BACKUP",
+            Self::State(Condition::Fault) => "FAULT",
+            Self::State(Condition::Stopped) => "STOP",
+            Self::Priority(Condition::Master) => "MASTER_PRIORITY",
+            Self::Priority(_) => "BACKUP_PRIORITY",
+            Self::LowerPriority => "MASTER_RX_LOWER_PRI",
+        }
+    }
+}
+
+/// A way to the notify thread that never blocks. When the last one is dropped, the thread comes to its end.
+#[derive(Clone)]
+pub(super) struct ToNotify {
+    sender: Option<Sender<Event>>,
+    wakeup: Wakeup,
+}
+
+impl ToNotify {
+    pub(super) fn send(&self, event: Event) {
+        if let Some(sender) = &self.sender {
+            // It fails only when the notify thread is gone, which was reported.
+            let _ = sender.send(event);
+            self.wakeup.wake();
+        }
+    }
+}
+
+impl Drop for ToNotify {
+    fn drop(&mut self) {
+        self.sender = None;
+        self.wakeup.wake();
+    }
+}
+
+/// Tells the notify thread that nobody wants to wait for it any longer.
+#[derive(Clone)]
+pub(super) struct Hurry {
+    asked: Arc<AtomicBool>,
+    wakeup: Wakeup,
+}
+
+impl Hurry {
+    pub(super) fn ask(&self) {
+        self.asked.store(true, Ordering::Release);
+        self.wakeup.wake();
+    }
+}
+
+/// The notify thread before it runs: its pipes exist, and their readers have begun.
+pub(super) struct Notifier {
+    targets: Vec<Target>,
+    /// The first of the targets that is a group.
+    groups: usize,
+    router_id: String,
+    no_faults: bool,
+    queues: Queues,
+    pipes: Vec<Pipe>,
+    mail: Option<Mail>,
+    /// By target: what was told last.
+    told: Vec<Option<Condition>>,
+    /// By target: what was mailed last. Everybody starts as a backup, of which there is nothing to say.
+    mailed: Vec<Condition>,
+    events: Receiver<Event>,
+    hurry: Hurry,
+}
+
+impl Notifier {
+    /// Makes the pipes.
+    pub(super) fn new(plan: Plan) -> Result<(Self, ToNotify, Hurry), super::ServeError> {
+        let Plan { instances, groups, pipes, post, router_id, no_faults } = plan;
+        let wakeup = Wakeup::new()?;
+        let (sender, events) = crossbeam_channel::unbounded();
+        let hurry = Hurry { asked: Arc::new(AtomicBool::new(false)), wakeup: wakeup.clone() };
+        let pipes = pipes.into_iter().map(Pipe::open).collect::<Result<_, _>>().map_err(super::ServeError::Fifo)?;
+        let mail = post.map(|post| Mail::start(post, wakeup.clone())).transpose().map_err(super::ServeError::Thread)?;
+        let first_group = instances.len();
+        let targets: Vec<Target> = instances.into_iter().chain(groups).collect();
+        let notifier = Self {
+            queues: Queues::new(targets.iter().map(|target| target.name.clone())),
+            told: vec![None; targets.len()],
+            mailed: vec![Condition::Backup; targets.len()],
+            groups: first_group,
+            targets,
+            router_id,
+            no_faults,
+            pipes,
+            mail,
+            events,
+            hurry: hurry.clone(),
         };
-        if phase != Phase::Running && notifier.idle() {
+        Ok((notifier, ToNotify { sender: Some(sender), wakeup }, hurry))
+    }
+
+    /// Runs until every sender is gone and everybody was told, or the patience of a stop is over: at once, when somebody
+    /// is in a hurry.
+    pub(super) fn run(mut self) {
+        let mut poller = Poller::new();
+        let mut phase = Phase::Running;
+        let mut hurried = false;
+        loop {
+            let now = Instant::now();
+            self.queues.advance(&poller, now);
+            for pipe in &mut self.pipes {
+                pipe.advance(&poller, now);
+            }
+            while phase == Phase::Running {
+                match self.events.try_recv() {
+                    Ok(event) => self.tell(&event),
+                    Err(TryRecvError::Empty) => break,
+                    Err(TryRecvError::Disconnected) => {
+                        self.pipes.iter_mut().for_each(|pipe| pipe.close(now));
+                        self.mail.iter_mut().for_each(Mail::close);
+                        phase = Phase::Finishing(now + FAREWELL);
+                    }
+                }
+            }
+            if !hurried && self.hurry.asked.load(Ordering::Acquire) {
+                hurried = true;
+                phase = Phase::Farewell(now);
+            }
+            phase = match phase {
+                Phase::Finishing(until) if until <= now => {
+                    self.queues.cut_short(now);
+                    Phase::Farewell(now + FAREWELL)
+                }
+                Phase::Farewell(until) if until <= now => {
+                    self.queues.kill(now);
+                    self.pipes.iter_mut().for_each(Pipe::kill);
+                    Phase::Killed(now + GRACE)
+                }
+                Phase::Killed(until) if until <= now => break,
+                other => other,
+            };
+            if phase != Phase::Running && self.is_done(matches!(phase, Phase::Finishing(_))) {
+                break;
+            }
+            poller.clear();
+            poller.add(&self.hurry.wakeup);
+            self.queues.listen(&mut poller);
+            self.pipes.iter_mut().for_each(|pipe| pipe.listen(&mut poller));
+            let pipes = self.pipes.iter().filter_map(Pipe::deadline);
+            let until = pipes.chain(self.queues.deadline()).chain(phase.end()).min();
+            let wait = until.map(|until| until.saturating_duration_since(Instant::now()));
+            if let Err(error) = poller.wait(wait) {
+                tracing::error!("{error}");
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            self.hurry.wakeup.clear();
+        }
+        if let Some(mail) = &self.mail {
+            mail.give_up();
+        }
+    }
+
+    fn is_done(&self, patient: bool) -> bool {
+        let mailing = self.mail.as_ref().is_some_and(|mail| patient && !mail.has_ended());
+        self.queues.idle() && self.pipes.iter().all(Pipe::is_closed) && !mailing
+    }
+
+    fn tell(&mut self, event: &Event) {
+        let at = match event.subject {
+            Subject::Instance(instance) => instance,
+            Subject::Group(group) => self.groups + group,
+        };
+        let Some(target) = self.targets.get(at) else { return };
+        if let What::State(condition) = event.what {
+            let group = target.group.and_then(|group| self.told.get(self.groups + group).copied().flatten());
+            let before = self.told[at].replace(condition);
+            // As keepalived: what a group has said already, its members need not say again.
+            if before.is_some() && group == Some(condition) {
+                return;
+            }
+        }
+        if matches!(event.what, What::Priority(_)) && !target.priority_changes {
             return;
         }
-        let wait = phase.end().map_or(Duration::from_secs(3600), |at| at.saturating_duration_since(Instant::now()));
-        let running = phase == Phase::Running;
-        crossbeam_channel::select! {
-            recv(ended) -> message => if let Ok(Ended { instance, report }) = message {
-                notifier.ended(instance, &report);
-            },
-            recv(if running { events.clone() } else { crossbeam_channel::never() }) -> message => match message {
-                Ok(event) => notifier.event(event),
-                Err(_) => phase = Phase::Finishing(Instant::now() + FAREWELL),
-            },
-            recv(if hurried { crossbeam_channel::never() } else { hurry.clone() }) -> message => {
-                hurried = true;
-                // Its sender may well go first.
-                if message.is_ok() {
-                    phase = Phase::Farewell(Instant::now());
-                }
-            },
-            default(wait) => {}
+        let kind = if at < self.groups { "INSTANCE" } else { "GROUP" };
+        let Event { what, priority, .. } = *event;
+        let (specific, generic) = target.scripts(what);
+        let facts = [kind, &target.name, what.word(), &priority.to_string()].map(str::to_owned).to_vec();
+        let tasks = [specific.map(|script| (script, Vec::new())), generic.map(|script| (script, facts))];
+        let tasks = tasks.into_iter().flatten();
+        self.queues.add(at, what, tasks.map(|(script, facts)| Task::new(script.clone(), facts, what)).collect());
+        let line = format!("{kind} \"{}\" {} {priority}\n", target.name, what.word());
+        self.pipes.iter_mut().for_each(|pipe| pipe.write(&line));
+        self.post(at, event);
+    }
+
+    fn post(&mut self, at: usize, event: &Event) {
+        let (Some(mail), Some(target), What::State(condition)) = (&self.mail, self.targets.get(at), event.what) else {
+            return;
+        };
+        let quiet = condition == Condition::Stopped || (condition == Condition::Fault && self.no_faults);
+        if !target.mail || quiet || self.mailed[at] == condition {
+            return;
         }
+        self.mailed[at] = condition;
+        mail.send(Letter::new(News {
+            router_id: &self.router_id,
+            group: at >= self.groups,
+            name: &target.name,
+            condition,
+            priority: event.priority,
+            why: &event.why,
+            at: event.at,
+        }));
     }
 }
 
@@ -108,134 +292,6 @@ impl Phase {
             Self::Finishing(until) | Self::Farewell(until) | Self::Killed(until) => Some(until),
         }
     }
-}
-
-struct Notifier<'s> {
-    scripts: &'s [Scripts],
-    queues: Vec<Queue>,
-    done: Sender<Ended>,
-}
-
-#[derive(Default)]
-struct Queue {
-    waiting: VecDeque<Task>,
-    running: Option<Running>,
-}
-
-struct Task {
-    script: Program,
-    facts: Vec<String>,
-    /// It belongs to the stop of its instance.
-    farewell: bool,
-}
-
-struct Running {
-    farewell: bool,
-    group: Pid,
-    program: String,
-}
-
-struct Ended {
-    instance: usize,
-    report: Report,
-}
-
-impl Notifier<'_> {
-    fn event(&mut self, event: Event) {
-        let (Some(scripts), Some(queue)) = (self.scripts.get(event.instance), self.queues.get_mut(event.instance))
-        else {
-            return;
-        };
-        let farewell = event.condition == Condition::Stopped;
-        let specific = match event.condition {
-            Condition::Master => &scripts.master,
-            Condition::Backup => &scripts.backup,
-            Condition::Fault => &scripts.fault,
-            Condition::Stopped => &scripts.stop,
-        };
-        if let Some(script) = specific {
-            queue.waiting.push_back(Task { script: script.clone(), facts: Vec::new(), farewell });
-        }
-        if let Some(script) = &scripts.generic {
-            let facts = ["INSTANCE", &scripts.instance, &event.condition.to_string(), &event.priority.to_string()];
-            let facts = facts.map(str::to_owned).to_vec();
-            queue.waiting.push_back(Task { script: script.clone(), facts, farewell });
-        }
-        self.start_next(event.instance);
-    }
-
-    fn ended(&mut self, instance: usize, report: &Report) {
-        let Some(running) = self.queues.get_mut(instance).and_then(|queue| queue.running.take()) else { return };
-        let (name, program) = (&self.scripts[instance].instance, &running.program);
-        if report.success() {
-            tracing::debug!("({name}) {program} {report}{}", report.output());
-        } else {
-            tracing::warn!("({name}) {program} {report}{}", report.output());
-        }
-        self.start_next(instance);
-    }
-
-    fn start_next(&mut self, instance: usize) {
-        while let Some(queue) = self.queues.get_mut(instance) {
-            if queue.running.is_some() {
-                return;
-            }
-            let Some(task) = queue.waiting.pop_front() else { return };
-            match start(&task, instance, self.done.clone()) {
-                Ok(running) => queue.running = Some(running),
-                Err(error) => {
-                    let name = &self.scripts[instance].instance;
-                    tracing::error!("({name}) cannot run {}: {error}", task.script.path);
-                }
-            }
-        }
-    }
-
-    /// Ends what does not belong to the stop itself, so that what does can run.
-    fn cut_short(&mut self) {
-        self.end(|farewell| !farewell);
-    }
-
-    /// Ends all scripts at once.
-    fn kill(&mut self) {
-        self.end(|_| true);
-    }
-
-    fn end(&mut self, which: impl Fn(bool) -> bool) {
-        for (queue, scripts) in self.queues.iter_mut().zip(self.scripts) {
-            let name = &scripts.instance;
-            queue.waiting.retain(|task| {
-                if which(task.farewell) {
-                    tracing::warn!("({name}) {} was not run before the stop", task.script.path);
-                }
-                !which(task.farewell)
-            });
-            if let Some(running) = queue.running.as_ref().filter(|running| which(running.farewell)) {
-                tracing::warn!("({name}) {} takes too long for a stop: killed", running.program);
-                // It fails when the group has just ended, which is what was wanted.
-                let _ = killpg(running.group, Signal::SIGKILL);
-            }
-        }
-    }
-
-    fn idle(&self) -> bool {
-        self.queues.iter().all(|queue| queue.running.is_none() && queue.waiting.is_empty())
-    }
-}
-
-/// Starts a script, and a thread that waits for its end.
-fn start(task: &Task, instance: usize, done: Sender<Ended>) -> std::io::Result<Running> {
-    let Task { script, facts, farewell } = task;
-    let run = script.start(facts, LIMITS)?;
-    let group = run.group();
-    std::thread::Builder::new().name("script".into()).spawn(move || {
-        let (report, drain) = run.finish();
-        // It fails when the daemon no longer waits.
-        let _ = done.send(Ended { instance, report });
-        let Some(mut drain) = drain else { return };
-        while wait_readable(&drain, None).is_ok() && drain.advance() {}
-    })?;
-    Ok(Running { farewell: *farewell, group, program: script.path.clone() })
 }
 
 #[cfg(test)]

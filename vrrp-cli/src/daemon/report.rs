@@ -4,16 +4,19 @@
 
 use std::mem::Discriminant;
 use std::net::IpAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant, SystemTime};
 
 use vrrp_core::fsm::{Cause, Link, Role, Transition};
 use vrrp_core::node::{Condition, Faults, GroupId, InterfaceId, Node, RouterId};
 use vrrp_core::rx::{Discard, Notices, Rejected};
 use vrrp_core::{Family, Priority};
 
-use super::notify;
+use super::notify::{Event, Subject, What};
 use super::orders::{Job, Orders};
 use super::throttle::Throttle;
+
+/// A weaker master is told to whoever wants to know so often at the most: an attacker could send adverts without end.
+const LOWER_PRIORITY_PAUSE: Duration = Duration::from_millis(100);
 
 /// What the configuration calls things, by their numbers.
 pub(super) struct Names {
@@ -26,6 +29,8 @@ pub(super) struct Names {
 pub(super) struct Reporter {
     names: Names,
     reported: Vec<Condition>,
+    /// When each router's weaker rival was told of last.
+    rivals: Vec<Option<Instant>>,
     rejected: Throttle<(InterfaceId, Option<IpAddr>, Discriminant<Discard>)>,
     noticed: Throttle<(RouterId, IpAddr, Notices)>,
     equal: Throttle<(RouterId, IpAddr)>,
@@ -34,9 +39,10 @@ pub(super) struct Reporter {
 
 impl Reporter {
     pub(super) fn new(node: &Node<Instant>, names: Names) -> Self {
-        let reported = node.routers().map(|_| Condition::Stopped).collect();
+        let reported: Vec<_> = node.routers().map(|_| Condition::Stopped).collect();
         Self {
             names,
+            rivals: vec![None; reported.len()],
             reported,
             rejected: Throttle::new(),
             noticed: Throttle::new(),
@@ -51,7 +57,7 @@ impl Reporter {
     }
 
     /// The effective priority of a router changed.
-    pub(super) fn priority(&mut self, node: &Node<Instant>, id: RouterId, priority: Priority) {
+    pub(super) fn priority(&mut self, node: &Node<Instant>, id: RouterId, priority: Priority, orders: &Orders) {
         let name = self.name(id);
         match node.base_priority(id) {
             Some(base) if base != priority => {
@@ -59,12 +65,15 @@ impl Reporter {
             }
             Some(_) | None => tracing::info!("({name}) priority is {priority} now"),
         }
+        let condition = self.reported.get(id.index()).copied().unwrap_or(Condition::Stopped);
+        tell(orders, Subject::Instance(id.index()), What::Priority(condition), priority.get(), String::new());
     }
 
     /// A sync group changed its state.
-    pub(super) fn group(&mut self, id: GroupId, condition: Condition) {
+    pub(super) fn group(&mut self, id: GroupId, condition: Condition, orders: &Orders) {
         let name = self.names.groups.get(id.index()).map_or("?", String::as_str);
         tracing::info!("[{name}] sync group is {condition} now");
+        tell(orders, Subject::Group(id.index()), What::State(condition), 0, String::new());
     }
 
     /// Looks at all routers after a start or a stop: one that never left Initialize has no transition, and yet it is in
@@ -93,7 +102,17 @@ impl Reporter {
     }
 
     /// A peer is configured differently, or claims the same addresses.
-    pub(super) fn noticed(&mut self, id: RouterId, source: IpAddr, notices: Notices) {
+    pub(super) fn noticed(
+        &mut self,
+        node: &Node<Instant>,
+        id: RouterId,
+        source: IpAddr,
+        notices: Notices,
+        orders: &Orders,
+    ) {
+        if notices.contains(Notices::LOSING) {
+            self.rival(node, id, source, orders);
+        }
         // Two backups of one priority and without preemption are a common configuration: advice, and no more than that.
         if notices.contains(Notices::EQUAL_PRIORITY) && self.equal.tell((id, source), Instant::now()).is_some() {
             tracing::warn!(
@@ -146,6 +165,23 @@ impl Reporter {
         }
     }
 
+    fn rival(&mut self, node: &Node<Instant>, id: RouterId, source: IpAddr, orders: &Orders) {
+        let (Some(told), Some(router)) = (self.rivals.get_mut(id.index()), node.router(id)) else { return };
+        let now = Instant::now();
+        if told.is_some_and(|told| now.saturating_duration_since(told) < LOWER_PRIORITY_PAUSE) {
+            return;
+        }
+        *told = Some(now);
+        let priority = router.machine().params.priority.get();
+        tell(
+            orders,
+            Subject::Instance(id.index()),
+            What::LowerPriority,
+            priority,
+            format!("{source} is master as well"),
+        );
+    }
+
     fn report(&mut self, node: &Node<Instant>, id: RouterId, cause: Option<Cause>, orders: &Orders) {
         let Some(router) = node.router(id) else { return };
         let condition = Condition::of(router);
@@ -156,34 +192,37 @@ impl Reporter {
         *reported = condition;
         let machine = router.machine();
         let (name, ours) = (self.name(id), machine.params.priority);
-        match (condition, cause) {
-            (Condition::Stopped, _) => tracing::info!("({name}) stopped"),
-            (Condition::Fault, _) => {
-                tracing::warn!(
-                    "({name}) entering FAULT state: {}",
-                    unmet(machine.link, router.family(), node.faults(id))
-                );
-            }
+        let why = match (condition, cause) {
+            (Condition::Stopped, _) | (Condition::Master | Condition::Backup, None) => String::new(),
+            (Condition::Fault, _) => unmet(machine.link, router.family(), node.faults(id)),
             (_, Some(Cause::HigherPriority { from, priority })) if priority > ours => {
-                tracing::info!(
-                    "({name}) entering {condition} state: {from} advertises priority {priority}, ours is {ours}"
-                );
+                format!("{from} advertises priority {priority}, ours is {ours}")
             }
             (_, Some(Cause::HigherPriority { from, priority })) => {
-                tracing::info!(
-                    "({name}) entering {condition} state: {from} advertises priority {priority} as we do, and has the higher address"
-                );
+                format!("{from} advertises priority {priority} as we do, and has the higher address")
             }
-            (_, Some(cause)) => tracing::info!("({name}) entering {condition} state: {cause}"),
-            (_, None) => tracing::info!("({name}) entering {condition} state"),
+            (_, Some(cause)) => cause.to_string(),
+        };
+        match condition {
+            Condition::Stopped => tracing::info!("({name}) stopped"),
+            Condition::Fault => tracing::warn!("({name}) entering FAULT state: {why}"),
+            Condition::Master | Condition::Backup if why.is_empty() => {
+                tracing::info!("({name}) entering {condition} state");
+            }
+            Condition::Master | Condition::Backup => tracing::info!("({name}) entering {condition} state: {why}"),
         }
         debug_assert_eq!(condition == Condition::Master, machine.state.role() == Role::Master);
-        orders.job(Job::Notify(notify::Event { instance: id.index(), condition, priority: ours.get() }));
+        tell(orders, Subject::Instance(id.index()), What::State(condition), ours.get(), why);
     }
 
     fn name(&self, id: RouterId) -> &str {
         self.names.routers.get(id.index()).map_or("?", String::as_str)
     }
+}
+
+/// Behind the orders given so far: whoever is told of a Master finds its addresses there.
+fn tell(orders: &Orders, subject: Subject, what: What, priority: u8, why: String) {
+    orders.job(Job::Notify(Event { subject, what, priority, why, at: SystemTime::now() }));
 }
 
 /// The conditions that keep a router in FAULT.
@@ -239,6 +278,11 @@ mod tests {
 
     /// What is logged about these notices of one peer, one after the other.
     fn logged(notices: &[Notices]) -> String {
+        noticed(notices).0
+    }
+
+    /// The same, and how many notifications there are about it.
+    fn noticed(notices: &[Notices]) -> (String, usize) {
         let mut node = Node::new(Groups::default());
         let interval = AdvertInterval::from_secs(1).unwrap();
         let config = RouterConfig {
@@ -251,17 +295,28 @@ mod tests {
         let id = node.add(RouterSetup { interface: InterfaceId(0), source: None, config }).unwrap();
         let names = Names { routers: vec!["VI_1".to_owned()], groups: Vec::new(), interfaces: vec!["eth0".to_owned()] };
         let mut reporter = Reporter::new(&node, names);
+        let (orders, jobs) = crate::daemon::orders::orders(1);
         let lines = Lines::default();
         let writer = lines.clone();
         let subscriber =
             tracing_subscriber::fmt().with_writer(move || writer.clone()).without_time().with_ansi(false).finish();
         tracing::subscriber::with_default(subscriber, || {
             for notices in notices {
-                reporter.noticed(id, [10, 0, 0, 6].into(), *notices);
+                reporter.noticed(&node, id, [10, 0, 0, 6].into(), *notices, &orders);
             }
         });
         let octets = lines.0.lock().unwrap();
-        String::from_utf8(octets.clone()).unwrap()
+        let told = jobs.try_iter().filter(|job| matches!(job, Job::Notify(event) if event.what == What::LowerPriority));
+        (String::from_utf8(octets.clone()).unwrap(), told.count())
+    }
+
+    #[test]
+    fn a_flood_of_weaker_adverts_is_no_flood_of_notifications() {
+        let began = Instant::now();
+        let (_, told) = noticed(&vec![Notices::LOSING; 10_000]);
+        let most = began.elapsed().as_millis() / LOWER_PRIORITY_PAUSE.as_millis() + 1;
+        assert!((1..=most).contains(&u128::try_from(told).unwrap()), "{told} notifications, at most {most}");
+        assert_eq!(noticed(&[Notices::INTERVAL]).1, 0);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use nix::unistd::{Gid, Group, Uid, User};
 
 use crate::config::{Code, Diagnostic, Script};
 
-pub(super) use run::{Limits, Report};
+pub(super) use run::{Drain, Limits, Report, Run};
 
 /// The user that runs scripts when the configuration names none and the host has it, as keepalived does.
 const SCRIPT_USER: &str = "keepalived_script";
@@ -116,7 +116,7 @@ fn executable(path: &Path, identity: Option<(Uid, Gid)>) -> bool {
 }
 
 /// Whom to run a script as; `None` is the daemon's own user.
-fn identity(script: &Script) -> Result<Option<(Uid, Gid)>, String> {
+pub(super) fn identity(script: &Script) -> Result<Option<(Uid, Gid)>, String> {
     let user = match &script.user {
         Some(name) => user(name).ok_or_else(|| format!("user `{name}` does not exist on this host"))?,
         None => match User::from_name(SCRIPT_USER) {

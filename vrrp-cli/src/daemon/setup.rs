@@ -21,7 +21,7 @@ use super::kernel::{Installation, Table};
 use super::keys::{self, Unusable};
 use super::lock::{self, Lock};
 use super::monitor::{Device, Links};
-use super::notify::Scripts;
+use super::notify;
 use super::script::{self, Found, Program};
 use crate::config::{Code, Config, Diagnostic, Instance, Script, SourceMap, Spanned, VirtualAddress};
 
@@ -69,7 +69,7 @@ pub(super) struct Plan {
     /// Instance names, by router.
     pub(super) names: Vec<String>,
     pub(super) tables: Vec<Table>,
-    pub(super) scripts: Vec<Scripts>,
+    pub(super) notify: notify::Plan,
     /// Routers of which an address is on the host already.
     pub(super) leftovers: Vec<RouterId>,
     pub(super) monitor: Monitor,
@@ -105,11 +105,10 @@ impl Plan {
             secure: config.global.settings.enable_script_security,
             warnings: Vec::new(),
         };
-        let mut scripts = Vec::with_capacity(config.instances.len());
         for instance in &config.instances {
             builder.add(instance);
-            scripts.push(builder.scripts(instance));
         }
+        let notify = builder.notify(config);
         builder.refuse_own_addresses(config);
         if builder.errors.is_empty() {
             config.instances.iter().for_each(|instance| builder.lock(instance));
@@ -131,7 +130,7 @@ impl Plan {
         links.virtual_addresses = virtual_addresses(&tables);
         let names = config.instances.iter().map(|instance| instance.name.clone()).collect();
         let rtnl = (rtnl, links);
-        Ok(Self { node, interfaces, groups, names, tables, scripts, leftovers, monitor, rtnl, locks, warnings })
+        Ok(Self { node, interfaces, groups, names, tables, notify, leftovers, monitor, rtnl, locks, warnings })
     }
 }
 
@@ -275,17 +274,13 @@ impl Builder {
         self.interfaces.len() - 1
     }
 
-    fn scripts(&mut self, instance: &Instance) -> Scripts {
-        let notify = &instance.notify;
-        let mut resolve = |script: &Option<Script>| script.as_ref().and_then(|script| self.script(script));
-        Scripts {
-            instance: instance.name.clone(),
-            master: resolve(&notify.master),
-            backup: resolve(&notify.backup),
-            fault: resolve(&notify.fault),
-            stop: resolve(&notify.stop),
-            generic: resolve(&notify.generic),
+    fn notify(&mut self, config: &Config) -> notify::Plan {
+        let mut faults = Vec::new();
+        let plan = notify::Plan::new(config, &mut |script| self.script(script), &mut |fault| faults.push(fault));
+        for fault in faults {
+            self.refuse(fault);
         }
+        plan
     }
 
     fn script(&mut self, script: &Script) -> Option<Program> {

@@ -5,11 +5,11 @@ use std::time::Duration;
 use super::Built::{NotYet, Yes};
 use super::settings;
 use super::shape::Shape::{
-    Bool, Command, Cpus, ExtraIf, Flag, Int, Interface, Lines, OptChoice, OptInt, OptPath, OptWord, Path, RxPolicy,
-    Seconds, SmtpServer, SyncDaemon, Umask, WholeSeconds, Word, Words,
+    Bool, Choice, Command, Cpus, ExtraIf, File, Flag, Int, Interface, Lines, OptChoice, OptInt, OptPath, OptWord, Path,
+    RxPolicy, Seconds, Secret, SmtpServer, SyncDaemon, Umask, WholeSeconds, Word, Words,
 };
-use super::shape::{self, LONGEST, WORD_MAX};
-use crate::config::model::{ExtraInterfaces, ReceiveBuffer, Script, SmtpHost, Spanned, SyncDaemonSetting};
+use super::shape::{self, LONGEST, MAIL_ADDRESS, WORD_MAX};
+use crate::config::model::{ExtraInterfaces, Password, ReceiveBuffer, Script, SmtpHost, Spanned, SyncDaemonSetting};
 
 const OCTETS: i64 = 2_147_483_647;
 /// Seconds that fit into 32 bits of microseconds, as keepalived bounds them.
@@ -19,15 +19,20 @@ settings! {
     /// What `global_defs` sets beside the identity of the host. Unset is `None`, `false` or empty; the reference lists
     /// the defaults.
     struct GlobalSettings in Global, once vrrp_vmac_garp_intvl = vrrp_garp_extra_if, once vrrp_rlimit_rtime = vrrp_rlimit_rttime, once checker_rlimit_rtime = checker_rlimit_rttime, once bfd_rlimit_rtime = bfd_rlimit_rttime, once enable_snmp_keepalived = enable_snmp_vrrp;
-    notification_email: Vec<String> = Lines(shape::Lines::Emails), "none", NotYet, "whom to mail about transitions";
-    notification_email_from: Option<String> = Word("MAIL_ADDRESS", WORD_MAX), "`USER@HOST`", NotYet, "sender of mails";
-    smtp_server: Option<SmtpHost> = SmtpServer, "none; port 25", NotYet, "the server mails are given to";
-    smtp_helo_name: Option<String> = Word("NAME", WORD_MAX), "the hostname", NotYet, "name of this host for the mail server";
-    smtp_connect_timeout: Option<Duration> = WholeSeconds(1, LONGEST_DELAY), "30", NotYet, "how long to wait for the mail server";
-    smtp_alert: Option<bool> = Bool, "off", NotYet, "mail about everything";
-    smtp_alert_vrrp: Option<bool> = Bool, "off", NotYet, "mail about virtual routers";
+    notification_email: Vec<String> = Lines(shape::Lines::Emails), "none", Yes, "whom to mail about transitions";
+    notification_email_from: Option<String> = Word(MAIL_ADDRESS, WORD_MAX), "`USER@HOST`", Yes, "sender of mails";
+    smtp_server: Option<SmtpHost> = SmtpServer, "none", Yes, "the server mails are given to";
+    smtp_helo_name: Option<String> = Word("NAME", WORD_MAX), "the hostname", Yes, "name of this host for the mail server";
+    smtp_connect_timeout: Option<Duration> = WholeSeconds(1, LONGEST_DELAY), "30", Yes, "how long to wait for the mail server";
+    smtp_tls: Option<String> = Choice(&["none", "starttls", "tls"]), "none", Yes, "encryption on the way to the mail server; not in keepalived";
+    smtp_ca_file: Option<Spanned<String>> = File, "the system's", Yes, "whom to believe the mail server's certificate; not in keepalived";
+    smtp_user: Option<String> = Word("NAME", 255), "none", Yes, "name to log in with at the mail server; not in keepalived";
+    smtp_password: Option<Password> = Secret(255), "none", Yes, "password of `smtp_user`; not in keepalived";
+    smtp_password_file: Option<Spanned<String>> = File, "none", Yes, "file that holds the password, for its owner only; not in keepalived";
+    smtp_alert: Option<bool> = Bool, "off", Yes, "mail about everything";
+    smtp_alert_vrrp: Option<bool> = Bool, "off", Yes, "mail about virtual routers";
     smtp_alert_checker: Option<bool> = Bool, "off", NotYet, "mail about health checks";
-    no_email_faults: bool = Flag, "off", NotYet, "no mail about faults";
+    no_email_faults: bool = Flag, "off", Yes, "no mail about faults";
     startup_script: Option<Script> = Command, "none", NotYet, "run before anything else starts";
     shutdown_script: Option<Script> = Command, "none", NotYet, "run after everything else ended";
     startup_script_timeout: Option<Duration> = WholeSeconds(1, 1000), "10", NotYet, "how long `startup_script` may take";
@@ -80,11 +85,11 @@ settings! {
     nftables_ifindex: bool = Flag, "off", NotYet, "match interfaces by index";
     nftables_counters: bool = Flag, "off", NotYet, "count in the rules";
 
-    notify_fifo: Option<Script> = Command, "none", NotYet, "named pipe for all events";
-    vrrp_notify_fifo: Option<Script> = Command, "none", NotYet, "named pipe for events of virtual routers";
+    notify_fifo: Option<Script> = Command, "none", Yes, "named pipe for all events";
+    vrrp_notify_fifo: Option<Script> = Command, "none", Yes, "named pipe for events of virtual routers";
     lvs_notify_fifo: Option<Script> = Command, "none", NotYet, "named pipe for events of health checks";
-    notify_fifo_script: Option<Script> = Command, "none", NotYet, "reads `notify_fifo`";
-    vrrp_notify_fifo_script: Option<Script> = Command, "none", NotYet, "reads `vrrp_notify_fifo`";
+    notify_fifo_script: Option<Script> = Command, "none", Yes, "reads `notify_fifo`";
+    vrrp_notify_fifo_script: Option<Script> = Command, "none", Yes, "reads `vrrp_notify_fifo`";
     lvs_notify_fifo_script: Option<Script> = Command, "none", NotYet, "reads `lvs_notify_fifo`";
     vrrp_notify_priority_changes: Option<bool> = Bool, "off", NotYet, "tell changes of the priority, too";
     fifo_write_vrrp_states_on_reload: bool = Flag, "off", NotYet, "write all states after a reload";

@@ -64,9 +64,9 @@ settings! {
     kernel_rx_buf_size: Option<u32> = Int(1, 2_147_483_647, "octets"), "`vrrp_rx_bufs_policy`", NotYet, "size of the receive buffer";
     debug: Option<u8> = Int(0, 4, ""), "0", NotYet, "no effect";
     lvs_sync_daemon_interface: Option<Spanned<String>> = Interface, "none", NotYet, "interface of the IPVS sync daemon; obsolete";
-    smtp_alert: Option<bool> = Bool, "`smtp_alert_vrrp`", NotYet, "mail about this instance";
+    smtp_alert: Option<bool> = Bool, "`smtp_alert_vrrp`", Yes, "mail about this instance";
     notify_deleted: Option<DeletedNotify> = OptCommand, "tells a fault", NotYet, "run when a reload removes the instance; alone: tell others `DELETED`, not `FAULT`";
-    notify_master_rx_lower_pri: Option<Script> = Command, "none", NotYet, "run when the master hears a lower priority";
+    notify_master_rx_lower_pri: Option<Script> = Command, "none", Yes, "run when the master hears a lower priority";
     notify_priority_changes: Option<bool> = Bool, "`vrrp_notify_priority_changes`", NotYet, "tell changes of the priority, too";
     track_interface: Vec<Track> = Lines(shape::Lines::TrackInterfaces), "none", NotYet, "interfaces that the priority or the state depends on";
     track_script: Vec<Track> = Lines(shape::Lines::TrackScripts), "none", NotYet, "scripts that the priority or the state depends on";

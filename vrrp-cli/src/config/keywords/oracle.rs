@@ -51,6 +51,12 @@ const NOT_JUDGED: &[&str] = &[
     "config_save_dir",
     "tmp_config_directory",
     "smtp_server",
+    // Not in keepalived.
+    "smtp_tls",
+    "smtp_ca_file",
+    "smtp_user",
+    "smtp_password",
+    "smtp_password_file",
     // Only together with others, which are not built here.
     "vmac_xmit_base",
     "use_ipvlan",

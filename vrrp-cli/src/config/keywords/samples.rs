@@ -44,6 +44,8 @@ pub(super) fn right(keyword: &Keyword) -> Vec<String> {
         Shape::Multicast6 => texts(&["ff02::112"]),
         Shape::Interface => texts(&["eth0", "x", "fifteen-octets-"]),
         Shape::Path => texts(&["/var/lib/file", "\"/var/lib/a file\"", "'/var/lib/file'"]),
+        Shape::File => texts(&["/etc/vrrp/file", "\"/etc/vrrp/a file\""]),
+        Shape::Secret(most) => vec!["secret".into(), "x".into(), "x".repeat(most)],
         Shape::OptPath => texts(&["/var/lib/file", ""]),
         Shape::Command => texts(&["\"/bin/true argument\"", "/bin/true root", "/bin/true root :root"]),
         Shape::OptCommand => texts(&["/bin/true", "", "/bin/true root"]),
@@ -120,7 +122,8 @@ pub(super) fn wrong(keyword: &Keyword) -> Vec<String> {
         Shape::Multicast | Shape::Multicast4 => texts(&["", "223.255.255.255", "240.0.0.0", "group"]),
         Shape::Multicast6 => texts(&["", "fe80::1", "224.0.0.1"]),
         Shape::Interface => texts(&["", "sixteen-octets--", "lo", "eth0:1"]),
-        Shape::Path => texts(&["", "\"\""]),
+        Shape::Path | Shape::File => texts(&["", "\"\""]),
+        Shape::Secret(most) => vec![String::new(), "\"\"".into(), "x".repeat(most + 1)],
         Shape::OptPath => texts(&["/a /b"]),
         Shape::Command => texts(&["", "\"\"", "/bin/true -x"]),
         Shape::OptCommand => texts(&["\"\"", "/bin/true -x"]),
@@ -197,7 +200,9 @@ fn list(lines: Lines) -> (&'static [&'static str], &'static [&'static str]) {
                 "table",
             ],
         ),
-        Lines::Emails => (&["root@localhost"], &[]),
+        Lines::Emails => {
+            (&["root@localhost", "ops@example.org root", "\"On call <ops@example.org>\""], &["ops@", "a@b@c", "\"\""])
+        }
         Lines::Interfaces => (&["eth0 eth1", "eth0\neth1"], &["sixteen-octets--"]),
         Lines::LinkbeatInterfaces => {
             (&["eth0 MII", "eth0\neth1 ETHTOOL"], &["eth0 mii", "eth0 MII x", "sixteen-octets--"])
@@ -249,7 +254,15 @@ pub(super) fn file(keyword: &Keyword, value: &str) -> String {
         |setting: &str, whole: &str| if keyword.name == setting { String::new() } else { format!("{whole}\n") };
     let block = match keyword.context {
         Context::Root => line.clone(),
-        Context::Global => format!("global_defs {{\n{line}\n}}"),
+        Context::Global => {
+            let partner = match keyword.name {
+                "smtp_user" => "smtp_password secret\n",
+                "smtp_password" | "smtp_password_file" => "smtp_user name\n",
+                "smtp_ca_file" => "smtp_tls starttls\n",
+                _ => "",
+            };
+            format!("global_defs {{\n{partner}{line}\n}}")
+        }
         Context::Script => format!("vrrp_script s {{\n{}{line}\n}}", needed("script", "script /bin/true")),
         Context::TrackFile => format!("track_file s {{\n{}{line}\n}}", needed("file", "file /f")),
         Context::TrackProcess => format!("vrrp_track_process s {{\n{}{line}\n}}", needed("process", "process p")),

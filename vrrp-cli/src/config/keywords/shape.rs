@@ -43,6 +43,10 @@ pub(crate) enum Shape {
     Path,
     /// A path, or none.
     OptPath,
+    /// The path of a file that is looked at when the daemon starts.
+    File,
+    /// A word of at most so many octets that nobody but its owner may see.
+    Secret(usize),
     /// A command, and whom to run it as.
     Command,
     /// As `Command`, or nothing.
@@ -115,7 +119,7 @@ impl Lines {
             Self::Addresses => "ADDRESS[/LENGTH] [OPTION]...",
             Self::Routes => "DESTINATION|default [OPTION [VALUE]]...",
             Self::Rules => "[not] OPTION [VALUE]...",
-            Self::Emails => "MAIL_ADDRESS",
+            Self::Emails => MAIL_ADDRESS,
             Self::Interfaces => "INTERFACE",
             Self::LinkbeatInterfaces => "INTERFACE [MII|ETHTOOL|IOCTL]",
             Self::UpDownDelays => "INTERFACE DOWN_SECONDS [UP_SECONDS]",
@@ -133,6 +137,8 @@ impl Lines {
 pub(crate) const LONGEST: u64 = 1_000_000_000;
 /// One second in millionths.
 pub(crate) const SECOND: u64 = 1_000_000;
+/// What stands for a mail address in the way a keyword is written.
+pub(crate) const MAIL_ADDRESS: &str = "MAIL_ADDRESS";
 /// The longest word that is not otherwise bounded.
 pub(crate) const WORD_MAX: usize = 511;
 
@@ -162,6 +168,8 @@ impl Shape {
             | Self::Multicast6
             | Self::Interface
             | Self::Path
+            | Self::File
+            | Self::Secret(_)
             | Self::Umask
             | Self::RxPolicy
             | Self::Named => (1, 1),
@@ -183,7 +191,8 @@ impl Shape {
             Self::Address => "ADDRESS".into(),
             Self::Multicast | Self::Multicast4 | Self::Multicast6 => "GROUP".into(),
             Self::Interface => "INTERFACE".into(),
-            Self::Path => "PATH".into(),
+            Self::Path | Self::File => "PATH".into(),
+            Self::Secret(_) => "TEXT".into(),
             Self::OptPath => "[PATH]".into(),
             Self::Command => "\"COMMAND ARGUMENTS\" [USER [GROUP]]".into(),
             Self::OptCommand => "[\"COMMAND ARGUMENTS\" [USER [GROUP]]]".into(),
@@ -221,7 +230,9 @@ impl Shape {
             Self::Seconds(low, high) => format!("{} to {} s, six decimals at most", decimal(low), decimal(high)),
             Self::WholeSeconds(low, high) => format!("{low} to {high} s, whole"),
             Self::Bool => "also `true`, `false`, `yes`, `no`; alone it means `on`".into(),
-            Self::Word(_, most) | Self::OptWord(_, most) if most < WORD_MAX => format!("at most {most} octets"),
+            Self::Word(_, most) | Self::OptWord(_, most) | Self::Secret(most) if most < WORD_MAX => {
+                format!("at most {most} octets")
+            }
             Self::Weight(most) => format!("-{most} to {most}"),
             Self::Address => "IPv4 or IPv6".into(),
             Self::Multicast => "a multicast address".into(),
@@ -231,7 +242,7 @@ impl Shape {
             Self::HmacKey => "32 to 64 octets".into(),
             Self::InitFile => "-2147483647 to 2147483647; alone 0".into(),
             Self::ExtraIf => "0 to 86400 s".into(),
-            Self::SmtpServer => "port 1 to 65535".into(),
+            Self::SmtpServer => "port 1 to 65535; 25, or 465 with `smtp_tls tls`".into(),
             Self::Umask => "0 to 0777".into(),
             Self::RxPolicy => "1 to 2147483647 octets".into(),
             Self::Cpus => "0 to 1023".into(),

@@ -1,10 +1,13 @@
 //! `global_defs`.
 
+use lettre::message::Mailbox;
+
 use super::{Context, Diagnostic, Lowerer, Setting};
 use crate::config::diagnostic::Code;
 use crate::config::keywords::shape::WORD_MAX;
 use crate::config::keywords::{GlobalSetting, Meaning};
 use crate::config::model::Global;
+use crate::config::tree::Word;
 
 impl<'t, 's> Lowerer<'t, 's, '_> {
     /// Adds to `global` what the block sets.
@@ -49,5 +52,48 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
                 }
             }
         });
+    }
+
+    /// `NAME@HOST`, the same in angle brackets behind a name, or a name alone, which is a user of this host.
+    pub(super) fn mail_address(&mut self, word: &Word<'s>) -> Option<String> {
+        let text = word.text.as_ref();
+        if text.parse::<Mailbox>().is_ok() || format!("{text}@localhost").parse::<Mailbox>().is_ok() {
+            return Some(text.to_owned());
+        }
+        let message = format!("`{text}` is not a mail address");
+        let help = "write it like `ops@example.org`";
+        self.report(Diagnostic::new(Code::NotAMailAddress, word.span, message).help(help));
+        None
+    }
+
+    /// What makes sense only together, wherever it stands.
+    pub(super) fn settle_mail(&mut self, global: &Global) {
+        let mail = &global.settings;
+        let secret = mail.smtp_password.is_some() || mail.smtp_password_file.is_some();
+        let faults = [
+            (
+                mail.smtp_user.is_some() && !secret,
+                "`smtp_user` lacks its password",
+                "add `smtp_password_file PATH`, a file that only its owner may read",
+            ),
+            (
+                mail.smtp_user.is_none() && secret,
+                "there is a password for the mail server, but no `smtp_user`",
+                "add `smtp_user NAME`",
+            ),
+            (
+                mail.smtp_password.is_some() && mail.smtp_password_file.is_some(),
+                "there are both `smtp_password` and `smtp_password_file`",
+                "remove one of them",
+            ),
+            (
+                mail.smtp_ca_file.is_some() && !matches!(mail.smtp_tls.as_deref(), Some("starttls" | "tls")),
+                "`smtp_ca_file` has no use without encryption",
+                "add `smtp_tls starttls` or `smtp_tls tls`",
+            ),
+        ];
+        for (_, message, help) in faults.into_iter().filter(|(fault, ..)| *fault) {
+            self.report(Diagnostic::without_place(Code::MailLogin, message).help(help));
+        }
     }
 }

@@ -28,7 +28,8 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
             Lines::Routes => Value::Routes(self.lines(statements, Self::route)),
             Lines::Rules => Value::Rules(self.lines(statements, Self::rule)),
             Lines::Emails => {
-                Value::Texts(self.lines(statements, |_, line| Some(line.words.first()?.text.clone().into_owned())))
+                let address = |lowerer: &mut Self, word: &'t Word<'s>| lowerer.mail_address(word);
+                Value::Texts(self.flat(statements, address))
             }
             Lines::Interfaces => Value::Names(self.flat(statements, Self::interface_name)),
             Lines::Instances => Value::Names(

@@ -6,9 +6,11 @@ use std::time::Duration;
 use super::value::{millionths, with_typing_help};
 use super::{Context, Diagnostic, Lowerer, Setting, keywords};
 use crate::config::diagnostic::Code;
+use crate::config::keywords::shape::MAIL_ADDRESS;
 use crate::config::keywords::{Built, Keyword, Shape};
 use crate::config::model::{
-    DeletedNotify, ExtraInterfaces, InitialValue, ReceiveBuffer, ScriptOwner, SmtpHost, Value, WeightSetting,
+    DeletedNotify, ExtraInterfaces, InitialValue, Password, ReceiveBuffer, ScriptOwner, SmtpHost, Spanned, Value,
+    WeightSetting,
 };
 use crate::config::script;
 use crate::config::tree::Word;
@@ -90,6 +92,7 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
                 let number = self.integer(keyword, first?, bound(low), bound(high), "s")?;
                 Some(Value::Time(Duration::from_secs(u64::try_from(number).ok()?)))
             }
+            Shape::Word(MAIL_ADDRESS, _) => self.mail_address(first?).map(Value::Text),
             Shape::Word(_, most) => self.bounded(keyword, first?, most).map(Value::Text),
             Shape::OptWord(_, most) => {
                 first.map_or(Some(String::new()), |word| self.bounded(keyword, word, most)).map(Value::Text)
@@ -106,6 +109,8 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
             }
             Shape::Interface => self.interface_name(first?).map(Value::Name),
             Shape::Path => self.path(first?).map(Value::Text),
+            Shape::File => self.path(first?).map(|path| Value::Name(Spanned::new(path, words[0].span))),
+            Shape::Secret(most) => self.bounded(keyword, first?, most).map(|text| Value::Password(Password(text))),
             Shape::OptPath => first.map_or(Some(String::new()), |word| self.path(word)).map(Value::Text),
             Shape::OptCommand if words.is_empty() => Some(Value::Deleted(DeletedNotify::Generic)),
             Shape::OptCommand => self.script(setting).map(|script| Value::Deleted(DeletedNotify::Script(script))),
@@ -354,10 +359,10 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
     fn smtp_server(&mut self, keyword: &Keyword, words: &'t [Word<'s>]) -> Option<Value> {
         let host = self.bounded(keyword, words.first()?, 255)?;
         let port = match words.get(1) {
-            Some(word) => self.integer(keyword, word, 1, 65_535, "")?,
-            None => 25,
+            Some(word) => Some(u16::try_from(self.integer(keyword, word, 1, 65_535, "")?).ok()?),
+            None => None,
         };
-        Some(Value::SmtpHost(SmtpHost { host, port: u16::try_from(port).ok()? }))
+        Some(Value::SmtpHost(SmtpHost { host, port }))
     }
 
     fn umask(&mut self, keyword: &Keyword, word: &Word<'s>) -> Option<Value> {

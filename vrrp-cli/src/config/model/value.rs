@@ -1,5 +1,6 @@
 //! The values that keywords can have, and how they get into the field of their keyword.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -30,6 +31,7 @@ pub(crate) enum Value {
     Ipvlan(IpvlanSetting),
     SyncDaemon(SyncDaemonSetting),
     SmtpHost(SmtpHost),
+    Password(Password),
     ReceiveBuffer(ReceiveBuffer),
     InitialValue(InitialValue),
     Deleted(DeletedNotify),
@@ -94,7 +96,7 @@ slots! {
     single
     Bool bool, Time Duration, Text String, Texts Vec<String>, Numbers Vec<u32>, Address IpAddr, Name Spanned<String>,
     Script Script, Owner ScriptOwner, Weight WeightSetting, ExtraInterfaces ExtraInterfaces, Vmac VmacSetting,
-    Ipvlan IpvlanSetting, SyncDaemon SyncDaemonSetting, SmtpHost SmtpHost, ReceiveBuffer ReceiveBuffer,
+    Ipvlan IpvlanSetting, SyncDaemon SyncDaemonSetting, SmtpHost SmtpHost, Password Password, ReceiveBuffer ReceiveBuffer,
     InitialValue InitialValue, Deleted DeletedNotify, Hmac HmacAuth,
 }
 slots! {
@@ -125,8 +127,18 @@ pub struct ExtraInterfaces {
 pub struct SmtpHost {
     /// A name or an address.
     pub host: String,
-    /// 25 unless written.
-    pub port: u16,
+    /// `None` is the port that is usual for the kind of encryption.
+    pub port: Option<u16>,
+}
+
+/// `smtp_password`: never shown unless it is asked for.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Password(pub String);
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Password(...)")
+    }
 }
 
 /// `vrrp_rx_bufs_policy`.

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use super::{
     AddressOption, DeletedNotify, ExtraInterfaces, HmacAuth, HmacKeySource, HmacSecret, InitialValue, IpvlanSetting,
-    LineOption, LinkbeatInterface, OptionValue, Peer, ReceiveBuffer, Route, Rule, Script, ScriptOwner, SmtpHost,
-    Spanned, SyncDaemonSetting, Track, UpDownDelay, VirtualAddress, VmacSetting, WeightSetting,
+    LineOption, LinkbeatInterface, OptionValue, Password, Peer, ReceiveBuffer, Route, Rule, Script, ScriptOwner,
+    SmtpHost, Spanned, SyncDaemonSetting, Track, UpDownDelay, VirtualAddress, VmacSetting, WeightSetting,
 };
 
 /// One word, or what stands for one.
@@ -175,7 +175,14 @@ impl Words for ExtraInterfaces {
 
 impl Words for SmtpHost {
     fn words(&self) -> Vec<Item> {
-        vec![text(&self.host), Item::Number(self.port.into())]
+        let port = self.port.map(|port| Item::Number(port.into()));
+        std::iter::once(text(&self.host)).chain(port).collect()
+    }
+}
+
+impl Words for Password {
+    fn words(&self) -> Vec<Item> {
+        vec![Item::Secret(self.0.clone())]
     }
 }
 

@@ -22,6 +22,9 @@ fn secrets_are_masked_and_the_rest_stays() {
     check("aut_pass abc", "aut_pass ***");
     check("auth-pas abc", "auth-pas ***");
     check("password abc", "password ***");
+    check("smtp_password a b", "smtp_password * *");
+    check("smtp-pasword abc", "smtp-pasword ***");
+    check("smtp_password_file /etc/secret", "smtp_password_file /etc/secret");
     check("auth_pass ${PW}\nauth_pass $PW", "auth_pass ${PW}\nauth_pass $PW");
     check("auth_pass x$PW", "auth_pass ****");
     check("$PW=abc def \\", "$PW=*** *** \\");

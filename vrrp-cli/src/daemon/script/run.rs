@@ -165,11 +165,21 @@ impl Run {
     }
 
     /// Its process group.
+    #[allow(dead_code, reason = "for those who have a thread for each command")]
     pub(in crate::daemon) fn group(&self) -> Pid {
         self.group
     }
 
+    /// Sends its process group a signal that is to end it, and SIGKILL when that does not help.
+    pub(in crate::daemon) fn end(&mut self, signal: Signal, now: Instant) {
+        self.timed_out = true;
+        self.kill(signal);
+        self.signal = Signal::SIGKILL;
+        self.deadline = now + self.limits.grace;
+    }
+
     /// Waits for its end. Then for whatever still holds its output, when there is something.
+    #[allow(dead_code, reason = "for those who have a thread for each command")]
     pub(in crate::daemon) fn finish(mut self) -> (Report, Option<Drain>) {
         let mut poller = Poller::new();
         loop {

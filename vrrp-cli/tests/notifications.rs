@@ -1,0 +1,267 @@
+//! Notifications: the lines of named pipes and the arguments of scripts, beside keepalived's, and what happens when nobody
+//! reads or nothing ends.
+#![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
+
+mod common;
+
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::io::Read;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use vrrp_cli::lab;
+use vrrp_core::wire::ipv4::PROTOCOL_VRRP;
+use vrrp_netlink::packet::PacketSocket;
+use vrrp_netlink::rtnl::Rtnl;
+
+use common::*;
+
+/// The reading end of a named pipe.
+struct Reader {
+    file: File,
+    text: String,
+}
+
+impl Reader {
+    /// Waits until the pipe is there.
+    fn open(path: &PathBuf) -> Self {
+        let open = || OpenOptions::new().read(true).custom_flags(nix::libc::O_NONBLOCK).open(path);
+        eventually(&format!("{} exists", path.display()), || open().is_ok());
+        Self { file: open().unwrap(), text: String::new() }
+    }
+
+    fn lines(&mut self) -> Vec<String> {
+        // That there is nothing more at the moment is an error here.
+        let mut octets = Vec::new();
+        let _ = self.file.read_to_end(&mut octets);
+        self.text.push_str(std::str::from_utf8(&octets).unwrap());
+        self.text.lines().map(str::to_owned).collect()
+    }
+
+    #[track_caller]
+    fn hears(&mut self, line: &str, times: usize) {
+        let count = |reader: &mut Self| reader.lines().iter().filter(|one| *one == line).count();
+        let heard = lab::wait_until(PATIENCE, || count(self) >= times);
+        assert!(heard, "{line:?} is not heard {times} times: {:#?}", self.lines());
+    }
+}
+
+/// What was told in one scene.
+#[derive(PartialEq, Eq, Debug)]
+struct Told {
+    lines: Vec<String>,
+    scripts: Vec<String>,
+}
+
+/// An executable script that notes its arguments, one line for each call.
+fn noting(stage: &Stage) -> (String, PathBuf) {
+    fs::set_permissions(stage.directory(), Permissions::from_mode(0o777)).unwrap();
+    let notes = stage.file("notes", "");
+    fs::set_permissions(&notes, Permissions::from_mode(0o666)).unwrap();
+    // In one piece: keepalived's scripts run beside each other.
+    let body =
+        format!("#!/bin/sh\nline=$#\nfor one; do line=\"$line|$one\"; done\necho \"$line\" >> {}\n", notes.display());
+    let script = stage.file("note", &body);
+    fs::set_permissions(&script, Permissions::from_mode(0o755)).unwrap();
+    (script.display().to_string(), notes)
+}
+
+/// Backup, Master, Fault, Backup, Master, a weaker master heard, stop.
+fn a_life(kind: Kind) -> Told {
+    let stage = Stage::new();
+    let (note, notes) = noting(&stage);
+    let fifo = stage.directory().join("fifo");
+    let mut text = format!("global_defs {{\nrouter_id a\nvrrp_notify_fifo {}\nscript_user root\n}}\n", fifo.display());
+    let mut instance = Instance::new(254);
+    for event in ["master", "backup", "fault", "stop", "master_rx_lower_pri"] {
+        instance = instance.with(format!("notify_{event} \"{note} {event} 'two words'\""));
+    }
+    text.push_str(&instance.with(format!("notify \"{note} all\"")).called("\"VI 1\"", 50, VIP).to_string());
+    let mut a = Daemon::start(kind, stage.lan.host("a"), &stage.file("a.conf", &text));
+    let mut reader = Reader::open(&fifo);
+    let line = |state: &str| format!("INSTANCE \"VI 1\" {state} 254");
+    reader.hears(&line("MASTER"), 1);
+    stage.lan.cut("a", 0).unwrap();
+    reader.hears(&line("FAULT"), 1);
+    stage.lan.mend("a", 0).unwrap();
+    reader.hears(&line("MASTER"), 2);
+    // Two masters, until they hear each other: the weaker one claims once more before it yields.
+    stage.lan.mute("a", 0).unwrap();
+    let mut b = stage.vrrpctl("b", Instance::new(WEAK));
+    b.says("entering master state", 1);
+    stage.lan.unmute("a", 0).unwrap();
+    reader.hears(&line("MASTER_RX_LOWER_PRI"), 1);
+    b.says("entering backup state", 2);
+    eventually("the scripts have run", || fs::read_to_string(&notes).unwrap().contains("master_rx_lower_pri"));
+    a.stop();
+    reader.hears(&line("STOP"), 1);
+    eventually("the last script has run", || {
+        let calls = fs::read_to_string(&notes).unwrap();
+        calls.contains("5|all|INSTANCE|VI 1|STOP|254") && calls.contains("2|stop|two words")
+    });
+    b.stop();
+    let mut lines = reader.lines();
+    lines.dedup();
+    let mut scripts: Vec<String> = fs::read_to_string(&notes).unwrap().lines().map(str::to_owned).collect();
+    // How often the weaker one is heard depends on the moment, and keepalived's scripts overtake each other.
+    scripts.sort();
+    scripts.dedup();
+    assert!(!fifo.exists(), "the pipe is removed");
+    Told { lines, scripts }
+}
+
+#[test]
+fn pipes_and_scripts_are_told_what_keepalived_tells() {
+    if tool("keepalived").is_none() || !lab::privileged(pipes_and_scripts_are_told_what_keepalived_tells) {
+        return;
+    }
+    let (ours, theirs) = std::thread::scope(|scope| {
+        let ours = scope.spawn(|| a_life(Kind::Vrrpctl));
+        let theirs = scope.spawn(|| a_life(Kind::Keepalived));
+        (ours.join().expect("ours"), theirs.join().expect("theirs"))
+    });
+    assert_eq!(ours, theirs);
+    let states = ["BACKUP", "MASTER", "FAULT", "BACKUP", "MASTER", "MASTER_RX_LOWER_PRI", "STOP"];
+    assert_eq!(ours.lines, states.map(|state| format!("INSTANCE \"VI 1\" {state} 254")));
+    assert!(ours.scripts.contains(&"5|all|INSTANCE|VI 1|MASTER|254".to_owned()), "{:?}", ours.scripts);
+    assert!(ours.scripts.contains(&"2|master|two words".to_owned()), "{:?}", ours.scripts);
+}
+
+/// The reader is started with the path behind its own arguments, reads the last line, and is ended.
+#[test]
+fn the_script_of_a_pipe_hears_everything() {
+    if !lab::privileged(the_script_of_a_pipe_hears_everything) {
+        return;
+    }
+    let stage = Stage::new();
+    let heard = stage.file("heard", "");
+    let body = format!(
+        "#!/bin/sh\necho \"$#|$1|$2\" >> {0}\nwhile read -r line; do echo \"$line\" >> {0}; done < \"$2\"\necho end >> {0}\n",
+        heard.display()
+    );
+    let script = stage.file("reader", &body);
+    fs::set_permissions(&script, Permissions::from_mode(0o755)).unwrap();
+    let fifo = stage.directory().join("fifo");
+    let text = format!(
+        "global_defs {{\nscript_user root\nnotify_fifo {0}\nnotify_fifo_script \"{1} first\"\n}}\n{2}",
+        fifo.display(),
+        script.display(),
+        Instance::new(254)
+    );
+    let mut a = Daemon::start(Kind::Vrrpctl, stage.lan.host("a"), &stage.file("a.conf", &text));
+    stage.held_by("a", VIP);
+    a.stop();
+    let line = |state: &str| format!("INSTANCE \"VI_1\" {state} 254\n");
+    let expected = format!("2|first|{}\n{}{}{}end\n", fifo.display(), line("BACKUP"), line("MASTER"), line("STOP"));
+    assert_eq!(fs::read_to_string(&heard).unwrap(), expected);
+    assert!(!fifo.exists());
+}
+
+/// What is no pipe, nobody's, or nowhere is an error before anything starts.
+#[test]
+fn a_pipe_that_cannot_be_is_refused() {
+    if !lab::privileged(a_pipe_that_cannot_be_is_refused) {
+        return;
+    }
+    let stage = Stage::new();
+    let file = stage.file("precious", "keep me");
+    for (pipe, expected) in [
+        (file.display().to_string(), "exists and is no named pipe"),
+        ("/nonexistent/fifo".to_owned(), "there is no directory for"),
+        ("fifo".to_owned(), "does not begin with `/`"),
+        (
+            format!("{}/fifo nobody_of_that_name", stage.directory().display()),
+            "user `nobody_of_that_name` does not exist",
+        ),
+    ] {
+        let text = format!("global_defs {{\nvrrp_notify_fifo {pipe}\n}}\n{}", Instance::new(254));
+        let mut a = Daemon::start(Kind::Vrrpctl, stage.lan.host("a"), &stage.file("a.conf", &text));
+        let status = a.process.wait(PATIENCE);
+        assert_eq!(status.and_then(|status| status.code()), Some(2), "{}", a.log());
+        assert!(a.said(expected), "{}", a.log());
+    }
+    assert_eq!(fs::read_to_string(&file).unwrap(), "keep me");
+}
+
+/// When the client's interface heard adverts of a router, over `time`.
+fn adverts(stage: &Stage, vrid: u8, time: Duration) -> Vec<Instant> {
+    let open = || {
+        let index = Rtnl::open()?.link("eth0")?.expect("eth0").index;
+        PacketSocket::listen(index, 0x0800)
+    };
+    let socket = stage.lan.host("client").namespace().run(open).unwrap().unwrap();
+    let (mut heard, mut buffer) = (Vec::new(), [0; 2048]);
+    let until = Instant::now() + time;
+    loop {
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return heard;
+        }
+        if !vrrp_netlink::process::wait_readable(&socket, Some(left)).unwrap() {
+            continue;
+        }
+        while let Some(len) = socket.receive(&mut buffer).unwrap() {
+            let frame = &buffer[..len];
+            if frame.get(23) == Some(&PROTOCOL_VRRP) && frame.get(35) == Some(&vrid) {
+                heard.push(Instant::now());
+            }
+        }
+    }
+}
+
+/// Scripts that hang, a pipe that nobody reads, a reader that hangs and a mail server that says nothing, all of them told
+/// of a router that flaps: the adverts of another one keep their time.
+#[test]
+fn nothing_that_hangs_disturbs_the_election() {
+    if !lab::privileged(nothing_that_hangs_disturbs_the_election) {
+        return;
+    }
+    let stage = Stage::with_networks(2);
+    fs::set_permissions(stage.directory(), Permissions::from_mode(0o777)).unwrap();
+    let hang = stage.file("hang", "#!/bin/sh\ntrap '' TERM\nwhile :; do sleep 600; done\n");
+    fs::set_permissions(&hang, Permissions::from_mode(0o755)).unwrap();
+    let (hang, folder) = (hang.display(), stage.directory().display());
+    let listener = || std::net::TcpListener::bind("127.0.0.1:25");
+    // Connections are made by the kernel; nobody ever takes one.
+    let _silent = stage.lan.host("a").namespace().run(listener).unwrap().unwrap();
+    let instance = |name: &str, vrid: u8, interface: &str, address: &str| {
+        format!(
+            "vrrp_instance {name} {{\nversion 3\ninterface {interface}\nvirtual_router_id {vrid}\npriority 254\n\
+             advert_int 0.1\nnotify {hang}\nnotify_master {hang}\nnotify_stop {hang}\nvirtual_ipaddress {{\n{address}\n}}\n}}\n"
+        )
+    };
+    let text = format!(
+        "global_defs {{\nscript_user root\nnotify_fifo {folder}/unread\nvrrp_notify_fifo {folder}/hanging\n\
+         vrrp_notify_fifo_script {hang}\nnotification_email {{\nops@example.org\n}}\nsmtp_server 127.0.0.1\n\
+         smtp_connect_timeout 2\nsmtp_alert\n}}\n{}{}",
+        instance("STEADY", 50, "eth0", "10.9.0.100"),
+        instance("FLAPS", 51, "eth1", "10.9.1.101")
+    );
+    let mut a = Daemon::start(Kind::Vrrpctl, stage.lan.host("a"), &stage.file("a.conf", &text));
+    stage.held_by("a", VIP);
+    let time = Duration::from_secs(8);
+    let heard = std::thread::scope(|scope| {
+        let heard = scope.spawn(|| adverts(&stage, 50, time));
+        let until = Instant::now() + time;
+        let mut flaps = 0;
+        while Instant::now() < until {
+            stage.lan.cut("a", 1).unwrap();
+            flaps += 1;
+            eventually("it is a fault", || a.count("(FLAPS) entering fault state") >= flaps);
+            stage.lan.mend("a", 1).unwrap();
+            eventually("it is master again", || a.count("(FLAPS) entering master state") > flaps);
+        }
+        heard.join().expect("a listener")
+    });
+    let mut gaps: Vec<Duration> = heard.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    gaps.sort();
+    assert!(gaps.len() > 40, "only {} adverts in {time:?}", gaps.len());
+    let (median, longest) = (gaps[gaps.len() / 2], gaps[gaps.len() - 1]);
+    between("the median between adverts at 100 ms", median, Duration::from_millis(90), Duration::from_millis(110));
+    // A backup's patience is 3 intervals; other tests share the processors.
+    between("the longest", longest, Duration::ZERO, Duration::from_millis(300));
+    a.says("mail cannot be handed to mail server 127.0.0.1:25", 1);
+    let took = a.stop();
+    between("a stop while everything hangs", took, Duration::ZERO, Duration::from_secs(20));
+}

@@ -6,7 +6,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use vrrp_core::fsm::{Actions, Advertise, Event, Link, Machine, Params, Timer};
+use vrrp_core::fsm::{Actions, Advertise, Event, Link, Machine, Params, Rules, Timer};
 use vrrp_core::node::{Groups, Input, InterfaceId, Node, Output, RouterSetup, Which};
 use vrrp_core::router::{Accepted, ChecksumPolicy, RouterConfig, VirtualRouter};
 use vrrp_core::rx::{Discard, Meta, Received, Rejected, TTL};
@@ -36,7 +36,7 @@ fn vip(last: u8) -> IpAddr {
 }
 
 fn params() -> Params {
-    Params { priority: Priority::default(), interval: second(), preempt: true, accept: false }
+    Params { priority: Priority::default(), interval: second(), preempt: true, accept: false, rules: Rules::DEFAULT }
 }
 
 fn config<A: AsRef<[IpAddr]>>(id: u8, addresses: A) -> RouterConfig<A> {

@@ -9,7 +9,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use vrrp_core::fsm::{Addresses, Link, Params};
+use vrrp_core::fsm::{Addresses, Link, Params, Rules};
 use vrrp_core::node::{Groups, Input, InterfaceId, Node, Output, RouterId, RouterSetup, Which};
 use vrrp_core::router::{ChecksumPolicy, RouterConfig};
 use vrrp_core::wire::advert::MAX_LEN;
@@ -31,6 +31,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         interval: AdvertInterval::from_centis(5).ok_or("1..=4095")?,
         preempt: true,
         accept: false,
+        rules: Rules::DEFAULT,
     };
     let addresses = AddressList::new(Box::from([[10, 0, 0, 100].into()]))?;
     let vrid = Vrid::new(50).ok_or("1..=255")?;

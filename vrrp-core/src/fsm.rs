@@ -29,9 +29,11 @@ use crate::types::{AdvertInterval, Priority, Version};
 
 mod cause;
 mod limit;
+mod rules;
 
 pub use cause::{Cause, NewMasterReason};
 pub use limit::Limit;
+pub use rules::{DelayOp, OwnerHears, PreemptDelay, Rules};
 
 /// What the operator chose (RFC 3768 section 6.1).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -45,6 +47,8 @@ pub struct Params {
     /// Accept_Mode: whether a Master that is not the owner accepts packets to the virtual addresses (R75). RFC 9568's default
     /// is false, and RFC 3768, which has no such mode, forbids it; most implementations accept.
     pub accept: bool,
+    /// What goes beyond the RFC's parameters.
+    pub rules: Rules,
 }
 
 impl Params {
@@ -56,16 +60,26 @@ impl Params {
         skew_time(self.priority, master_interval)
     }
 
-    /// Master_Down_Interval: three of the Master's intervals and Skew_Time (R24).
+    /// Master_Down_Interval: three of the Master's intervals, or as many as the rules say, and Skew_Time (R24).
     pub const fn master_down_interval(self, master_interval: AdvertInterval) -> Duration {
-        let thrice = 3 * nanos(master_interval);
-        Duration::from_nanos(thrice + nanos_of_skew(self.priority, master_interval))
+        let missed = self.rules.down_timer_adverts.get() as u64 * nanos(master_interval);
+        Duration::from_nanos(missed + nanos_of_skew(self.priority, master_interval))
     }
 
     /// The silence after which some other router may have become Master: the Master_Down_Interval of the strongest one
     /// that backs up.
     pub const fn shortest_master_down_interval(self) -> Duration {
-        Params { priority: Priority::OWNER, ..self }.master_down_interval(self.interval)
+        Params { priority: self.rules.strongest_backup, ..self }.master_down_interval(self.interval)
+    }
+
+    /// Whether a Backup with these parameters replaces a weaker Master. The owner always does (R25).
+    pub const fn preempts(self) -> bool {
+        self.preempt || self.priority.is_owner()
+    }
+
+    /// Whether it waits before it does.
+    const fn delays(self) -> bool {
+        !self.rules.preempt_delay.is_none() && !self.priority.is_owner()
     }
 
     /// Whether a Master with these parameters accepts packets to the virtual addresses: as their owner, or by Accept_Mode.
@@ -152,6 +166,8 @@ pub enum Heard {
     Release,
     /// A Master weaker than this router, which will be replaced.
     Weaker,
+    /// A Master weaker than this router, which it follows while [`Rules::preempt_delay`] runs.
+    Spared,
 }
 
 /// The two timers of section 6.2; one of them runs at a time.
@@ -191,6 +207,8 @@ pub enum Event {
     Expired(Timer),
     /// Adver_Timer ran out so late that another router must have become Master.
     Overdue,
+    /// The delay that [`DelayOp::Start`] began is over.
+    DelayOver,
 }
 
 /// Send an advertisement.
@@ -249,25 +267,29 @@ pub struct Actions {
     pub announce: bool,
     /// 4. The timer.
     pub timer: Option<TimerOp>,
-    /// 5. Tell the operator.
+    /// 5. The delay before a preemption.
+    pub delay: Option<DelayOp>,
+    /// 6. Tell the operator.
     pub transition: Option<Transition>,
 }
 
 impl Actions {
     /// Nothing to do.
-    pub const NONE: Self = Self { advertise: None, addresses: None, announce: false, timer: None, transition: None };
+    pub const NONE: Self =
+        Self { advertise: None, addresses: None, announce: false, timer: None, delay: None, transition: None };
 }
 
 /// One virtual router's election: a value.
 ///
 /// ```
-/// use vrrp_core::fsm::{Event, Link, Machine, Params, Role, Timer};
+/// use vrrp_core::fsm::{Event, Link, Machine, Params, Role, Rules, Timer};
 /// use vrrp_core::{AdvertInterval, Priority};
 /// let params = Params {
 ///     priority: Priority::new(150).expect("not 0"),
 ///     interval: AdvertInterval::from_secs(1).expect("not 0"),
 ///     preempt: true,
 ///     accept: false,
+///     rules: Rules::DEFAULT,
 /// };
 /// let machine = Machine::new(params);
 /// let (machine, _) = machine.step(Event::Link(Link::Up([10, 0, 0, 1].into())));
@@ -368,6 +390,15 @@ impl Machine {
                 State::Master { .. } => self.become_backup(self.params.interval, Cause::Overdue),
                 State::Initialize | State::Backup { .. } => (self, Actions::NONE),
             },
+            Event::DelayOver => match self.state {
+                State::Backup { heard: Heard::Spared, master_interval, due } => (
+                    Self { state: State::Backup { heard: Heard::Weaker, master_interval, due }, ..self },
+                    Actions::NONE,
+                ),
+                State::Initialize
+                | State::Backup { heard: Heard::Master | Heard::Release | Heard::Weaker, .. }
+                | State::Master { .. } => (self, Actions::NONE),
+            },
         }
     }
 
@@ -403,6 +434,7 @@ impl Machine {
             addresses: was_master.then_some(Addresses::Remove),
             announce: false,
             timer: Some(TimerOp::Cancel),
+            delay: self.no_delay(),
             transition: Some(Transition { from: self.state.role(), to: Role::Initialize, cause }),
         };
         (Self { state: State::Initialize, ..self }, actions)
@@ -415,6 +447,7 @@ impl Machine {
             addresses: Some(Addresses::Install),
             announce: true,
             timer: Some(TimerOp::Set(Timer::Adver, self.params.interval.duration())),
+            delay: self.no_delay(),
             transition: Some(Transition { from: self.state.role(), to: Role::Master, cause }),
         };
         (Self { state: State::Master { answered: false }, ..self }, actions)
@@ -427,6 +460,7 @@ impl Machine {
             addresses: Some(Addresses::Remove),
             announce: false,
             timer: Some(TimerOp::Set(Timer::MasterDown, self.params.master_down_interval(master_interval))),
+            delay: self.no_delay(),
             transition: Some(Transition { from: self.state.role(), to: Role::Backup, cause }),
         };
         (Self { state: State::Backup { heard: Heard::Master, master_interval, due: false }, ..self }, actions)
@@ -442,10 +476,14 @@ impl Machine {
     /// A Backup whose turn has come, and that may not lead yet.
     fn wait_for_leave(self) -> (Self, Actions) {
         let state = match self.state {
-            State::Backup { heard, master_interval, due: _ } => State::Backup { heard, master_interval, due: true },
+            State::Backup { heard, master_interval, due: _ } => {
+                // The Master that it spared is silent.
+                let heard = if heard == Heard::Spared { Heard::Master } else { heard };
+                State::Backup { heard, master_interval, due: true }
+            }
             State::Initialize | State::Master { .. } => self.state,
         };
-        (Self { state, ..self }, Actions { timer: Some(TimerOp::Cancel), ..Actions::NONE })
+        (Self { state, ..self }, Actions { timer: Some(TimerOp::Cancel), delay: self.no_delay(), ..Actions::NONE })
     }
 
     /// R43, R44: advertise and restart Adver_Timer.
@@ -479,15 +517,16 @@ impl Machine {
                 let master_interval = self.master_interval_under(params, master_interval);
                 let span = match heard {
                     Heard::Release => params.skew_time(master_interval),
-                    Heard::Master | Heard::Weaker => params.master_down_interval(master_interval),
+                    Heard::Master | Heard::Weaker | Heard::Spared => params.master_down_interval(master_interval),
                 };
                 let timer = Some(if due {
                     TimerOp::Set(Timer::MasterDown, span)
                 } else {
                     TimerOp::Amend(Timer::MasterDown, span)
                 });
+                let (heard, delay) = self.delay_under(params, heard);
                 let state = State::Backup { heard, master_interval, due: false };
-                (Self { state, ..next }, Actions { timer, ..Actions::NONE })
+                (Self { state, ..next }, Actions { timer, delay, ..Actions::NONE })
             }
             State::Master { .. } => {
                 // A longer interval begins with the advert that announces it: who learnt the shorter one would not wait.
@@ -510,28 +549,63 @@ impl Machine {
         match priority {
             None => {
                 let span = self.params.skew_time(master_interval);
-                self.follow(Heard::Release, master_interval, span)
+                self.follow(Heard::Release, master_interval, span, self.no_delay())
             }
-            Some(priority) if !self.preempts() || priority >= self.params.priority => {
+            Some(priority) if !self.params.preempts() || priority >= self.params.priority => {
                 let learnt = self.master_interval(interval);
-                self.follow(Heard::Master, learnt, self.params.master_down_interval(learnt))
+                self.follow(Heard::Master, learnt, self.params.master_down_interval(learnt), self.no_delay())
             }
             Some(_) => {
-                let heard = match heard {
-                    Heard::Release => Heard::Release,
-                    Heard::Master | Heard::Weaker => Heard::Weaker,
+                let delay = match heard {
+                    Heard::Spared => None,
+                    Heard::Master | Heard::Release if self.params.delays() => {
+                        Some(DelayOp::Start(self.params.rules.preempt_delay))
+                    }
+                    // Without a delay, or when it is over, the timer runs on (R38); that of a release is shorter.
+                    Heard::Release => return (self, Actions::NONE),
+                    Heard::Master | Heard::Weaker => {
+                        let state = State::Backup { heard: Heard::Weaker, master_interval, due };
+                        return (Self { state, ..self }, Actions::NONE);
+                    }
                 };
-                (Self { state: State::Backup { heard, master_interval, due }, ..self }, Actions::NONE)
+                let learnt = self.master_interval(interval);
+                self.follow(Heard::Spared, learnt, self.params.master_down_interval(learnt), delay)
             }
         }
     }
 
-    fn follow(self, heard: Heard, master_interval: AdvertInterval, span: Duration) -> (Self, Actions) {
+    fn follow(
+        self,
+        heard: Heard,
+        master_interval: AdvertInterval,
+        span: Duration,
+        delay: Option<DelayOp>,
+    ) -> (Self, Actions) {
         let timer = Some(TimerOp::Set(Timer::MasterDown, span));
-        (
-            Self { state: State::Backup { heard, master_interval, due: false }, ..self },
-            Actions { timer, ..Actions::NONE },
-        )
+        let state = State::Backup { heard, master_interval, due: false };
+        (Self { state, ..self }, Actions { timer, delay, ..Actions::NONE })
+    }
+
+    /// What ends the delay of a preemption, if it runs in this state.
+    const fn no_delay(&self) -> Option<DelayOp> {
+        match self.state {
+            State::Backup { heard: Heard::Spared, .. } => Some(DelayOp::Stop),
+            State::Initialize
+            | State::Backup { heard: Heard::Master | Heard::Release | Heard::Weaker, .. }
+            | State::Master { .. } => None,
+        }
+    }
+
+    /// What a Backup's delay becomes when its parameters change.
+    fn delay_under(&self, params: Params, heard: Heard) -> (Heard, Option<DelayOp>) {
+        match heard {
+            Heard::Spared if !params.preempts() => (Heard::Master, Some(DelayOp::Stop)),
+            Heard::Spared if !params.delays() => (Heard::Weaker, Some(DelayOp::Stop)),
+            Heard::Spared if params.rules.preempt_delay != self.params.rules.preempt_delay => {
+                (Heard::Spared, Some(DelayOp::Start(params.rules.preempt_delay)))
+            }
+            Heard::Master | Heard::Release | Heard::Weaker | Heard::Spared => (heard, None),
+        }
     }
 
     /// R44, R45, R46 and, for both versions, R113: a losing advert is answered, once an interval.
@@ -550,19 +624,17 @@ impl Machine {
             let (next, actions) = self.become_backup(self.master_interval(interval), cause);
             // One last claim, as a losing one: without it the winner of a healed partition never learns that there were two,
             // and clients keep the MAC address of this router.
-            return (next, Actions { advertise: Some(Advertise::Claim), ..actions });
+            let advertise = self.params.rules.claim_on_yield.then_some(Advertise::Claim);
+            return (next, Actions { advertise, ..actions });
         }
         let next = Self { state: State::Master { answered: true }, ..self };
         if answered {
             return (next, Actions::NONE);
         }
         // The other router yields on our answer; clients may have learnt its MAC address meanwhile.
-        (next, Actions { advertise: Some(Advertise::Claim), announce: true, ..Actions::NONE })
-    }
-
-    /// R25: the owner always preempts.
-    const fn preempts(&self) -> bool {
-        self.params.preempt || self.params.priority.is_owner()
+        let Rules { answer_weaker, announce_to_weaker: announce, .. } = self.params.rules;
+        let advertise = answer_weaker.then_some(Advertise::Claim);
+        (next, Actions { advertise, announce, ..Actions::NONE })
     }
 
     /// Master_Adver_Interval of a Backup whose parameters change. What VRRPv3 learnt from a Master stays. A value equal to our

@@ -53,7 +53,7 @@ use trackers::Tracker;
 ///
 /// ```
 /// use core::time::Duration;
-/// use vrrp_core::fsm::{Link, Params, Role};
+/// use vrrp_core::fsm::{Link, Params, Rules, Role};
 /// use vrrp_core::node::{Groups, Input, InterfaceId, Node, Output, RouterSetup, Which};
 /// use vrrp_core::router::{ChecksumPolicy, RouterConfig};
 /// use vrrp_core::{AddressList, AdvertInterval, Auth, Family, Priority, Vrid};
@@ -70,6 +70,7 @@ use trackers::Tracker;
 ///             interval: AdvertInterval::from_secs(1).expect("not 0"),
 ///             preempt: true,
 ///             accept: true,
+///             rules: Rules::DEFAULT,
 ///         },
 ///         addresses: AddressList::new(Box::from([[10, 0, 0, 3].into()]))?,
 ///         auth: Auth::None,
@@ -363,7 +364,7 @@ impl<I: Instant> Node<I> {
 
     fn perform(&mut self, at: I, id: RouterId, actions: Actions, out: &mut Vec<Output>) {
         let Some(entry) = self.entries.get_mut(id.0) else { return };
-        let Actions { advertise, addresses, announce, timer: _, transition } = actions;
+        let Actions { advertise, addresses, announce, timer: _, delay: _, transition } = actions;
         if let Some(advertise) = advertise {
             out.push(Output::Advertise { router: id, advertise });
         }

@@ -180,7 +180,7 @@ mod tests {
 
     use super::*;
     use crate::auth::{AhError, Auth, TrailerError};
-    use crate::fsm::{Cause, Event, Link, Params, Timer};
+    use crate::fsm::{Cause, Event, Link, Params, Rules, Timer};
     use crate::router::{ChecksumPolicy, RouterConfig};
     use crate::types::{AddressList, AdvertInterval, Priority, Version, Vrid};
     use crate::wire::advert::{ChecksumForm, ChecksumMismatch};
@@ -197,6 +197,7 @@ mod tests {
                 interval: AdvertInterval::from_centis(100).unwrap(),
                 preempt: true,
                 accept: false,
+                rules: Rules::DEFAULT,
             },
             addresses: AddressList::new([[10, 0, 0, 100].into()]).unwrap(),
             auth: Auth::None,

@@ -65,7 +65,7 @@ pub enum AcceptChecksum {
 /// [`AdvertInterval::for_family`]: crate::AdvertInterval::for_family
 ///
 /// ```
-/// use vrrp_core::fsm::{Event, Link, Params, Timer, Advertise};
+/// use vrrp_core::fsm::{Event, Link, Params, Rules, Timer, Advertise};
 /// use vrrp_core::router::{ChecksumPolicy, RouterConfig, VirtualRouter};
 /// use vrrp_core::{AddressList, AdvertInterval, Auth, Priority, Vrid};
 /// let mut router = VirtualRouter::new(RouterConfig {
@@ -75,6 +75,7 @@ pub enum AcceptChecksum {
 ///         interval: AdvertInterval::from_secs(1).expect("not 0"),
 ///         preempt: true,
 ///         accept: false,
+///         rules: Rules::DEFAULT,
 ///     },
 ///     addresses: AddressList::new([[10, 0, 0, 3].into()])?,
 ///     auth: Auth::None,
@@ -276,7 +277,7 @@ impl<A: AsRef<[IpAddr]>> VirtualRouter<A> {
         let from = received.source;
         let ours = advert.version();
         let owner = self.machine.params.priority.is_owner();
-        if owner && ours == Version::V2 {
+        if owner && !self.machine.params.rules.owner_hears.hears(ours) {
             return Err(Discard::Owner);
         }
         if let Some(theirs) = advert.auth_type() {
@@ -407,7 +408,8 @@ impl<A: AsRef<[IpAddr]>> VirtualRouter<A> {
             | Event::Maintenance(_)
             | Event::Advert { .. }
             | Event::Expired(_)
-            | Event::Overdue => event,
+            | Event::Overdue
+            | Event::DelayOver => event,
         }
     }
 }

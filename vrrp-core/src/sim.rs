@@ -49,7 +49,7 @@ use std::boxed::Box;
 use std::vec::Vec;
 
 use crate::Auth;
-use crate::fsm::Params;
+use crate::fsm::{Params, Rules};
 use crate::router::{ChecksumPolicy, RouterConfig};
 use crate::types::{AddressError, AddressList, AdvertInterval, Priority, Vrid};
 
@@ -153,5 +153,5 @@ pub fn router(vrid: Vrid, params: Params, addresses: &[IpAddr]) -> Result<Router
 
 /// Parameters with preemption, in the defaults of their version; `None` for a priority of 0.
 pub fn params(priority: u8, interval: AdvertInterval) -> Option<Params> {
-    Some(Params { priority: Priority::new(priority)?, interval, preempt: true, accept: false })
+    Some(Params { priority: Priority::new(priority)?, interval, preempt: true, accept: false, rules: Rules::DEFAULT })
 }

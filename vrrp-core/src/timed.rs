@@ -7,10 +7,12 @@ use core::net::IpAddr;
 use core::ops::Add;
 use core::time::Duration;
 
-use crate::fsm::{Actions, Event, Limit, Params, Timer, TimerOp};
+use crate::fsm::{Actions, DelayOp, Event, Limit, Timer, TimerOp};
 use crate::router::VirtualRouter;
 use crate::rx::{Discard, Notices, Received};
 use crate::types::AddressList;
+
+mod start;
 
 /// An instant: ordered, copied, and moved forward by a span.
 pub trait Instant: Copy + Ord + Add<Duration, Output = Self> {}
@@ -18,6 +20,9 @@ pub trait Instant: Copy + Ord + Add<Duration, Output = Self> {}
 impl<I: Copy + Ord + Add<Duration, Output = I>> Instant for I {}
 
 /// A [`VirtualRouter`] with its one deadline.
+///
+/// A router that must not preempt listens before it claims, when it starts and when its link comes up: see
+/// [`Timed::listens_until`].
 ///
 /// Feed every input that is waiting before [`Timed::expire`]: an advertisement that arrived while the process did not run
 /// must be heard before its absence is acted upon.
@@ -29,11 +34,27 @@ pub struct Timed<I, A> {
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Armed<I> {
-    timer: Timer,
     anchor: I,
     deadline: I,
-    /// From here on another router may be Master: by the parameters of the last advert, which are what the others know.
-    replaced: I,
+    runs: Runs<I>,
+}
+
+/// Which timer runs, and what runs beside it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Runs<I> {
+    Adver {
+        /// From here on another router may be Master: by the parameters of the last advert, which are what the others know.
+        replaced: I,
+    },
+    MasterDown,
+    /// Master_Down_Timer of a router that has heard nobody yet, and claims nothing before this.
+    Listening {
+        until: I,
+    },
+    /// Master_Down_Timer of a router that leaves a weaker Master in place until then.
+    Sparing {
+        until: I,
+    },
 }
 
 /// Periods beyond this are not counted one by one: the phase of a timer that late means nothing to anybody.
@@ -57,7 +78,24 @@ impl<I: Instant, A: AsRef<[IpAddr]>> Timed<I, A> {
 
     /// When [`Timed::expire`] is due.
     pub fn deadline(&self) -> Option<I> {
-        self.armed.map(|armed| armed.deadline)
+        let armed = self.armed?;
+        Some(match armed.runs {
+            Runs::Adver { .. } | Runs::MasterDown => armed.deadline,
+            Runs::Listening { until } => armed.deadline.max(until),
+            Runs::Sparing { until } => armed.deadline.min(until),
+        })
+    }
+
+    /// Until when this Backup claims nothing, though it hears nobody: it might be that it cannot hear the Master yet. `None`
+    /// when only Master_Down_Timer holds it back; so does the first advertisement.
+    ///
+    /// A router that must not preempt listens for three of its Master_Down_Intervals, at least three seconds, when it is
+    /// started, when its link comes up and when it gets an address to send from.
+    pub fn listens_until(&self) -> Option<I> {
+        match self.armed?.runs {
+            Runs::Listening { until } => Some(until),
+            Runs::Adver { .. } | Runs::MasterDown | Runs::Sparing { .. } => None,
+        }
     }
 
     /// Feeds an event that happened at `at`, which may be earlier than now.
@@ -70,18 +108,22 @@ impl<I: Instant, A: AsRef<[IpAddr]>> Timed<I, A> {
             Event::Advert { .. } | Event::Limit(Limit::Backup) | Event::Maintenance(true) if self.overdue(at) => {
                 self.step_back(at)
             }
-            Event::Advert { .. }
-            | Event::Enabled(_)
+            Event::Advert { .. } => {
+                self.heard();
+                Actions::NONE
+            }
+            Event::Enabled(_)
             | Event::Healthy(_)
             | Event::Limit(_)
             | Event::Maintenance(_)
             | Event::Link(_)
             | Event::Params(_)
             | Event::Expired(_)
-            | Event::Overdue => Actions::NONE,
+            | Event::Overdue
+            | Event::DelayOver => Actions::NONE,
         };
         let actions = self.router.handle(event);
-        self.apply(at, actions.timer);
+        self.apply(at, &actions);
         after(before, actions)
     }
 
@@ -94,7 +136,8 @@ impl<I: Instant, A: AsRef<[IpAddr]>> Timed<I, A> {
         let before =
             if self.overdue(at) && self.router.accept(received).is_ok() { self.step_back(at) } else { Actions::NONE };
         let (actions, notices) = self.router.receive(received)?;
-        self.apply(at, actions.timer);
+        self.heard();
+        self.apply(at, &actions);
         Ok((after(before, actions), notices))
     }
 
@@ -108,62 +151,116 @@ impl<I: Instant, A: AsRef<[IpAddr]>> Timed<I, A> {
     /// Missed periods are skipped: one advert goes out, and the next is due at the first deadline + k × interval after `now`.
     /// A Master as late as the shortest Master_Down_Interval must assume that it was replaced.
     pub fn expire(&mut self, now: I) -> Actions {
-        let Some(Armed { timer, deadline, replaced, .. }) = self.armed.filter(|armed| armed.deadline <= now) else {
-            return Actions::NONE;
-        };
-        self.armed = None;
-        let event = match timer {
-            Timer::Adver if now >= replaced => Event::Overdue,
-            Timer::Adver | Timer::MasterDown => Event::Expired(timer),
+        self.end_delay(now);
+        let due = self.deadline().filter(|deadline| *deadline <= now);
+        let (Some(deadline), Some(armed)) = (due, self.armed.take_if(|_| due.is_some())) else { return Actions::NONE };
+        let event = match armed.runs {
+            Runs::Adver { replaced } if now >= replaced => Event::Overdue,
+            Runs::Adver { .. } => Event::Expired(Timer::Adver),
+            Runs::MasterDown | Runs::Listening { .. } | Runs::Sparing { .. } => Event::Expired(Timer::MasterDown),
         };
         let actions = self.router.handle(event);
         let base = if event == Event::Overdue { now } else { deadline };
         match actions.timer {
-            Some(TimerOp::Set(timer @ Timer::Adver, period)) => {
+            Some(TimerOp::Set(Timer::Adver, period)) => {
                 let (anchor, deadline) = next_period(base, period, now);
-                self.arm(timer, anchor, deadline);
+                self.arm_adver(anchor, deadline);
             }
-            other => self.apply(base, other),
+            Some(TimerOp::Set(Timer::MasterDown, _) | TimerOp::Amend(..) | TimerOp::Cancel) | None => {
+                self.apply(base, &actions);
+            }
         }
         actions
+    }
+
+    /// A weaker Master is not spared any longer, unless it has fallen silent before: nothing else follows at once.
+    fn end_delay(&mut self, now: I) {
+        if let Some(Armed { deadline, runs: Runs::Sparing { until }, .. }) = self.armed
+            && until <= now
+            && until <= deadline
+        {
+            let actions = self.router.handle(Event::DelayOver);
+            self.run(Runs::MasterDown);
+            self.apply(until, &actions);
+        }
     }
 
     /// Whether this Master was silent for so long at `at` that an advert from then is its successor's: answering that would
     /// silence the successor.
     fn overdue(&self, at: I) -> bool {
-        self.armed.is_some_and(|armed| armed.timer == Timer::Adver && at >= armed.replaced)
+        self.armed.is_some_and(|armed| match armed.runs {
+            Runs::Adver { replaced } => at >= replaced,
+            Runs::MasterDown | Runs::Listening { .. } | Runs::Sparing { .. } => false,
+        })
     }
 
     /// Whether Master_Down_Timer was set by what happened after `at`: nothing from then may move its deadline back.
     fn outdated(&self, at: I) -> bool {
-        self.armed.is_some_and(|armed| armed.timer == Timer::MasterDown && at < armed.anchor)
+        self.armed.is_some_and(|armed| match armed.runs {
+            Runs::MasterDown | Runs::Listening { .. } | Runs::Sparing { .. } => at < armed.anchor,
+            Runs::Adver { .. } => false,
+        })
     }
 
     fn step_back(&mut self, at: I) -> Actions {
         let actions = self.router.handle(Event::Overdue);
-        self.apply(at, actions.timer);
+        self.apply(at, &actions);
         actions
     }
 
-    fn params(&self) -> &Params {
-        &self.router.machine().params
-    }
-
-    fn apply(&mut self, at: I, op: Option<TimerOp>) {
-        match op {
-            None => {}
-            Some(TimerOp::Set(timer, span)) => self.arm(timer, at, at + span),
-            Some(TimerOp::Amend(timer, span)) => match &mut self.armed {
-                Some(armed) => armed.deadline = armed.anchor + span,
-                None => self.arm(timer, at, at + span),
-            },
-            Some(TimerOp::Cancel) => self.armed = None,
+    /// Somebody: no need to listen any longer.
+    fn heard(&mut self) {
+        if self.listens_until().is_some() {
+            self.run(Runs::MasterDown);
         }
     }
 
-    fn arm(&mut self, timer: Timer, anchor: I, deadline: I) {
-        let replaced = anchor + self.params().shortest_master_down_interval();
-        self.armed = Some(Armed { timer, anchor, deadline, replaced });
+    fn apply(&mut self, at: I, actions: &Actions) {
+        match actions.timer {
+            None => {}
+            Some(TimerOp::Set(Timer::Adver, span)) => self.arm_adver(at, at + span),
+            Some(TimerOp::Set(Timer::MasterDown, span)) => {
+                let runs = match self.armed.map(|armed| armed.runs) {
+                    Some(sparing @ Runs::Sparing { .. }) => sparing,
+                    Some(Runs::Adver { .. } | Runs::MasterDown | Runs::Listening { .. }) | None => Runs::MasterDown,
+                };
+                self.armed = Some(Armed { anchor: at, deadline: at + span, runs });
+            }
+            Some(TimerOp::Amend(timer, span)) => match (&mut self.armed, timer) {
+                (Some(armed), Timer::Adver | Timer::MasterDown) => armed.deadline = armed.anchor + span,
+                (None, Timer::Adver) => self.arm_adver(at, at + span),
+                (None, Timer::MasterDown) => {
+                    self.armed = Some(Armed { anchor: at, deadline: at + span, runs: Runs::MasterDown });
+                }
+            },
+            Some(TimerOp::Cancel) => self.armed = None,
+        }
+        match actions.delay {
+            None => {}
+            Some(DelayOp::Start(delay)) => self.run(Runs::Sparing { until: at + delay.duration() }),
+            Some(DelayOp::Stop) => {
+                if let Some(Armed { runs: runs @ Runs::Sparing { .. }, .. }) = &mut self.armed {
+                    *runs = Runs::MasterDown;
+                }
+            }
+        }
+        if let Some(transition) = actions.transition
+            && let Some(listening) = start::listening(&self.router.machine().params, transition)
+        {
+            self.run(Runs::Listening { until: at + listening });
+        }
+    }
+
+    fn arm_adver(&mut self, anchor: I, deadline: I) {
+        let replaced = anchor + self.router.machine().params.shortest_master_down_interval();
+        self.armed = Some(Armed { anchor, deadline, runs: Runs::Adver { replaced } });
+    }
+
+    /// The timer goes on as this.
+    fn run(&mut self, runs: Runs<I>) {
+        if let Some(armed) = &mut self.armed {
+            armed.runs = runs;
+        }
     }
 }
 

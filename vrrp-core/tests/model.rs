@@ -5,7 +5,10 @@
 //! `VRRP_MODEL=large cargo test --release -p vrrp-core --all-features --test model`.
 
 use vrrp_core::AdvertInterval;
-use vrrp_core::fsm::{Actions, Addresses, Event, Machine, Params, Role, State, Timer, TimerOp};
+use vrrp_core::fsm::{
+    Actions, Addresses, DelayOp, Event, Heard, Machine, OwnerHears, Params, PreemptDelay, Role, Rules, State, Timer,
+    TimerOp,
+};
 use vrrp_core::sim::model::{Candidate, Counterexample, Disturbance, Model, Property, Report};
 use vrrp_core::sim::params;
 
@@ -29,11 +32,16 @@ struct Setting {
     intervals: [AdvertInterval; 3],
     priorities: [u8; 3],
     preempt: bool,
+    rules: Rules,
 }
 
 impl Setting {
     const fn new(name: &'static str, intervals: [AdvertInterval; 3], priorities: [u8; 3], preempt: bool) -> Self {
-        Self { name, intervals, priorities, preempt }
+        Self { name, intervals, priorities, preempt, rules: Rules::DEFAULT }
+    }
+
+    fn under(self, name: &'static str, rules: Rules) -> Self {
+        Self { name, rules, ..self }
     }
 
     /// The first router may change to the others' greatest priority, and in VRRPv3 to half the interval.
@@ -41,12 +49,16 @@ impl Setting {
         let candidates = [0u8, 1, 2].map(|i| {
             let place = usize::from(i);
             let interval = self.intervals[place];
-            let of = |priority| Params { preempt: self.preempt, ..params(priority, interval).expect("not 0") };
+            let rules = self.rules;
+            let of = |priority| Params { preempt: self.preempt, rules, ..params(priority, interval).expect("not 0") };
             let mut choices = vec![of(self.priorities[place])];
             if i == 0 {
                 choices.push(of(192));
                 if let AdvertInterval::Centiseconds(cs) = interval {
                     choices.push(Params { interval: centiseconds(cs.get() / 2), ..choices[0] });
+                }
+                if !rules.preempt_delay.is_none() {
+                    choices.push(Params { rules: Rules { preempt_delay: PreemptDelay::NONE, ..rules }, ..choices[0] });
                 }
                 choices.dedup();
             }
@@ -77,6 +89,29 @@ const CUT: Disturbance = Disturbance::CUT;
 const STOP: Disturbance = Disturbance::STOP;
 const PARAMS: Disturbance = Disturbance::PARAMS;
 
+fn delay(millis: u64) -> PreemptDelay {
+    PreemptDelay::new(std::time::Duration::from_millis(millis)).expect("short enough")
+}
+
+/// The rules beyond the RFC's, on all three routers.
+fn ruled() -> [Setting; 7] {
+    let [v2, v2_nopreempt, v2_equal, v2_owner, _, v3, ..] = settings();
+    // Longer, and below shorter, than a Master_Down_Interval.
+    let delayed = Rules { preempt_delay: delay(5000), ..Rules::DEFAULT };
+    let adverts = |count: u8| Rules { down_timer_adverts: count.try_into().expect("not 0"), ..Rules::DEFAULT };
+    // Strict: as RFC 3768 has it.
+    let silent = Rules { answer_weaker: false, announce_to_weaker: false, claim_on_yield: false, ..Rules::DEFAULT };
+    [
+        v2.under("v2 with a delay", delayed),
+        v3.under("v3 with a delay", Rules { preempt_delay: delay(500), ..delayed }),
+        v2_owner.under("v2 owner with a delay, which hears", Rules { owner_hears: OwnerHears::Always, ..delayed }),
+        v2.under("v2, five adverts", adverts(5)),
+        v2_nopreempt.under("v2 without preemption, one advert", adverts(1)),
+        v2.under("v2 silent", silent),
+        v2_equal.under("v2 equal silent", silent),
+    ]
+}
+
 /// States, edges, states with several Masters, and the most expiries until a quiet LAN is at rest.
 type Figures = (usize, usize, usize, u32);
 
@@ -104,6 +139,21 @@ fn every_property_holds_in_every_state() {
         (v3_intervals, STOP | Disturbance::STALL, (6148, 16_345, 432, 15)),
     ];
     search(&searches);
+}
+
+#[test]
+fn every_property_holds_under_every_rule() {
+    let [delayed, delayed_v3, delayed_owner, five, one, silent, silent_equal] = ruled();
+    search(&[
+        (delayed, LOSS | STOP, (61_439, 254_139, 6674, 14)),
+        (delayed, STOP | PARAMS, (5400, 16_406, 309, 13)),
+        (delayed_v3, STOP | PARAMS, (11_181, 41_745, 1653, 10)),
+        (delayed_owner, LOSS | STOP, (22_729, 95_379, 6949, 12)),
+        (five, LOSS | STOP, (33_479, 137_406, 5913, 9)),
+        (one, LOSS | CUT | STOP, (33_702, 160_827, 14_622, 4)),
+        (silent, LOSS | STOP, (15_739, 65_095, 3153, 6)),
+        (silent_equal, LOSS | CUT | STOP, (23_212, 111_540, 6710, 4)),
+    ]);
 }
 
 /// Searches to the end and compares all figures.
@@ -163,7 +213,7 @@ fn a_limit_ends_the_search_and_says_so() {
 /// The machine with one fault.
 struct Fault {
     name: &'static str,
-    step: fn(Machine, Event) -> (Machine, Actions),
+    step: Step,
     setting: usize,
     disturbances: Disturbance,
     found: Property,
@@ -189,13 +239,80 @@ fn faults_that_are_put_in_are_found() {
         fault("answers everything in Master", quarrels, 2, LOSS, Property::NoStorm),
     ];
     for Fault { name, step, setting, disturbances, found } in faults {
-        match settings()[setting].model(disturbances).with_step(step).check() {
-            Ok(report) => panic!("{name}: not found in {report:?}"),
-            Err(Counterexample { property, trace }) => {
-                assert_eq!(property, found, "{name}: {trace:#?}");
-                assert!(trace.len() > 3, "{name}: {trace:?}");
-            }
+        expect_found(name, &settings()[setting].model(disturbances).with_step(step), found);
+    }
+}
+
+#[test]
+fn faults_of_the_delay_are_found() {
+    let [delayed, ..] = ruled();
+    let faults: [(&str, Step, Property); 6] = [
+        ("lets nobody be spared", spares_nobody, Property::SparesTheWeaker),
+        ("spares for ever", spares_for_ever, Property::TimerFitsState),
+        ("forgets to stop the delay", no_stop, Property::TimerFitsState),
+        ("begins the delay anew with each advert", restarts_delay, Property::Converges),
+        ("waits for the end of the delay when the Master is dead", waits_for_delay, Property::ReplacesTheSilent),
+        ("never preempts after the delay", forgives, Property::SparesTheWeaker),
+    ];
+    for (name, step, found) in faults {
+        expect_found(name, &delayed.model(LOSS | STOP).with_step(step), found);
+    }
+}
+
+fn expect_found(name: &str, model: &Model, found: Property) {
+    match model.check() {
+        Ok(report) => panic!("{name}: not found in {report:?}"),
+        Err(Counterexample { property, trace }) => {
+            assert_eq!(property, found, "{name}: {trace:#?}");
+            assert!(trace.len() > 3, "{name}: {trace:?}");
         }
+    }
+}
+
+type Step = fn(Machine, Event) -> (Machine, Actions);
+
+fn spared(machine: &Machine) -> bool {
+    matches!(machine.state, State::Backup { heard: Heard::Spared, .. })
+}
+
+fn spares_nobody(machine: Machine, event: Event) -> (Machine, Actions) {
+    let rules = machine.params.rules;
+    let params = Params { rules: Rules { preempt_delay: PreemptDelay::NONE, ..rules }, ..machine.params };
+    let (next, actions) = Machine { params, ..machine }.step(event);
+    let params = if let Event::Params(params) = event { params } else { machine.params };
+    (Machine { params, ..next }, actions)
+}
+
+fn spares_for_ever(machine: Machine, event: Event) -> (Machine, Actions) {
+    if event == Event::DelayOver { (machine, Actions::NONE) } else { machine.step(event) }
+}
+
+fn no_stop(machine: Machine, event: Event) -> (Machine, Actions) {
+    let (next, actions) = machine.step(event);
+    (next, Actions { delay: actions.delay.filter(|delay| *delay != DelayOp::Stop), ..actions })
+}
+
+fn restarts_delay(machine: Machine, event: Event) -> (Machine, Actions) {
+    let (next, actions) = machine.step(event);
+    let again = matches!(event, Event::Advert { .. }) && spared(&next);
+    let delay = if again { Some(DelayOp::Start(machine.params.rules.preempt_delay)) } else { actions.delay };
+    (next, Actions { delay, ..actions })
+}
+
+fn waits_for_delay(machine: Machine, event: Event) -> (Machine, Actions) {
+    if spared(&machine) && event == Event::Expired(Timer::MasterDown) {
+        let span = machine.params.master_down_interval(machine.params.interval);
+        return (machine, Actions { timer: Some(TimerOp::Set(Timer::MasterDown, span)), ..Actions::NONE });
+    }
+    machine.step(event)
+}
+
+fn forgives(machine: Machine, event: Event) -> (Machine, Actions) {
+    match (machine.state, event) {
+        (State::Backup { heard: Heard::Weaker, master_interval, due }, Event::Advert { priority: Some(_), .. }) => {
+            Machine { state: State::Backup { heard: Heard::Master, master_interval, due }, ..machine }.step(event)
+        }
+        _ => machine.step(event),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use vrrp_core::checksum::{Checksum, pseudo_header};
-use vrrp_core::fsm::{Event, Link, Params};
+use vrrp_core::fsm::{Event, Link, Params, Rules};
 use vrrp_core::node::Groups;
 use vrrp_core::router::{AcceptChecksum, ChecksumPolicy, RouterConfig, VirtualRouter};
 use vrrp_core::rx::{Meta, Received, TTL};
@@ -126,7 +126,7 @@ fn routers(vrid: Option<Vrid>, family: Family) -> Vec<VirtualRouter<[IpAddr; 1]>
     let router = |(interval, priority, auth, accept): (Option<AdvertInterval>, _, _, _)| {
         let mut router = VirtualRouter::new(RouterConfig {
             vrid: vrid?,
-            params: Params { priority, interval: interval?, preempt: true, accept: false },
+            params: Params { priority, interval: interval?, preempt: true, accept: false, rules: Rules::DEFAULT },
             addresses: AddressList::new([address]).ok()?,
             auth,
             checksum: ChecksumPolicy { accept, ..ChecksumPolicy::default() },

@@ -10,7 +10,7 @@ use vrrp_core::auth::WallClock;
 use vrrp_core::auth::ah::AhKey;
 use vrrp_core::auth::keys::{Key, Keys};
 use vrrp_core::auth::trailer::{AntiReplay, HmacConfig, Mode, TimeWindow};
-use vrrp_core::fsm::{Advertise, Event, Link, Params, Role, Timer};
+use vrrp_core::fsm::{Advertise, Event, Link, Params, Role, Rules, Timer};
 use vrrp_core::node::Groups;
 use vrrp_core::router::{AcceptChecksum, Carriage, ChecksumPolicy, MAX_EMITTED, RouterConfig, VirtualRouter};
 use vrrp_core::rx::{Discard, Meta, Notices, Received};
@@ -184,7 +184,13 @@ impl Setting {
         let accept = if self.strict { AcceptChecksum::Only } else { AcceptChecksum::Both };
         let mut router = VirtualRouter::new(RouterConfig {
             vrid: self.vrid,
-            params: Params { priority: self.priority, interval: interval?, preempt: true, accept: false },
+            params: Params {
+                priority: self.priority,
+                interval: interval?,
+                preempt: true,
+                accept: false,
+                rules: Rules::DEFAULT,
+            },
             addresses: AddressList::new([address(self.family, 100)]).ok()?,
             auth: self.auth()?,
             checksum: ChecksumPolicy { send, accept },

@@ -1,9 +1,10 @@
 //! An arbitrary sequence of inputs and passing time over a node with six routers, of both versions and families.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::num::NonZeroU8;
 use std::time::Duration;
 
-use vrrp_core::fsm::{Addresses, Advertise, Link, Params, Role};
+use vrrp_core::fsm::{Addresses, Advertise, Link, Params, PreemptDelay, Role, Rules};
 use vrrp_core::node::{Faults, Groups, Input, InterfaceId, Node, Output, RouterId, RouterSetup, Which};
 use vrrp_core::release::Handover;
 use vrrp_core::router::{ChecksumPolicy, RouterConfig, VirtualRouter};
@@ -85,7 +86,13 @@ impl World {
         let add = |(interface, vrid, family, interval, priority, password): (usize, _, _, Option<_>, _, Option<_>)| {
             let config = RouterConfig {
                 vrid: Vrid::new(vrid)?,
-                params: Params { priority: Priority::new(priority)?, interval: interval?, preempt: true, accept: true },
+                params: Params {
+                    priority: Priority::new(priority)?,
+                    interval: interval?,
+                    preempt: true,
+                    accept: true,
+                    rules: Rules::DEFAULT,
+                },
                 addresses: AddressList::new(&vips(family)[..1]).ok()?.to_boxed(),
                 auth: password.map_or(Auth::None, Auth::SimpleText),
                 checksum: ChecksumPolicy::default(),
@@ -284,5 +291,13 @@ fn params(value: u8, octets: &mut Octets<'_>) -> Option<Params> {
     } else {
         AdvertInterval::from_centis(u16::from(octets.next()))?
     };
-    Some(Params { priority: Priority::new(octets.next())?, interval, preempt: value & 2 == 0, accept: value & 4 == 0 })
+    let (preempt, accept) = (value & 2 == 0, value & 4 == 0);
+    let rules = Rules {
+        preempt_delay: PreemptDelay::new(Duration::from_millis(u64::from(value >> 4) * 500))?,
+        down_timer_adverts: NonZeroU8::new(3 + ((value >> 3) & 1))?,
+        answer_weaker: (value >> 5) & 1 == 0,
+        claim_on_yield: (value >> 6) & 1 == 0,
+        ..Rules::DEFAULT
+    };
+    Some(Params { priority: Priority::new(octets.next())?, interval, preempt, accept, rules })
 }

@@ -8,7 +8,7 @@ use vrrp_core::auth::ah::AhKey;
 use vrrp_core::auth::keys::{Key, Keys};
 use vrrp_core::auth::trailer::{AntiReplay, HmacConfig, Mode, TimeWindow};
 use vrrp_core::auth::{TrailerError, WallClock};
-use vrrp_core::fsm::{Advertise, Event, Link, Params};
+use vrrp_core::fsm::{Advertise, Event, Link, Params, Rules};
 use vrrp_core::router::{Carriage, ChecksumPolicy, MAX_EMITTED, RouterConfig, VirtualRouter};
 use vrrp_core::rx::{Discard, Meta, Notices, Received};
 use vrrp_core::{AddressList, AdvertInterval, Auth, Counter, Family, Priority, SimplePassword, Vrid};
@@ -215,7 +215,7 @@ fn router(kind: u8, family: Family, host: u8, vrid: Vrid) -> Option<VirtualRoute
     let priority = Priority::new(u8::MAX - 1 - host)?;
     let mut router = VirtualRouter::new(RouterConfig {
         vrid,
-        params: Params { priority, interval: interval?, preempt: true, accept: false },
+        params: Params { priority, interval: interval?, preempt: true, accept: false, rules: Rules::DEFAULT },
         addresses: AddressList::new([address(family, 100)]).ok()?,
         auth,
         checksum: ChecksumPolicy::default(),

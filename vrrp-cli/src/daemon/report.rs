@@ -256,7 +256,7 @@ mod tests {
     use std::io::Write;
     use std::sync::{Arc, Mutex};
 
-    use vrrp_core::fsm::Params;
+    use vrrp_core::fsm::{Params, Rules};
     use vrrp_core::node::{Groups, RouterSetup};
     use vrrp_core::router::{ChecksumPolicy, RouterConfig};
     use vrrp_core::{AddressList, AdvertInterval, Auth, Priority, Vrid};
@@ -287,7 +287,13 @@ mod tests {
         let interval = AdvertInterval::from_secs(1).unwrap();
         let config = RouterConfig {
             vrid: Vrid::new(7).unwrap(),
-            params: Params { priority: Priority::default(), interval, preempt: true, accept: false },
+            params: Params {
+                priority: Priority::default(),
+                interval,
+                preempt: true,
+                accept: false,
+                rules: Rules::DEFAULT,
+            },
             addresses: AddressList::new(Box::from([[10, 0, 0, 100].into()])).unwrap(),
             auth: Auth::None,
             checksum: ChecksumPolicy::default(),

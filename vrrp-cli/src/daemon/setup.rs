@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::time::Instant;
 
 use vrrp_core::auth::ah::AhKey;
-use vrrp_core::fsm::Params;
+use vrrp_core::fsm::{Params, Rules};
 use vrrp_core::node::{Groups, InterfaceId, Node, RouterId, RouterSetup};
 use vrrp_core::router::{AcceptChecksum, ChecksumPolicy, RouterConfig};
 use vrrp_core::wire::advert::ChecksumForm;
@@ -229,6 +229,7 @@ impl Builder {
                     interval: instance.interval,
                     preempt: instance.preempt,
                     accept: true,
+                    rules: Rules::DEFAULT,
                 },
                 addresses,
                 auth,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::{Duration, Instant};
 
-use vrrp_core::fsm::Params;
+use vrrp_core::fsm::{Params, Rules};
 use vrrp_core::{AdvertInterval, Priority};
 
 use super::screen::Screen;
@@ -166,6 +166,6 @@ fn times() -> Result<(Duration, Duration, Duration), Stop> {
     let (Some(priority), Some(interval)) = (Priority::new(SECOND_PRIORITY), AdvertInterval::from_secs(1)) else {
         return Err(Stop::Failed("the demonstration's own configuration is out of range".to_owned()));
     };
-    let params = Params { priority, interval, preempt: true, accept: true };
+    let params = Params { priority, interval, preempt: true, accept: true, rules: Rules::DEFAULT };
     Ok((params.skew_time(interval), params.master_down_interval(interval), interval.duration()))
 }

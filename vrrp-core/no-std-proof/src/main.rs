@@ -7,7 +7,7 @@ use core::net::Ipv4Addr;
 use core::panic::PanicInfo;
 use core::time::Duration;
 
-use vrrp_core::fsm::{Advertise, Event, Link, Params};
+use vrrp_core::fsm::{Advertise, Event, Link, Params, Rules};
 use vrrp_core::router::{ChecksumPolicy, RouterConfig, VirtualRouter};
 use vrrp_core::rx::Received;
 use vrrp_core::timed::Timed;
@@ -23,6 +23,7 @@ fn proof(datagram: &[u8], buffer: &mut [u8]) -> Option<usize> {
             interval: AdvertInterval::from_secs(1)?,
             preempt: true,
             accept: false,
+            rules: Rules::DEFAULT,
         },
         addresses: AddressList::new([[10, 0, 0, 3].into()]).ok()?,
         auth: Auth::None,

@@ -56,7 +56,8 @@ impl Cause {
     /// Why a Backup takes over, from what it heard last.
     pub(super) const fn takeover(heard: Heard) -> Self {
         match heard {
-            Heard::Master => Self::MasterTimeout,
+            // Nobody waits for the end of a delay when the Master that it spared is gone.
+            Heard::Master | Heard::Spared => Self::MasterTimeout,
             Heard::Release => Self::Released,
             Heard::Weaker => Self::LowerPriorityMaster,
         }

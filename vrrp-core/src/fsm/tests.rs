@@ -26,7 +26,7 @@ fn centis(centiseconds: u16) -> AdvertInterval {
 }
 
 fn params(priority: u8, interval: AdvertInterval, preempt: bool) -> Params {
-    Params { priority: prio(priority), interval, preempt, accept: false }
+    Params { priority: prio(priority), interval, preempt, accept: false, rules: Rules::DEFAULT }
 }
 
 /// A running machine in `state`.
@@ -74,6 +74,7 @@ fn r28_the_owner_starts_as_master() {
         addresses: Some(Addresses::Install),
         announce: true,
         timer: set(Timer::Adver, 1_000_000_000),
+        delay: None,
         transition: transition(Role::Initialize, Role::Master, Cause::Startup),
     };
     assert_eq!(actions, expected);
@@ -108,6 +109,7 @@ fn r34_a_backup_stops_without_a_packet() {
     assert_eq!(next.state, State::Initialize);
     let expected = Actions {
         timer: Some(TimerOp::Cancel),
+        delay: None,
         transition: transition(Role::Backup, Role::Initialize, Cause::Shutdown),
         ..Actions::NONE
     };
@@ -123,6 +125,7 @@ fn r35_r80_silence_makes_a_master() {
         addresses: Some(Addresses::Install),
         announce: true,
         timer: set(Timer::Adver, 1_000_000_000),
+        delay: None,
         transition: transition(Role::Backup, Role::Master, Cause::MasterTimeout),
     };
     assert_eq!(actions, expected);
@@ -180,6 +183,7 @@ fn r42_a_master_stops_with_a_release() {
         addresses: Some(Addresses::Remove),
         announce: false,
         timer: Some(TimerOp::Cancel),
+        delay: None,
         transition: transition(Role::Master, Role::Initialize, Cause::Shutdown),
     };
     assert_eq!(actions, expected);
@@ -225,6 +229,7 @@ fn r45_a_master_yields_to_a_higher_priority_or_a_higher_address_whatever_preempt
                 addresses: Some(Addresses::Remove),
                 announce: false,
                 timer: set(Timer::MasterDown, 3_609_375_000),
+                delay: None,
                 transition: transition(Role::Master, Role::Backup, cause),
             };
             assert_eq!(actions, expected);

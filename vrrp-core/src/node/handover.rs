@@ -46,7 +46,8 @@ impl<I: Instant> Node<I> {
             | Event::Params(_)
             | Event::Advert { .. }
             | Event::Expired(_)
-            | Event::Overdue => false,
+            | Event::Overdue
+            | Event::DelayOver => false,
         };
         if ends {
             self.step_release(id, release::Event::Ended, out);

@@ -8,7 +8,7 @@ use super::*;
 use crate::Version;
 use crate::auth::Auth;
 use crate::counters::Counter;
-use crate::fsm::{Cause, Link, Params, Transition};
+use crate::fsm::{Cause, Link, Params, Rules, Transition};
 use crate::router::{ChecksumPolicy, RouterConfig};
 use crate::rx::{Meta, Notices};
 use crate::types::{AddressList, AdvertInterval, Priority, SimplePassword, Vrid};
@@ -35,7 +35,7 @@ fn ms(milliseconds: u64) -> Duration {
 
 fn params(priority: u8) -> Params {
     let interval = AdvertInterval::from_secs(1).unwrap();
-    Params { priority: Priority::new(priority).unwrap(), interval, preempt: true, accept: false }
+    Params { priority: Priority::new(priority).unwrap(), interval, preempt: true, accept: false, rules: Rules::DEFAULT }
 }
 
 fn setup(interface: InterfaceId, vrid: u8, params: Params) -> RouterSetup {

@@ -5,6 +5,7 @@ use std::vec::Vec;
 use proptest::prelude::*;
 
 use super::*;
+use crate::fsm::Rules;
 use crate::types::AdvertInterval;
 
 const NOTHING: Actions = Actions { hand_over: None, remove_rest: false };
@@ -13,7 +14,7 @@ const MAC: [u8; 6] = [2, 0, 0, 0, 0, 9];
 
 fn params(interval: Option<AdvertInterval>, priority: u8) -> Params {
     let (priority, interval) = (Priority::new(priority).unwrap(), interval.unwrap());
-    Params { priority, interval, preempt: true, accept: true }
+    Params { priority, interval, preempt: true, accept: true, rules: Rules::DEFAULT }
 }
 
 #[test]

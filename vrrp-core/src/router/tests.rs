@@ -4,7 +4,7 @@ use core::net::Ipv4Addr;
 use std::vec::Vec;
 
 use super::*;
-use crate::fsm::{Link, Timer};
+use crate::fsm::{Link, Rules, Timer};
 use crate::rx::{Meta, Rejected};
 use crate::types::{AdvertInterval, Priority, SimplePassword};
 use crate::wire::advert::{Advert, ChecksumMismatch, ParseError};
@@ -35,7 +35,13 @@ fn password(text: &str) -> Auth {
 fn config(priority: u8, interval: AdvertInterval, auth: Auth) -> RouterConfig<Vec<IpAddr>> {
     RouterConfig {
         vrid: Vrid::new(VRID).unwrap(),
-        params: Params { priority: Priority::new(priority).unwrap(), interval, preempt: true, accept: false },
+        params: Params {
+            priority: Priority::new(priority).unwrap(),
+            interval,
+            preempt: true,
+            accept: false,
+            rules: Rules::DEFAULT,
+        },
         addresses: AddressList::new(VIPS.to_vec()).unwrap(),
         auth,
         checksum: ChecksumPolicy::default(),
@@ -289,6 +295,23 @@ fn r104_version_3_accepts_another_interval_and_tells() {
     assert_eq!(accepted.notices, Notices::INTERVAL);
     let event = Event::Advert { from: PEER, priority: Priority::new(150), interval: centis(50) };
     assert_eq!(accepted.event, event);
+}
+
+/// R47, R116, and the operator's word.
+#[test]
+fn the_owner_hears_as_its_rules_say() {
+    use crate::fsm::OwnerHears::{Always, ByVersion, Never};
+    let cases = [(ByVersion, [false, true]), (Always, [true, true]), (Never, [false, false])];
+    for (owner_hears, [v2, v3]) in cases {
+        for (interval, datagram, hears) in [(secs(1), right(), v2), (centis(100), right_v3(), v3)] {
+            let mut config = config(255, interval, Auth::None);
+            config.params.rules.owner_hears = owner_hears;
+            let owner = started(config, OWN);
+            let found = climb(&owner, &datagram).map(|_| ());
+            let expected = if hears { Ok(()) } else { Err(Discard::Owner) };
+            assert_eq!(found, expected, "{owner_hears:?} {interval:?}");
+        }
+    }
 }
 
 #[test]

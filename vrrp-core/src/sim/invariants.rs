@@ -8,7 +8,8 @@
 //!    become one within the longest interval of both and the longest time that a frame is under way, counted from the last of:
 //!    either became Master, either was disturbed.
 //! 2. [`Violation::Silent`]: a Backup that runs never waits longer than its Master_Down_Interval (by the interval it learnt)
-//!    for an advertisement that it follows; its deadline says so beforehand. Nobody else being there, that bounds the time
+//!    for an advertisement that it follows; its deadline says so beforehand. One that must not preempt may listen for three of
+//!    them, or three seconds and Skew_Time, when it starts, until it hears anybody. Nobody else being there, that bounds the time
 //!    without a Master. A process that is held up cannot; it must when it runs again.
 //! 3. [`Violation::Burst`]: expiries send one advertisement each, and any three of them in a row span an interval; besides
 //!    them, between two expiries, a router answers each release, and one losing advert before and after each;
@@ -24,7 +25,7 @@ use std::vec::Vec;
 use super::host::{Host, HostSetup, Slot, Source};
 use super::{Conditions, HostId, Lan, Time};
 use crate::counters::Counter;
-use crate::fsm::{Advertise, Heard, Role, State};
+use crate::fsm::{Advertise, Heard, Params, Role, State};
 use crate::node::{Node, Output};
 use crate::router::{RouterConfig, VirtualRouter};
 use crate::types::{Family, Vrid};
@@ -64,6 +65,13 @@ impl Violation {
     }
 }
 
+/// As long as a router listens that must not preempt; no time for others.
+fn listening(params: &Params) -> Duration {
+    let down = params.master_down_interval(params.interval);
+    let least = Duration::from_secs(3) + params.skew_time(params.interval);
+    if params.preempts() { Duration::ZERO } else { least.max(down + down + down) }
+}
+
 /// Whether a router is Master.
 pub fn is_master<A: AsRef<[core::net::IpAddr]>>(router: &VirtualRouter<A>) -> bool {
     router.machine().state.role() == Role::Master
@@ -92,6 +100,8 @@ struct Seen {
     interval: Duration,
     /// When a Backup's wait began: it became one, or followed an advertisement.
     followed: Time,
+    /// Until when a router listens that must not preempt and has heard nobody since it started.
+    listens: Time,
     received: u64,
     /// The last two advertisements that expiries sent.
     sent: [Option<Time>; 2],
@@ -107,6 +117,7 @@ impl Seen {
             since: now,
             interval: Duration::ZERO,
             followed: now,
+            listens: now,
             received: 0,
             sent: [None; 2],
             answers: 0,
@@ -163,9 +174,11 @@ impl Watch {
             let role = machine.state.role();
             let changes = role != seen.role;
             if changes {
+                let starts = (seen.role, role) == (Role::Initialize, Role::Backup);
+                let listens = if starts { now + listening(&machine.params) } else { now };
                 self.masters = (self.masters + usize::from(role == Role::Master))
                     .saturating_sub(usize::from(seen.role == Role::Master));
-                *seen = Seen { role, since: now, followed: now, sent: [None; 2], answers: 0, ..*seen };
+                *seen = Seen { role, since: now, followed: now, listens, sent: [None; 2], answers: 0, ..*seen };
                 seen.releases = router.counters().get(Counter::PriorityZeroReceived);
             }
             seen.interval = machine.params.interval.duration();
@@ -175,6 +188,9 @@ impl Watch {
                 && heard != Heard::Weaker
             {
                 seen.followed = seen.followed.max(at);
+            }
+            if received != seen.received {
+                seen.listens = seen.followed;
             }
             seen.received = received;
             let burst = match source {
@@ -207,6 +223,7 @@ impl Watch {
             let machine = router.machine();
             if let State::Backup { master_interval, .. } = machine.state {
                 let latest = seen.followed + machine.params.master_down_interval(master_interval);
+                let latest = latest.max(seen.listens);
                 if latest <= now || deadline.is_none_or(|deadline| deadline > latest) {
                     return Some(Violation::Silent(HostId(host), place));
                 }

@@ -1,7 +1,7 @@
 //! The model checker: every state that three routers can reach, by breadth-first search over the real
 //! [`Machine::step`](crate::fsm::Machine::step).
 //!
-//! Knows machines, the one timer of each, and messages; no octets, no addresses' installation, no clock. Time is exact: a
+//! Knows machines, the timer of each, its delay before a preemption, and messages; no octets, no addresses' installation, no clock. Time is exact: a
 //! timer is the nanoseconds since it was set and the span it was set to, both as the machine gave them, so that VRRPv2's
 //! 1/256 s and VRRPv3's skew need no rounding. Time passes from one expiry to the next.
 //!
@@ -19,7 +19,8 @@
 //! In each state ([`Property`]): addresses are held if and only if the router is Master; the armed timer is the one of its
 //! state and no longer than the protocol knows; no more messages are in flight than [`MOST_IN_FLIGHT`]. On each step: a
 //! transition is told if and only if the state changes; who becomes Master claims; a Master that can, says goodbye; an
-//! expired Adver_Timer advertises; a Master yields only to a stronger advert; a Backup replaces a weaker Master only when it may. From
+//! expired Adver_Timer advertises; a Master yields only to a stronger advert; a Backup replaces a weaker Master only when it may, and spares
+//! it for as long as it must; a Master that has fallen silent is replaced at once. From
 //! each state: a LAN that heals and stays quiet comes, within a number of expiries that the report tells, into a cycle all of
 //! whose states have the one right Master, or none where no router runs. Right means that no router that preempts is
 //! stronger.
@@ -168,6 +169,10 @@ pub enum Property {
     YieldsToStronger,
     /// A Backup replaces a weaker Master only if it preempts or owns the addresses.
     PreemptsIfAllowed,
+    /// A Backup whose Master_Down_Timer ran out becomes Master, whatever delays its preemptions.
+    ReplacesTheSilent,
+    /// A Backup with a delay follows a weaker Master until the delay is over, and not any longer.
+    SparesTheWeaker,
     /// A quiet LAN has exactly the right Master and keeps it.
     Converges,
 }

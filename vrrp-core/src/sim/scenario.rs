@@ -6,8 +6,8 @@
 //! ```text
 //! seed N                                  what is left to chance; 1 by default
 //! detail changes | adverts | frames       how much is written down
-//! router NAME [priority N | owner] [v2 | v3] [interval SPAN] [ipv6] [nopreempt] [vrid N] [address A] [vip A[,A...]]
-//!             [password TEXT] [kernel SPAN] [backlog N]
+//! router NAME [priority N | owner] [v2 | v3] [interval SPAN] [ipv6] [nopreempt] [preempt-delay SPAN] [adverts N] [silent]
+//!             [vrid N] [address A] [vip A[,A...]] [password TEXT] [kernel SPAN] [backlog N]
 //!             [handover immediate | announced | first-advert] [stopped]
 //! lan [delay SPAN] [jitter SPAN] [loss P%] [duplicate P%] [reorder P%] [hold SPAN]
 //! at TIME start | stop | crash | power-off NAME
@@ -15,7 +15,7 @@
 //! at TIME link NAME up | down
 //! at TIME partition NAME... | NAME...     names that are not given stay with the first; `client` is a name
 //! at TIME heal
-//! at TIME set NAME [priority N | owner] [interval SPAN] [preempt | nopreempt]
+//! at TIME set NAME [priority N | owner] [interval SPAN] [preempt | nopreempt] [preempt-delay SPAN]
 //! at TIME lan ...                         as above; what is not given is as by default
 //! at TIME lan to NAME ... | as-for-all
 //! at TIME kernel NAME refuses | obeys
@@ -25,7 +25,7 @@
 //! run until TIME                          or until the last expectation, if that is later
 //! ```
 //!
-//! WHEN is `at TIME` or `by TIME` (true then), `after TIME by TIME` (false at the first, true at the second), or `from TIME to
+//! `adverts` is how many must be missed; who is `silent` answers no losing advert and yields without a word. WHEN is `at TIME` or `by TIME` (true then), `after TIME by TIME` (false at the first, true at the second), or `from TIME to
 //! TIME` (true all the time, the second excluded). Routers that are not `stopped` start at 0. A run has met its expectations if each of them
 //! holds and no [invariant](super::invariants) is violated.
 //!

@@ -4,7 +4,7 @@ use core::net::{IpAddr, Ipv4Addr};
 use std::vec::Vec;
 
 use super::*;
-use crate::fsm::{Event, Heard, Link, Params, Role};
+use crate::fsm::{Event, Heard, Link, Params, Role, Rules};
 use crate::types::{AdvertInterval, Priority};
 
 const OWN: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 5));
@@ -12,8 +12,13 @@ const OWN: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 5));
 /// What a machine can be that has heard something, lost something, or been told something.
 fn machines() -> Vec<Machine> {
     let interval = AdvertInterval::from_secs(1).unwrap();
-    let params =
-        |priority| Params { priority: Priority::new(priority).unwrap(), interval, preempt: true, accept: false };
+    let params = |priority| Params {
+        priority: Priority::new(priority).unwrap(),
+        interval,
+        preempt: true,
+        accept: false,
+        rules: Rules::DEFAULT,
+    };
     let running = |priority| Machine { enabled: true, link: Link::Up(OWN), ..Machine::new(params(priority)) };
     let backup = |due| State::Backup { heard: Heard::Master, master_interval: interval, due };
     std::vec![

@@ -5,11 +5,13 @@ use std::boxed::Box;
 
 use super::*;
 use crate::auth::Auth;
-use crate::fsm::{Advertise, Cause, Link, Role};
+use crate::fsm::{Advertise, Cause, Link, Params, Role, Rules};
 use crate::router::{ChecksumPolicy, RouterConfig};
 use crate::rx::{Meta, TTL};
 use crate::types::{AdvertInterval, Priority, Vrid};
 use crate::wire::advert::{AdvertRepr, ChecksumForm};
+
+mod rules;
 
 type Router = Timed<Duration, Box<[IpAddr]>>;
 
@@ -23,7 +25,7 @@ fn ms(milliseconds: u64) -> Duration {
 }
 
 fn params(priority: u8, interval: AdvertInterval) -> Params {
-    Params { priority: Priority::new(priority).unwrap(), interval, preempt: true, accept: false }
+    Params { priority: Priority::new(priority).unwrap(), interval, preempt: true, accept: false, rules: Rules::DEFAULT }
 }
 
 fn secs(seconds: u8) -> AdvertInterval {

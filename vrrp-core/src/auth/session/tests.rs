@@ -10,7 +10,7 @@ use super::*;
 use crate::auth::keys::{Key, Keys};
 use crate::auth::trailer::{AntiReplay, Mode, TimeWindow};
 use crate::counters::Counter;
-use crate::fsm::{Advertise, Event, Link, Params};
+use crate::fsm::{Advertise, Event, Link, Params, Rules};
 use crate::router::{Carriage, ChecksumPolicy, MAX_EMITTED, RouterConfig, VirtualRouter};
 use crate::rx::Meta;
 use crate::types::{AddressList, AdvertInterval, Family, Priority, SimplePassword, Version, Vrid};
@@ -66,7 +66,13 @@ fn router_of(family: Family, host: u8, priority: u8, interval: AdvertInterval, a
 fn timeless(family: Family, host: u8, priority: u8, interval: AdvertInterval, auth: Auth) -> Router {
     let mut router = VirtualRouter::new(RouterConfig {
         vrid: Vrid::new(51).unwrap(),
-        params: Params { priority: Priority::new(priority).unwrap(), interval, preempt: true, accept: false },
+        params: Params {
+            priority: Priority::new(priority).unwrap(),
+            interval,
+            preempt: true,
+            accept: false,
+            rules: Rules::DEFAULT,
+        },
         addresses: AddressList::new([own(family, 100)]).unwrap(),
         auth,
         checksum: ChecksumPolicy::default(),
@@ -254,7 +260,13 @@ fn the_longest_packets_fit() {
         let addresses: Vec<IpAddr> = (1..=255).map(address).collect();
         let mut router = VirtualRouter::new(RouterConfig {
             vrid: Vrid::new(1).unwrap(),
-            params: Params { priority: Priority::default(), interval, preempt: true, accept: false },
+            params: Params {
+                priority: Priority::default(),
+                interval,
+                preempt: true,
+                accept: false,
+                rules: Rules::DEFAULT,
+            },
             addresses: AddressList::new(addresses).unwrap(),
             auth,
             checksum: ChecksumPolicy::default(),
@@ -430,7 +442,13 @@ fn a_node_signs_with_the_time_it_was_told() {
         let mut node: Node<Duration> = Node::new(Groups::default());
         let config = RouterConfig {
             vrid: Vrid::new(51).unwrap(),
-            params: Params { priority: Priority::new(priority).unwrap(), interval: v2(), preempt: true, accept: false },
+            params: Params {
+                priority: Priority::new(priority).unwrap(),
+                interval: v2(),
+                preempt: true,
+                accept: false,
+                rules: Rules::DEFAULT,
+            },
             addresses: AddressList::new(std::boxed::Box::from([own(Family::V4, 100)])).unwrap(),
             auth,
             checksum: ChecksumPolicy::default(),

@@ -14,8 +14,22 @@ fn priority() -> impl Strategy<Value = u8> {
 }
 
 fn any_params() -> impl Strategy<Value = Params> {
-    let all = (priority(), interval(), any::<bool>(), any::<bool>());
-    all.prop_map(|(p, i, preempt, accept)| Params { accept, ..params(p, i, preempt) })
+    let all = (priority(), interval(), any::<bool>(), any::<bool>(), rules());
+    all.prop_map(|(p, i, preempt, accept, rules)| Params { accept, rules, ..params(p, i, preempt) })
+}
+
+fn rules() -> impl Strategy<Value = Rules> {
+    let delay = prop_oneof![Just(0), Just(5_000_000), any::<u32>()];
+    let delay = delay.prop_map(|micros| PreemptDelay::new(Duration::from_micros(micros.into())).unwrap());
+    let all = (1..=100u8, delay, any::<[bool; 3]>());
+    all.prop_map(|(adverts, preempt_delay, [answer_weaker, announce_to_weaker, claim_on_yield])| Rules {
+        down_timer_adverts: adverts.try_into().unwrap(),
+        preempt_delay,
+        answer_weaker,
+        announce_to_weaker,
+        claim_on_yield,
+        ..Rules::DEFAULT
+    })
 }
 
 fn address() -> impl Strategy<Value = IpAddr> {
@@ -40,6 +54,7 @@ fn event() -> impl Strategy<Value = Event> {
         4 => heard.prop_map(|(from, priority, interval)| advert(from, priority, interval)),
         3 => prop_oneof![Just(Timer::MasterDown), Just(Timer::Adver)].prop_map(Event::Expired),
         1 => Just(Event::Overdue),
+        1 => Just(Event::DelayOver),
     ]
 }
 
@@ -48,12 +63,13 @@ fn event() -> impl Strategy<Value = Event> {
 struct World {
     installed: bool,
     timer: Option<Timer>,
+    delay: bool,
 }
 
 impl World {
-    fn perform(&mut self, before: &Machine, machine: &Machine, actions: &Actions) {
+    fn perform(&mut self, before: &Machine, machine: &Machine, event: Event, actions: &Actions) {
         let (before, after) = (before.state.role(), machine.state.role());
-        let Actions { advertise, addresses, announce, timer, transition } = *actions;
+        let Actions { advertise, addresses, announce, timer, delay, transition } = *actions;
         match addresses {
             Some(Addresses::Install) => self.installed = true,
             Some(Addresses::Remove) => self.installed = false,
@@ -71,6 +87,19 @@ impl World {
             Some(TimerOp::Cancel) => self.timer = None,
             None => {}
         }
+        match delay {
+            Some(DelayOp::Start(span)) => {
+                assert_ne!(span, PreemptDelay::NONE);
+                self.delay = true;
+            }
+            Some(DelayOp::Stop) => {
+                assert!(self.delay, "only a running delay is stopped");
+                self.delay = false;
+            }
+            None => self.delay &= event != Event::DelayOver,
+        }
+        let spares = matches!(machine.state, State::Backup { heard: Heard::Spared, .. });
+        assert_eq!(self.delay, spares, "the delay runs while a weaker Master is spared");
         assert_eq!(self.installed, after == Role::Master, "addresses are on the interface of a Master alone");
         let fits = match after {
             Role::Initialize => None,
@@ -108,7 +137,7 @@ proptest! {
             prop_assert!(next.state.role() != Role::Master || next.may_lead());
             let due = matches!(next.state, State::Backup { due: true, .. });
             prop_assert!(!due || !next.may_lead());
-            world.perform(&machine, &next, &actions);
+            world.perform(&machine, &next, event, &actions);
             machine = next;
         }
     }

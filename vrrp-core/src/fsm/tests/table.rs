@@ -1,5 +1,6 @@
 //! Every state × event, against a reference written from the RFC's clauses that shares no code with `step`.
 
+use core::num::NonZeroU8;
 use std::collections::BTreeMap;
 
 use super::*;
@@ -34,20 +35,27 @@ fn skew(params: Params, of: AdvertInterval) -> u128 {
 }
 
 fn down(params: Params, of: AdvertInterval) -> u128 {
-    3 * nanos_of(of) + skew(params, of)
+    u128::from(params.rules.down_timer_adverts.get()) * nanos_of(of) + skew(params, of)
 }
 
 fn unchanged(clause: &'static str, machine: Machine) -> Row {
     Row { clause, next: machine, actions: Actions::NONE }
 }
 
+/// Whoever leaves the state in which a weaker Master is spared, ends the delay.
+fn stops(before: Machine) -> Option<DelayOp> {
+    matches!(before.state, State::Backup { heard: Heard::Spared, .. }).then_some(DelayOp::Stop)
+}
+
 fn to_master(rule: &'static str, mut next: Machine, from: Role, cause: Cause) -> Row {
+    let delay = stops(next);
     next.state = State::Master { answered: false };
     let actions = Actions {
         advertise: Some(Advertise::Claim),
         addresses: Some(Addresses::Install),
         announce: true,
         timer: Some(TimerOp::Set(Timer::Adver, whole(nanos_of(next.params.interval)))),
+        delay,
         transition: transition(from, Role::Master, cause),
     };
     Row { clause: rule, next, actions }
@@ -60,17 +68,19 @@ fn to_backup(rule: &'static str, mut next: Machine, from: Role, of: AdvertInterv
         addresses: Some(Addresses::Remove),
         announce: false,
         timer: Some(TimerOp::Set(Timer::MasterDown, whole(down(next.params, of)))),
+        delay: None,
         transition: transition(from, Role::Backup, cause),
     };
     Row { clause: rule, next, actions }
 }
 
 fn to_initialize(mut next: Machine, from: Role, cause: Cause) -> Row {
+    let delay = stops(next);
     next.state = State::Initialize;
     let timer = Some(TimerOp::Cancel);
     let transition = transition(from, Role::Initialize, cause);
     if from == Role::Backup {
-        return Row { clause: "R34", next, actions: Actions { timer, transition, ..Actions::NONE } };
+        return Row { clause: "R34", next, actions: Actions { timer, delay, transition, ..Actions::NONE } };
     }
     let carried = matches!(next.link, Link::Up(_));
     let actions = Actions {
@@ -78,6 +88,7 @@ fn to_initialize(mut next: Machine, from: Role, cause: Cause) -> Row {
         addresses: Some(Addresses::Remove),
         announce: false,
         timer,
+        delay: None,
         transition,
     };
     Row { clause: if carried { "R42" } else { "R42, no link" }, next, actions }
@@ -89,10 +100,14 @@ fn held(m: &Machine) -> bool {
 
 /// No timer runs: what is waited for is the group, or the end of maintenance.
 fn waits(clause: &'static str, mut next: Machine, actions: Actions) -> Row {
-    if let State::Backup { due, .. } = &mut next.state {
+    let delay = stops(next);
+    if let State::Backup { heard, due, .. } = &mut next.state {
         *due = true;
+        if *heard == Heard::Spared {
+            *heard = Heard::Master;
+        }
     }
-    Row { clause, next, actions: Actions { timer: Some(TimerOp::Cancel), ..actions } }
+    Row { clause, next, actions: Actions { timer: Some(TimerOp::Cancel), delay, ..actions } }
 }
 
 /// Group and maintenance, of a router that runs before and after.
@@ -111,7 +126,7 @@ fn leave_to_lead(next: Machine, cause: Cause) -> Row {
 
 fn takeover(heard: Heard) -> Cause {
     match heard {
-        Heard::Master => Cause::MasterTimeout,
+        Heard::Master | Heard::Spared => Cause::MasterTimeout,
         Heard::Release => Cause::Released,
         Heard::Weaker => Cause::LowerPriorityMaster,
     }
@@ -144,27 +159,37 @@ fn level(before: Machine, next: Machine, cause: Cause) -> Row {
 fn advert_in_backup(m: Machine, priority: u8, theirs: AdvertInterval) -> Row {
     let State::Backup { heard, master_interval: of, due } = m.state else { panic!("{m:?}") };
     let ours = m.params.priority.get();
-    let timer = |span| Actions { timer: Some(TimerOp::Set(Timer::MasterDown, whole(span))), ..Actions::NONE };
-    let state = |heard, master_interval, due| Machine { state: State::Backup { heard, master_interval, due }, ..m };
+    let follows = |clause, heard, of, span, delay| {
+        let timer = Some(TimerOp::Set(Timer::MasterDown, whole(span)));
+        let next = Machine { state: State::Backup { heard, master_interval: of, due: false }, ..m };
+        Row { clause, next, actions: Actions { timer, delay, ..Actions::NONE } }
+    };
     if priority == 0 {
-        let next = state(Heard::Release, of, false);
-        return Row { clause: "R36", next, actions: timer(skew(m.params, of)) };
+        return follows("R36", Heard::Release, of, skew(m.params, of), stops(m));
     }
+    let v3 = matches!(m.params.interval, AdvertInterval::Centiseconds(_));
+    let learnt = if v3 { theirs } else { m.params.interval };
     // R25: for the owner Preempt_Mode is always true.
     let preempts = m.params.preempt || ours == 255;
     if !preempts || priority >= ours {
-        let v3 = matches!(m.params.interval, AdvertInterval::Centiseconds(_));
-        let of = if v3 { theirs } else { m.params.interval };
-        let clause = if v3 { "R81, R99" } else { "R37" };
-        return Row { clause, next: state(Heard::Master, of, false), actions: timer(down(m.params, of)) };
+        return follows(if v3 { "R81, R99" } else { "R37" }, Heard::Master, learnt, down(m.params, learnt), stops(m));
+    }
+    let preempt_delay = m.params.rules.preempt_delay;
+    if heard == Heard::Spared {
+        return follows("weaker, delay runs", Heard::Spared, learnt, down(m.params, learnt), None);
+    }
+    if ours < 255 && heard != Heard::Weaker && preempt_delay != PreemptDelay::NONE {
+        let start = Some(DelayOp::Start(preempt_delay));
+        return follows("weaker, delay begins", Heard::Spared, learnt, down(m.params, learnt), start);
     }
     let heard = if heard == Heard::Release { Heard::Release } else { Heard::Weaker };
-    unchanged("R38", state(heard, of, due))
+    unchanged("R38", Machine { state: State::Backup { heard, master_interval: of, due }, ..m })
 }
 
 fn advert_in_master(m: Machine, answered: bool, from: IpAddr, priority: u8, theirs: AdvertInterval) -> Row {
     let ours = m.params.priority.get();
     let own = m.link.source().expect("a Master has a link");
+    let rules = m.params.rules;
     if priority == 0 {
         let timer = Some(TimerOp::Set(Timer::Adver, whole(nanos_of(m.params.interval))));
         let next = Machine { state: State::Master { answered: false }, ..m };
@@ -176,14 +201,16 @@ fn advert_in_master(m: Machine, answered: bool, from: IpAddr, priority: u8, thei
         let of = if v3 { theirs } else { m.params.interval };
         let cause = Cause::HigherPriority { from, priority: prio(priority) };
         let row = to_backup(if v3 { "R84" } else { "R45" }, m, Role::Master, of, cause);
-        return Row { actions: Actions { advertise: Some(Advertise::Claim), ..row.actions }, ..row };
+        let advertise = if rules.claim_on_yield { Some(Advertise::Claim) } else { None };
+        return Row { actions: Actions { advertise, ..row.actions }, ..row };
     }
     let next = Machine { state: State::Master { answered: true }, ..m };
     if answered {
         return unchanged("R46", next);
     }
-    let actions = Actions { advertise: Some(Advertise::Claim), announce: true, ..Actions::NONE };
-    Row { clause: "R113", next, actions }
+    let advertise = if rules.answer_weaker { Some(Advertise::Claim) } else { None };
+    let clause = if rules.answer_weaker { "R113" } else { "R46, without an answer" };
+    Row { clause, next, actions: Actions { advertise, announce: rules.announce_to_weaker, ..Actions::NONE } }
 }
 
 /// Open point a of the requirements: a running router keeps its state and its timer's anchor.
@@ -219,7 +246,18 @@ fn new_params(m: Machine, params: Params) -> Row {
             if due {
                 return unchanged("params while due", next);
             }
-            Row { clause: "params in Backup", next, actions: amend(Timer::MasterDown, span) }
+            let (wait, before) = (params.rules.preempt_delay, m.params.rules.preempt_delay);
+            let (clause, heard, delay) = if heard != Heard::Spared {
+                ("params in Backup", heard, None)
+            } else if !params.preempt && params.priority.get() < 255 {
+                ("no preemption any more", Heard::Master, Some(DelayOp::Stop))
+            } else if wait == PreemptDelay::NONE || params.priority.get() == 255 {
+                ("no delay any more", Heard::Weaker, Some(DelayOp::Stop))
+            } else {
+                ("another delay", Heard::Spared, (wait != before).then_some(DelayOp::Start(wait)))
+            };
+            let next = Machine { state: State::Backup { heard, master_interval: of, due: false }, ..next };
+            Row { clause, next, actions: Actions { delay, ..amend(Timer::MasterDown, span) } }
         }
         State::Master { .. } => {
             let shorter = nanos_of(params.interval) < nanos_of(m.params.interval);
@@ -271,7 +309,13 @@ pub(super) fn reference(m: Machine, event: Event) -> Row {
         (State::Backup { heard, .. }, Event::Expired(Timer::MasterDown)) => {
             to_master("R35", m, Role::Backup, takeover(heard))
         }
-        (State::Backup { .. }, Event::Expired(Timer::Adver) | Event::Overdue) => unchanged("stale in Backup", m),
+        (State::Backup { heard: Heard::Spared, master_interval, due }, Event::DelayOver) => {
+            let state = State::Backup { heard: Heard::Weaker, master_interval, due };
+            unchanged("delay over", Machine { state, ..m })
+        }
+        (State::Backup { .. }, Event::Expired(Timer::Adver) | Event::Overdue | Event::DelayOver) => {
+            unchanged("stale in Backup", m)
+        }
         (State::Master { answered }, Event::Advert { from, priority, interval }) => {
             advert_in_master(m, answered, from, priority.map_or(0, Priority::get), interval)
         }
@@ -280,7 +324,7 @@ pub(super) fn reference(m: Machine, event: Event) -> Row {
             let next = Machine { state: State::Master { answered: false }, ..m };
             Row { clause: "R43", next, actions: Actions { advertise: Some(Advertise::Claim), timer, ..Actions::NONE } }
         }
-        (State::Master { .. }, Event::Expired(Timer::MasterDown)) => unchanged("stale in Master", m),
+        (State::Master { .. }, Event::Expired(Timer::MasterDown) | Event::DelayOver) => unchanged("stale in Master", m),
         (State::Master { .. }, Event::Overdue) => {
             to_backup("overdue", m, Role::Master, m.params.interval, Cause::Overdue)
         }
@@ -304,16 +348,19 @@ fn machines_at(params: Params, learnt: AdvertInterval, own: IpAddr) -> Vec<Machi
         Machine { limit: Limit::Backup, healthy: false, ..off },
         Machine { maintenance: true, healthy: false, ..off },
     ];
-    for heard in [Heard::Master, Heard::Release, Heard::Weaker] {
+    for heard in [Heard::Master, Heard::Release, Heard::Weaker, Heard::Spared] {
         for master_interval in [params.interval, learnt] {
             let backup = in_state(params, State::Backup { heard, master_interval, due: false });
-            let due = in_state(params, State::Backup { heard, master_interval, due: true });
             all.push(backup);
             all.push(Machine { limit: Limit::Backup, ..backup });
-            all.push(Machine { limit: Limit::Backup, ..due });
             all.push(Machine { maintenance: true, ..backup });
-            all.push(Machine { maintenance: true, ..due });
-            all.push(Machine { maintenance: true, limit: Limit::Backup, ..due });
+            // Whose turn has come, does not spare anybody.
+            if heard != Heard::Spared {
+                let due = in_state(params, State::Backup { heard, master_interval, due: true });
+                all.push(Machine { limit: Limit::Backup, ..due });
+                all.push(Machine { maintenance: true, ..due });
+                all.push(Machine { maintenance: true, limit: Limit::Backup, ..due });
+            }
         }
     }
     for answered in [false, true] {
@@ -352,7 +399,8 @@ fn every_cell_of_the_table_over_ipv6() {
                         | Event::Maintenance(_)
                         | Event::Params(_)
                         | Event::Expired(_)
-                        | Event::Overdue => event,
+                        | Event::Overdue
+                        | Event::DelayOver => event,
                     };
                     let Row { clause, next, actions } = reference(machine, event);
                     assert_eq!(machine.step(event), (next, actions), "{clause}: {machine:?} {event:?}");
@@ -382,12 +430,16 @@ fn events(own: Params, other: [AdvertInterval; 3]) -> Vec<Event> {
         Event::Expired(Timer::MasterDown),
         Event::Expired(Timer::Adver),
         Event::Overdue,
+        Event::DelayOver,
         Event::Params(own),
         Event::Params(Params { priority: prio(50), ..own }),
         Event::Params(Params { priority: prio(200), ..own }),
         Event::Params(Params { priority: Priority::OWNER, ..own }),
         Event::Params(Params { preempt: !own.preempt, ..own }),
         Event::Params(Params { accept: !own.accept, ..own }),
+        Event::Params(Params { rules: Rules { preempt_delay: PreemptDelay::NONE, ..own.rules }, ..own }),
+        Event::Params(Params { rules: Rules { preempt_delay: delay(7), ..own.rules }, ..own }),
+        Event::Params(Params { rules: Rules { down_timer_adverts: NonZeroU8::MIN, ..own.rules }, ..own }),
     ];
     all.extend(other.map(|interval| Event::Params(Params { interval, ..own })));
     let ours = own.priority.get();
@@ -409,6 +461,18 @@ fn events(own: Params, other: [AdvertInterval; 3]) -> Vec<Event> {
     all
 }
 
+fn delay(micros: u64) -> PreemptDelay {
+    PreemptDelay::new(Duration::from_micros(micros)).unwrap()
+}
+
+/// The default, and each rule otherwise.
+fn all_rules() -> [Rules; 3] {
+    let seven = NonZeroU8::new(7).unwrap();
+    let delay = Rules { preempt_delay: delay(60_000_000), ..Rules::DEFAULT };
+    let silent = Rules { answer_weaker: false, announce_to_weaker: false, claim_on_yield: false, ..delay };
+    [Rules::DEFAULT, delay, Rules { down_timer_adverts: seven, ..silent }]
+}
+
 #[test]
 fn every_cell_of_the_table() {
     let mut cells = 0;
@@ -417,22 +481,24 @@ fn every_cell_of_the_table() {
         (secs(2), secs(2), [secs(1), secs(3), centis(200)]),
         (centis(200), centis(37), [centis(100), centis(300), secs(2)]),
     ] {
-        for priority in [100, 255] {
-            for preempt in [true, false] {
-                let params = params(priority, interval, preempt);
-                for machine in machines(params, learnt) {
-                    for event in events(params, other) {
-                        let Row { clause, next, actions } = reference(machine, event);
-                        let found = machine.step(event);
-                        assert_eq!(found, (next, actions), "{clause}: {machine:?} {event:?}");
-                        *clauses.entry(clause).or_default() += 1;
-                        cells += 1;
-                    }
+        for (priority, preempt, rules) in [100, 255]
+            .into_iter()
+            .flat_map(|priority| [true, false].map(|preempt| (priority, preempt)))
+            .flat_map(|(priority, preempt)| all_rules().map(|rules| (priority, preempt, rules)))
+        {
+            let params = Params { rules, ..params(priority, interval, preempt) };
+            for machine in machines(params, learnt) {
+                for event in events(params, other) {
+                    let Row { clause, next, actions } = reference(machine, event);
+                    let found = machine.step(event);
+                    assert_eq!(found, (next, actions), "{clause}: {machine:?} {event:?}");
+                    *clauses.entry(clause).or_default() += 1;
+                    cells += 1;
                 }
             }
         }
     }
-    assert_eq!(cells, 2 * 2 * 2 * 46 * 52, "a missing cell is a missing test");
+    assert_eq!(cells, 2 * 2 * 2 * 3 * 52 * 56, "a missing cell is a missing test");
     let expected = [
         "R113",
         "R28",
@@ -449,12 +515,17 @@ fn every_cell_of_the_table() {
         "R44",
         "R45",
         "R46",
+        "R46, without an answer",
         "R75, R82",
         "R81, R99",
         "R84",
+        "another delay",
+        "delay over",
         "its turn has come",
         "leave to lead",
         "level repeated",
+        "no delay any more",
+        "no preemption any more",
         "overdue",
         "owner waits",
         "owner-preempt",
@@ -469,6 +540,8 @@ fn every_cell_of_the_table() {
         "stale in Master",
         "steps down",
         "weaker while due",
+        "weaker, delay begins",
+        "weaker, delay runs",
     ];
     assert!(clauses.keys().eq(expected.iter()), "every clause is met: {:?}", clauses.keys());
 }
@@ -481,7 +554,7 @@ fn levels_are_idempotent() {
             for machine in machines(own, interval) {
                 for event in events(own, [secs(1), secs(2), centis(100)]) {
                     let level = match event {
-                        Event::Advert { .. } | Event::Expired(_) | Event::Overdue => false,
+                        Event::Advert { .. } | Event::Expired(_) | Event::Overdue | Event::DelayOver => false,
                         Event::Enabled(_)
                         | Event::Healthy(_)
                         | Event::Limit(_)

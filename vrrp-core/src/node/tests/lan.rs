@@ -230,7 +230,10 @@ fn r37_without_preemption_it_stays_in_backup() {
         let patient = |priority| kind.setup_with(Params { preempt: false, ..kind.params(priority) });
         let mut lan = Lan::new([100, 150].map(patient));
         lan.link(1, Link::Down);
-        lan.run(ms(10_000));
+        // It listens for three of its Master_Down_Intervals, 3 609.375 ms each, before it is the first Master.
+        lan.run(ms(10_828));
+        assert_eq!(lan.serving(), [false, false]);
+        lan.run(ms(1));
         assert_eq!(lan.serving(), [true, false]);
         lan.link(1, Link::Up(lan.hosts[1].address));
         lan.run(ms(20_000));

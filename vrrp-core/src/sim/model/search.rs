@@ -5,7 +5,7 @@ use std::format;
 use std::string::{String, ToString};
 use std::vec::Vec;
 
-use super::world::{Label, Locals, World};
+use super::world::{Due, Label, Locals, World};
 use super::{Counterexample, Disturbance, Model, Property, ROUTERS, Report};
 use crate::fsm::{Event, Link, Role, Timer};
 
@@ -94,17 +94,12 @@ impl<'m> Search<'m> {
             }
         }
         // While something is in flight no time passes.
-        let soonest = self.remaining(&world).flatten().min();
-        for router in 0..ROUTERS {
-            let remaining = self.locals.router(&world, router).armed.map(|armed| armed.remaining());
-            if remaining.is_none() || remaining != soonest || (reach.is_some() && remaining != Some(0)) {
-                continue;
-            }
-            let expired = self.locals.expire(&world, router);
-            let expired = expired.map_err(|property| (parent, Label::Fed(router, Event::Overdue), property))?;
-            if let Some((next, label)) = expired {
-                self.note(parent, label, next);
-            }
+        let soonest = self.running(&world).map(|(remaining, ..)| remaining).min();
+        let due: Vec<_> = self.running(&world).filter(|(remaining, ..)| Some(*remaining) == soonest).collect();
+        for (remaining, router, due) in due.into_iter().filter(|(remaining, ..)| reach.is_none() || *remaining == 0) {
+            let expired = self.locals.expire(&world, router, (remaining, due));
+            let (next, label) = expired.map_err(|property| (parent, Label::Fed(router, Event::Overdue), property))?;
+            self.note(parent, label, next);
         }
         if reach.is_none() {
             (0..ROUTERS).try_for_each(|router| self.disturb(parent, &world, router))?;
@@ -112,8 +107,12 @@ impl<'m> Search<'m> {
         Ok(())
     }
 
-    fn remaining(&self, world: &World) -> impl Iterator<Item = Option<u64>> {
-        (0..ROUTERS).map(|router| self.locals.router(world, router).armed.map(|armed| armed.remaining()))
+    /// What runs, the nanoseconds that are left of it, and at which router.
+    fn running(&self, world: &World) -> impl Iterator<Item = (u64, usize, Due)> {
+        (0..ROUTERS).flat_map(|router| {
+            let running = self.locals.router(world, router).running();
+            running.map(move |(remaining, due)| (remaining, router, due))
+        })
     }
 
     fn disturb(&mut self, parent: u32, world: &World, router: usize) -> Result<(), Broken> {
@@ -155,7 +154,7 @@ impl<'m> Search<'m> {
 
     /// Heals the LAN and lets time pass without any disturbance, until states repeat.
     fn come_to_rest(&mut self, world: World) -> Result<u32, Property> {
-        let mut path: Vec<(World, Timer)> = Vec::new();
+        let mut path: Vec<(World, Due)> = Vec::new();
         let mut world = self.settle(world.healed())?;
         let mut distance = loop {
             if let Some(distance) = self.rest.get(&world) {
@@ -171,19 +170,14 @@ impl<'m> Search<'m> {
             if path.len() > FOREVER {
                 return Err(Property::Converges);
             }
-            let mut soonest = (0..ROUTERS).filter_map(|router| {
-                let armed = self.locals.router(&world, router).armed?;
-                Some((armed.remaining(), router))
-            });
-            let Some((_, router)) = soonest.next().map(|first| soonest.fold(first, Ord::min)) else {
-                self.all_right(&[(world, Timer::Adver)])?;
+            let soonest = self.running(&world).min_by_key(|(remaining, router, _)| (*remaining, *router));
+            let Some((remaining, router, due)) = soonest else {
+                self.all_right(&[(world, Due::Timer(Timer::Adver))])?;
                 self.rest.insert(world, 0);
                 break 0;
             };
-            let Some((next, Label::Expired(_, timer, _))) = self.locals.expire(&world, router)? else {
-                return Err(Property::Converges);
-            };
-            path.push((world, timer));
+            let (next, _) = self.locals.expire(&world, router, (remaining, due))?;
+            path.push((world, due));
             world = self.settle(next)?;
         };
         for (world, _) in path.into_iter().rev() {
@@ -194,8 +188,8 @@ impl<'m> Search<'m> {
     }
 
     /// At rest nobody takes over any more.
-    fn all_right(&self, cycle: &[(World, Timer)]) -> Result<(), Property> {
-        let right = |(world, expires): &(World, Timer)| *expires == Timer::Adver && self.locals.right(world);
+    fn all_right(&self, cycle: &[(World, Due)]) -> Result<(), Property> {
+        let right = |(world, expires): &(World, Due)| *expires == Due::Timer(Timer::Adver) && self.locals.right(world);
         if cycle.iter().all(right) { Ok(()) } else { Err(Property::Converges) }
     }
 

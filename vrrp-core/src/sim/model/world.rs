@@ -7,28 +7,48 @@ use std::collections::HashMap;
 use std::vec::Vec;
 
 use super::{Candidate, MOST_IN_FLIGHT, Property, ROUTERS, Step};
-use crate::fsm::{Addresses, Advertise, Event, Heard, Link, Machine, Role, State, Timer, TimerOp};
+use crate::fsm::{Addresses, Advertise, DelayOp, Event, Heard, Link, Machine, Role, State, Timer, TimerOp};
 use crate::types::{AdvertInterval, Priority, Version};
 
-/// A router: its machine, its timer, its addresses.
+/// A router: its machine, its timer, the delay before a preemption, its addresses.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(super) struct Local {
     pub(super) machine: Machine,
-    pub(super) armed: Option<Armed>,
+    armed: Option<(Timer, Clock)>,
+    delay: Option<Clock>,
     holds: bool,
 }
 
-/// Nanoseconds since the timer was set, and what it was set to.
+/// Nanoseconds since it was set, and what it was set to.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub(super) struct Armed {
-    timer: Timer,
+struct Clock {
     elapsed: u64,
     span: u64,
 }
 
-impl Armed {
-    pub(super) fn remaining(&self) -> u64 {
+impl Clock {
+    fn new(span: Duration) -> Self {
+        Self { elapsed: 0, span: nanos(span) }
+    }
+
+    fn remaining(&self) -> u64 {
         self.span.saturating_sub(self.elapsed)
+    }
+}
+
+/// What can run out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Due {
+    Timer(Timer),
+    Delay,
+}
+
+impl Local {
+    /// What runs, and the nanoseconds that are left of it.
+    pub(super) fn running(&self) -> impl Iterator<Item = (u64, Due)> + use<> {
+        let timer = self.armed.map(|(timer, clock)| (clock.remaining(), Due::Timer(timer)));
+        let delay = self.delay.map(|clock| (clock.remaining(), Due::Delay));
+        delay.into_iter().chain(timer)
     }
 }
 
@@ -61,8 +81,8 @@ pub(super) struct Locals {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Label {
     Start,
-    /// The timer of a router ran out after so much time.
-    Expired(usize, Timer, u64),
+    /// What ran at a router ran out after so much time.
+    Expired(usize, Due, u64),
     /// The first message in flight reached these routers.
     Delivered(u8),
     Cut(usize, bool),
@@ -93,7 +113,7 @@ impl Locals {
 
     fn newborn(&mut self, candidate: &Candidate, link: Link) -> Option<u32> {
         let machine = Machine { link, ..Machine::new(*candidate.params.first()?) };
-        Some(self.number(Local { machine, armed: None, holds: false }))
+        Some(self.number(Local { machine, armed: None, delay: None, holds: false }))
     }
 
     pub(super) fn router(&self, world: &World, router: usize) -> &Local {
@@ -115,18 +135,23 @@ impl Locals {
         judge(&before.machine, event, &machine, &actions)?;
         let armed = match actions.timer {
             None => before.armed,
-            Some(TimerOp::Set(timer, span)) => Some(Armed { timer, elapsed: 0, span: nanos(span) }),
+            Some(TimerOp::Set(timer, span)) => Some((timer, Clock::new(span))),
             Some(TimerOp::Amend(timer, span)) => {
-                let (timer, elapsed) = before.armed.map_or((timer, 0), |armed| (armed.timer, armed.elapsed));
-                Some(Armed { timer, elapsed, span: nanos(span) })
+                let (timer, clock) = before.armed.unwrap_or((timer, Clock::new(span)));
+                Some((timer, Clock { span: nanos(span), ..clock }))
             }
             Some(TimerOp::Cancel) => None,
+        };
+        let delay = match actions.delay {
+            None => before.delay.filter(|_| event != Event::DelayOver),
+            Some(DelayOp::Start(span)) => Some(Clock::new(span.duration())),
+            Some(DelayOp::Stop) => None,
         };
         let holds = match actions.addresses {
             None => before.holds,
             Some(wanted) => wanted == Addresses::Install,
         };
-        let local = Local { machine, armed, holds };
+        let local = Local { machine, armed, delay, holds };
         local.judge()?;
         let mut next = *world;
         next.routers[router] = self.number(local);
@@ -142,24 +167,32 @@ impl Locals {
         Ok(next)
     }
 
-    /// The timer of a router runs out, the time until then having passed for all.
-    pub(super) fn expire(&mut self, world: &World, router: usize) -> Result<Option<(World, Label)>, Property> {
-        let Some(armed) = self.router(world, router).armed else { return Ok(None) };
-        let passed = armed.remaining();
+    /// What runs at a router runs out, the time until then having passed for all.
+    pub(super) fn expire(
+        &mut self,
+        world: &World,
+        router: usize,
+        (passed, due): (u64, Due),
+    ) -> Result<(World, Label), Property> {
         let mut next = *world;
         for number in &mut next.routers {
             let mut local = self.known[*number as usize];
-            if let Some(armed) = &mut local.armed {
-                armed.elapsed += passed;
+            let timer = local.armed.as_mut().map(|(_, clock)| clock);
+            for clock in timer.into_iter().chain(&mut local.delay) {
+                clock.elapsed += passed;
             }
             *number = self.number(local);
         }
-        let next = self.feed(&next, router, Event::Expired(armed.timer))?;
-        // A timer that ran out is set again or gone.
-        match self.router(&next, router).armed {
-            Some(again) if again.remaining() == 0 => Err(Property::TimerFitsState),
-            Some(_) | None => Ok(Some((next, Label::Expired(router, armed.timer, passed)))),
+        let event = match due {
+            Due::Timer(timer) => Event::Expired(timer),
+            Due::Delay => Event::DelayOver,
+        };
+        let next = self.feed(&next, router, event)?;
+        // What ran out is set again or gone.
+        if self.router(&next, router).running().any(|again| again == (0, due)) {
+            return Err(Property::TimerFitsState);
         }
+        Ok((next, Label::Expired(router, due, passed)))
     }
 
     /// The routers that the first message in flight can reach, a bit for each; `None` when nothing is in flight.
@@ -200,8 +233,7 @@ impl Locals {
             (0..ROUTERS).map(|router| &self.router(world, router).machine).filter(|machine| machine.runs()).collect();
         let mut masters = running.iter().filter(|machine| machine.state.role() == Role::Master);
         let (Some(master), None) = (masters.next(), masters.next()) else { return running.is_empty() };
-        let preempts = |m: &Machine| m.params.preempt || m.params.priority.is_owner();
-        !running.iter().any(|other| preempts(other) && other.params.priority > master.params.priority)
+        !running.iter().any(|other| other.params.preempts() && other.params.priority > master.params.priority)
     }
 }
 
@@ -228,15 +260,23 @@ impl Local {
         }
         let params = self.machine.params;
         let (timer, longest) = match self.machine.state {
-            State::Initialize => return if self.armed.is_none() { Ok(()) } else { Err(Property::TimerFitsState) },
+            State::Initialize => {
+                return if self.running().next().is_none() { Ok(()) } else { Err(Property::TimerFitsState) };
+            }
             State::Backup { master_interval, .. } => {
                 (Timer::MasterDown, nanos(params.master_down_interval(master_interval)))
             }
             // What is advertised may be longer than what the others learnt last: never more than a change of parameters ago.
             State::Master { .. } => (Timer::Adver, u64::MAX),
         };
+        let spares = matches!(self.machine.state, State::Backup { heard: Heard::Spared, .. });
+        let delay = spares.then(|| nanos(params.rules.preempt_delay.duration()));
         match self.armed {
-            Some(armed) if armed.timer == timer && armed.span <= longest => Ok(()),
+            Some((armed, clock))
+                if armed == timer && clock.span <= longest && self.delay.map(|clock| clock.span) == delay =>
+            {
+                Ok(())
+            }
             Some(_) | None => Err(Property::TimerFitsState),
         }
     }
@@ -265,6 +305,18 @@ fn judge(before: &Machine, event: Event, after: &Machine, actions: &crate::fsm::
     {
         return Err(Property::YieldsToStronger);
     }
+    if from == Role::Backup && event == Event::Expired(Timer::MasterDown) && to != Role::Master {
+        return Err(Property::ReplacesTheSilent);
+    }
+    if let (State::Backup { heard, .. }, Event::Advert { priority: Some(priority), .. }) = (before.state, event)
+        && priority < before.params.priority
+        && before.params.preempts()
+        && !before.params.priority.is_owner()
+        && !before.params.rules.preempt_delay.is_none()
+        && (heard != Heard::Weaker) != matches!(after.state, State::Backup { heard: Heard::Spared, .. })
+    {
+        return Err(Property::SparesTheWeaker);
+    }
     let weaker = matches!(before.state, State::Backup { heard: Heard::Weaker, .. });
     if weaker && to == Role::Master && !after.params.preempt && !after.params.priority.is_owner() {
         return Err(Property::PreemptsIfAllowed);
@@ -277,9 +329,10 @@ fn hears(machine: &Machine, message: Message) -> bool {
     let params = machine.params;
     params.version() == message.interval.version()
         && match params.version() {
-            Version::V2 => !params.priority.is_owner() && message.interval == params.interval,
+            Version::V2 => message.interval == params.interval,
             Version::V3 => true,
         }
+        && (!params.priority.is_owner() || params.rules.owner_hears.hears(params.version()))
 }
 
 fn nanos(span: Duration) -> u64 {
@@ -290,8 +343,11 @@ impl fmt::Display for Label {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Start => f.write_str("all are stopped"),
-            Self::Expired(router, timer, passed) => {
+            Self::Expired(router, Due::Timer(timer), passed) => {
                 write!(f, "after {passed} ns, {timer:?} of router {router} runs out")
+            }
+            Self::Expired(router, Due::Delay, passed) => {
+                write!(f, "after {passed} ns, the delay of router {router} is over")
             }
             Self::Delivered(0) => f.write_str("the first message in flight reaches nobody"),
             Self::Delivered(mask) => {

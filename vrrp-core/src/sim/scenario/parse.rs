@@ -12,13 +12,13 @@ use std::vec::Vec;
 use super::super::{Action, Chance, Conditions, Detail, HostId, HostSetup, Time, params, router};
 use super::{Claim, Expectation, Scenario, ScenarioError, When};
 use crate::Auth;
-use crate::fsm::{Params, Role};
+use crate::fsm::{Params, PreemptDelay, Role, Rules};
 use crate::release::Handover;
 use crate::types::{AdvertInterval, Centiseconds, Priority, SimplePassword, Version, Vrid};
 
 type Result<T> = core::result::Result<T, String>;
 
-const OPTIONS: &str = "priority, owner, v2, v3, interval, ipv6, nopreempt, vrid, address, vip, password, kernel, backlog, handover, stopped";
+const OPTIONS: &str = "priority, owner, v2, v3, interval, ipv6, nopreempt, preempt-delay, adverts, silent, vrid, address, vip, password, kernel, backlog, handover, stopped";
 const VERBS: &str = "start, stop, crash, power-off, stall, link, partition, heal, set, lan, kernel";
 
 impl FromStr for Scenario {
@@ -215,11 +215,13 @@ impl Parser {
                 "owner" => params.priority = Priority::OWNER,
                 "preempt" => params.preempt = true,
                 "nopreempt" => params.preempt = false,
+                "preempt-delay" => params.rules.preempt_delay = words.delay()?,
                 "interval" => {
                     params.interval = interval(words.span()?, params.version() == Version::V3)?;
                 }
                 other => {
-                    return Err(format!("`{other}` cannot be set: priority, owner, interval, preempt, nopreempt"));
+                    let known = "priority, owner, interval, preempt, nopreempt, preempt-delay";
+                    return Err(format!("`{other}` cannot be set: {known}"));
                 }
             }
         }
@@ -289,6 +291,7 @@ struct Wanted {
     interval: Duration,
     ipv6: bool,
     preempt: bool,
+    rules: Rules,
     vrid: Option<Vrid>,
     addresses: Vec<IpAddr>,
     auth: Auth,
@@ -302,6 +305,7 @@ impl Default for Wanted {
             interval: Duration::from_secs(1),
             ipv6: false,
             preempt: true,
+            rules: Rules::DEFAULT,
             vrid: Vrid::new(50),
             addresses: Vec::new(),
             auth: Auth::None,
@@ -320,6 +324,12 @@ impl Wanted {
             "interval" => self.interval = words.span()?,
             "ipv6" => (self.ipv6, self.v3) = (true, true),
             "nopreempt" => self.preempt = false,
+            "preempt-delay" => self.rules.preempt_delay = words.delay()?,
+            "adverts" => self.rules.down_timer_adverts = words.number("a number of adverts, 1 to 255")?,
+            "silent" => {
+                let silent = Rules { answer_weaker: false, announce_to_weaker: false, ..self.rules };
+                self.rules = Rules { claim_on_yield: false, ..silent };
+            }
             "vrid" => {
                 self.vrid = Vrid::new(words.number("a VRID, 1 to 255")?);
             }
@@ -347,7 +357,7 @@ impl Wanted {
             (true, true) => vec![IpAddr::V6([0xfe80, 0, 0, 0, 0, 0, 0, 0x100].into())],
         };
         let vrid = self.vrid.ok_or("a VRID is 1 to 255")?;
-        let config = router(vrid, Params { preempt: self.preempt, ..params }, &addresses);
+        let config = router(vrid, Params { preempt: self.preempt, rules: self.rules, ..params }, &addresses);
         let mut config = config.map_err(|error| error.to_string())?;
         config.auth = self.auth;
         Ok(config)
@@ -415,6 +425,10 @@ impl<'a> Words<'a> {
             _ => return Err(wrong()),
         };
         decimal(number, digits).map(Duration::from_nanos).ok_or_else(wrong)
+    }
+
+    fn delay(&mut self) -> Result<PreemptDelay> {
+        PreemptDelay::new(self.span()?).ok_or_else(|| "a preemption waits 4294s at most".into())
     }
 
     fn chance(&mut self) -> Result<Chance> {

@@ -1,0 +1,44 @@
+//! How long a router that must not preempt listens before it may claim.
+//!
+//! Spans only. Who claims too early deposes a Master that it was about to hear, for a Master always yields to a stronger one
+//! (R45), whatever its Preempt_Mode: nopreempt would not outlive a reboot.
+
+use core::time::Duration;
+
+use crate::fsm::{Cause, Params, Role, Transition};
+
+/// The shortest time, besides Skew_Time: a switch may take that long until its port forwards.
+const LEAST: Duration = Duration::from_secs(3);
+
+/// How long a router listens that came to Backup by `transition`: three of its Master_Down_Intervals and at least three
+/// seconds, if it must not preempt and cannot have heard a Master that is there.
+pub(super) fn listening(params: &Params, transition: Transition) -> Option<Duration> {
+    let starts = transition.from == Role::Initialize && transition.to == Role::Backup;
+    if params.preempts() || !starts || !is_deaf_before(transition.cause) {
+        return None;
+    }
+    let interval = params.interval;
+    Some((3 * params.master_down_interval(interval)).max(LEAST + params.skew_time(interval)))
+}
+
+fn is_deaf_before(cause: Cause) -> bool {
+    match cause {
+        // A sync group starts, or recovers, when the last of its links is up.
+        Cause::Startup | Cause::InterfaceUp | Cause::PrimaryAddress | Cause::GroupRecovered => true,
+        // What it depends on failed, not its ears.
+        Cause::Recovered
+        | Cause::Shutdown
+        | Cause::InterfaceDown
+        | Cause::NoPrimaryAddress
+        | Cause::Fault
+        | Cause::GroupFault
+        | Cause::GroupYields
+        | Cause::Maintenance
+        | Cause::HigherPriority { .. }
+        | Cause::MasterTimeout
+        | Cause::Released
+        | Cause::LowerPriorityMaster
+        | Cause::OwnerPreempt
+        | Cause::Overdue => false,
+    }
+}

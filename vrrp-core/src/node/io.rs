@@ -159,7 +159,7 @@ pub enum Input<'a> {
 /// What to do, in this order.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Output {
-    /// Send the message that [`Node::message`] writes.
+    /// Send the message that [`Node::message`](super::Node::message) writes.
     Advertise {
         /// Whose.
         router: RouterId,

@@ -12,7 +12,7 @@ use crate::types::{Family, Vrid};
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct InterfaceId(pub u32);
 
-/// A virtual router of a [`Node`]: its place in the order of [`Node::add`], from 0.
+/// A virtual router of a [`Node`](super::Node): its place in the order of [`Node::add`](super::Node::add), from 0.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct RouterId(pub(super) usize);
 

@@ -55,7 +55,7 @@ impl<I: Instant> Node<I> {
     }
 
     /// The priority that was configured. The effective one, with what the router tracks, is among the
-    /// [parameters](crate::fsm::Machine::params) of its machine.
+    /// [parameters](field@crate::fsm::Machine::params) of its machine.
     pub fn base_priority(&self, router: RouterId) -> Option<Priority> {
         self.entries.get(router.0).map(|entry| entry.base.priority)
     }

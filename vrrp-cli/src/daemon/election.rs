@@ -49,8 +49,8 @@ pub(super) type Level = (InterfaceId, Family, Link);
 struct Port {
     socket: Option<Ear>,
     token: Option<Token>,
-    /// What is queued now arrived after this.
-    drained: Instant,
+    /// What is queued now did not arrive before this.
+    heard: Instant,
 }
 
 impl Election {
@@ -63,8 +63,8 @@ impl Election {
         wakeup: Wakeup,
     ) -> Self {
         let reporter = Reporter::new(&node, names);
-        let drained = Instant::now();
-        let ports = |interface: Interface| interface.sockets.map(|socket| Port { socket, token: None, drained });
+        let heard = Instant::now();
+        let ports = |interface: Interface| interface.sockets.map(|socket| Port { socket, token: None, heard });
         Self {
             node,
             ports: interfaces.into_iter().map(ports).collect(),
@@ -153,7 +153,7 @@ impl Election {
                 if let Some(ports) = self.ports.get_mut(index_of(interface)) {
                     let port = &mut ports[socket.kind().index()];
                     port.socket = Some(socket);
-                    port.drained = now;
+                    port.heard = now;
                 }
                 self.listen();
             }
@@ -175,19 +175,18 @@ impl Election {
     fn drain(&mut self, index: usize, kind: Kind) {
         let interface = InterfaceId(u32::try_from(index).unwrap_or(u32::MAX));
         for _ in 0..BATCHES {
-            let Port { socket: Some(socket), drained, .. } = &self.ports[index][kind.index()] else { return };
-            let (before, drained) = (Instant::now(), *drained);
+            let Port { socket: Some(socket), heard, .. } = &self.ports[index][kind.index()] else { return };
+            let (before, mut heard) = (Instant::now(), *heard);
             match socket.receive(&mut self.batch) {
                 Ok(received) => {
                     let now = Instant::now();
                     for datagram in self.batch.iter() {
-                        // The kernel's stamps are of the wall clock: a clock that was set must not move an arrival.
-                        let age = datagram.age.min(now.saturating_duration_since(drained));
-                        let at = now.checked_sub(age).unwrap_or(now);
-                        self.node.handle(at, ear::input(kind, interface, datagram), &mut self.out);
+                        heard = arrival(now, datagram.age, heard);
+                        self.node.handle(heard, ear::input(kind, interface, datagram), &mut self.out);
                     }
-                    if received < BATCH {
-                        self.ports[index][kind.index()].drained = before;
+                    let drained = received < BATCH;
+                    self.ports[index][kind.index()].heard = if drained { heard.max(before) } else { heard };
+                    if drained {
                         break;
                     }
                     self.node.expire_adverts(now, &mut self.out);
@@ -255,6 +254,31 @@ impl Election {
     }
 }
 
+/// When a datagram of this age arrived. The age is by the wall clock, which may have been set, and `now` is read a moment after it:
+/// neither may bring what one socket delivers out of order, since a Backup goes by what arrived last.
+fn arrival(now: Instant, age: Duration, heard: Instant) -> Instant {
+    let age = age.min(now.saturating_duration_since(heard));
+    now.checked_sub(age).unwrap_or(now)
+}
+
 fn index_of(interface: InterfaceId) -> usize {
     usize::try_from(interface.0).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_one_socket_delivers_stays_in_order() {
+        let start = Instant::now();
+        let ms = |ms| start + Duration::from_millis(ms);
+        let age = Duration::from_millis;
+        assert_eq!(arrival(ms(100), age(30), start), ms(70));
+        assert_eq!(arrival(ms(100), age(0), start), ms(100));
+        assert_eq!(arrival(ms(100), age(5000), start), start, "the clock was set, not the arrival");
+        // The first was held up between its age and `now`: it seems younger than it is. The second came 10 ms after it.
+        let first = arrival(ms(500), age(20), start);
+        assert_eq!(arrival(ms(510), age(400), first), first);
+    }
 }

@@ -122,6 +122,7 @@ pub(crate) fn equal_priority((of_a, of_b): Makes, a_first: bool) {
     a.says("entering backup state", 2);
     if of_a == Kind::Vrrpctl {
         a.says("10.9.0.3 advertises priority 100 as we do, and has the higher address", 1);
+        a.says("10.9.0.3 has our priority", 1);
     }
     between("both had the address", watch.both(healed), Duration::ZERO, SECOND + SLACK);
     assert_eq!(b.count("entering backup state"), 1, "the higher address stayed master");

@@ -99,6 +99,8 @@ enum Feedback {
     Link { interface: InterfaceId, family: Family, link: vrrp_core::fsm::Link },
     /// A socket for an interface that was made anew.
     Socket { interface: InterfaceId, socket: ear::Ear },
+    /// The state of something that routers depend on.
+    Tracked { tracker: vrrp_core::node::TrackerId, status: vrrp_core::track::Status },
     /// The addresses are installed.
     Installed { router: vrrp_core::node::RouterId, epoch: u64 },
     /// The addresses could not be installed, or can be tried again.
@@ -125,8 +127,20 @@ impl ToElection {
 }
 
 fn serve(plan: setup::Plan) -> Result<(), ServeError> {
-    let setup::Plan { node, interfaces, groups, names, tables, notify, leftovers, monitor, rtnl, locks, warnings: _ } =
-        plan;
+    let setup::Plan {
+        node,
+        interfaces,
+        groups,
+        names,
+        policy,
+        tables,
+        notify,
+        leftovers,
+        monitor,
+        rtnl,
+        locks,
+        warnings: _,
+    } = plan;
     let wakeup = Wakeup::new()?;
     let (sender, feedback) = crossbeam_channel::unbounded();
     let election = ToElection { sender, wakeup: wakeup.clone() };
@@ -134,7 +148,7 @@ fn serve(plan: setup::Plan) -> Result<(), ServeError> {
     let (notifier, notify, hurry) = notify::Notifier::new(notify)?;
 
     let signals = watch_signals(&election, hurry)?;
-    let watch = monitor::Watch::new(monitor, rtnl, &interfaces, groups);
+    let watch = monitor::Watch::new(monitor, rtnl, &interfaces, policy.interfaces, groups);
     let levels = watch.levels();
     let stop_monitor = Wakeup::new()?;
     let monitor_thread = spawn("monitor", &election, {
@@ -145,7 +159,8 @@ fn serve(plan: setup::Plan) -> Result<(), ServeError> {
     let devices: Vec<_> = interfaces.iter().map(|interface| interface.device.clone()).collect();
     let names = report::Names {
         routers: names,
-        groups: Vec::new(),
+        groups: policy.groups,
+        tracked: policy.tracked,
         interfaces: devices.iter().map(|device| device.name.clone()).collect(),
     };
     let (spare_tables, spare_devices) = (tables.clone(), devices.clone());

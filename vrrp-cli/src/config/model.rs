@@ -57,6 +57,13 @@ pub struct Config {
     pub track_groups: Vec<Named<TrackGroupSettings>>,
 }
 
+impl Config {
+    /// The sync groups that have members, in the order in which the node counts them.
+    pub fn groups(&self) -> impl Iterator<Item = &Named<SyncGroupSettings>> {
+        self.sync_groups.iter().filter(|group| !group.settings.group.is_empty())
+    }
+}
+
 /// A block and its name, unique among the blocks of its kind. (`garp_group` has none; it is empty then.)
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Named<T> {

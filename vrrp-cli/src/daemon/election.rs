@@ -157,6 +157,7 @@ impl Election {
                 }
                 self.listen();
             }
+            Feedback::Tracked { tracker, status } => self.feed(now, Input::Tracked { tracker, status }),
             Feedback::Installed { router, epoch } => self.feed(now, Input::Installed { router, epoch }),
             Feedback::InstallFault { router, present } => {
                 let fault = vrrp_core::node::Faults::INSTALL;

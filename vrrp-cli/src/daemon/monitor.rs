@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use vrrp_core::Family;
 use vrrp_core::fsm;
-use vrrp_core::node::{Groups, InterfaceId};
+use vrrp_core::node::{Groups, InterfaceId, TrackerId};
+use vrrp_core::track::Status;
 use vrrp_netlink::addresses::Address;
 use vrrp_netlink::links::Link;
 use vrrp_netlink::monitor::{Event, Monitor};
@@ -108,11 +109,18 @@ impl Links {
         self.addresses.iter().any(same)
     }
 
+    /// Whether an interface works, for whoever tracks it; one that does not exist does not.
+    pub(super) fn status(&self, name: &str) -> Status {
+        if self.running(name).is_some() { Status::Up } else { Status::Down }
+    }
+
+    fn running(&self, name: &str) -> Option<&Link> {
+        self.by_name(name).filter(|link| link.admin_up && link.running)
+    }
+
     /// The level for the routers of a family.
     pub(super) fn level(&self, name: &str, family: Family) -> fsm::Link {
-        let Some(link) = self.by_name(name).filter(|link| link.admin_up && link.running) else {
-            return fsm::Link::Down;
-        };
+        let Some(link) = self.running(name) else { return fsm::Link::Down };
         self.real(link.index, family, &self.virtual_addresses).map_or(fsm::Link::NoAddress, fsm::Link::Up)
     }
 }
@@ -127,11 +135,19 @@ pub(super) struct Watch {
     rtnl: Rtnl,
     links: Links,
     ports: Vec<Port>,
+    tracked: Vec<Tracked>,
     groups: Groups,
     /// Events were lost, and the tables could not be read again yet.
     overrun: bool,
     /// Something failed and is tried again soon.
     again: bool,
+}
+
+/// An interface that is tracked, and the level that the election knows.
+struct Tracked {
+    tracker: TrackerId,
+    name: String,
+    told: Status,
 }
 
 struct Port {
@@ -149,6 +165,7 @@ impl Watch {
         monitor: Monitor,
         (rtnl, links): (Rtnl, Links),
         interfaces: &[Interface],
+        all_tracked: Vec<(TrackerId, String)>,
         groups: Groups,
     ) -> Self {
         let port = |(id, interface): (u32, &Interface)| {
@@ -164,7 +181,12 @@ impl Watch {
             }
         };
         let ports = (0..).zip(interfaces).map(port).collect();
-        Self { monitor, rtnl, links, ports, groups, overrun: false, again: false }
+        let tracked = |(tracker, name): (TrackerId, String)| {
+            let told = links.status(&name);
+            Tracked { tracker, name, told }
+        };
+        let tracked = all_tracked.into_iter().map(tracked).collect();
+        Self { monitor, rtnl, links, ports, tracked, groups, overrun: false, again: false }
     }
 
     /// The levels at the start, which the election must know before it begins.
@@ -227,6 +249,13 @@ impl Watch {
     }
 
     fn tell(&mut self, election: &ToElection, orders: &Orders) {
+        for Tracked { tracker, name, told } in &mut self.tracked {
+            let status = self.links.status(name);
+            if *told != status {
+                *told = status;
+                election.send(Feedback::Tracked { tracker: *tracker, status });
+            }
+        }
         'ports: for port in &mut self.ports {
             let device = Device::find(&port.device.name, &self.links);
             if device != port.device {

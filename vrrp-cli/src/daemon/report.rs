@@ -6,9 +6,10 @@ use std::mem::Discriminant;
 use std::net::IpAddr;
 use std::time::{Duration, Instant, SystemTime};
 
-use vrrp_core::fsm::{Cause, Link, Role, Transition};
-use vrrp_core::node::{Condition, Faults, GroupId, InterfaceId, Node, RouterId};
+use vrrp_core::fsm::{Cause, Role, Transition};
+use vrrp_core::node::{Condition, GroupId, InterfaceId, Node, RouterId, TrackerId, Unmet};
 use vrrp_core::rx::{Discard, Notices, Rejected};
+use vrrp_core::track::Status;
 use vrrp_core::{Family, Priority};
 
 use super::notify::{Event, Subject, What};
@@ -22,7 +23,18 @@ const LOWER_PRIORITY_PAUSE: Duration = Duration::from_millis(100);
 pub(super) struct Names {
     pub(super) routers: Vec<String>,
     pub(super) groups: Vec<String>,
+    pub(super) tracked: Vec<Tracked>,
     pub(super) interfaces: Vec<String>,
+}
+
+/// Words for something that is tracked.
+pub(super) struct Tracked {
+    /// What it is, such as `interface eth1`.
+    pub(super) name: String,
+    /// What is said of it when it is up, such as `is up`.
+    pub(super) up: &'static str,
+    /// When it is down.
+    pub(super) down: &'static str,
 }
 
 /// Log and notifications of one daemon.
@@ -194,7 +206,7 @@ impl Reporter {
         let (name, ours) = (self.name(id), machine.params.priority);
         let why = match (condition, cause) {
             (Condition::Stopped, _) | (Condition::Master | Condition::Backup, None) => String::new(),
-            (Condition::Fault, _) => unmet(machine.link, router.family(), node.faults(id)),
+            (Condition::Fault, _) => self.unmet(node, id, router.family()),
             (_, Some(Cause::HigherPriority { from, priority })) if priority > ours => {
                 format!("{from} advertises priority {priority}, ours is {ours}")
             }
@@ -215,6 +227,33 @@ impl Reporter {
         tell(orders, Subject::Instance(id.index()), What::State(condition), ours.get(), why);
     }
 
+    /// The conditions that keep a router in FAULT.
+    fn unmet(&self, node: &Node<Instant>, id: RouterId, family: Family) -> String {
+        let words = |unmet| match unmet {
+            Unmet::Stopped => "it is stopped".to_owned(),
+            Unmet::LinkDown => "its interface is down".to_owned(),
+            Unmet::NoAddress => match family {
+                Family::V4 => "its interface has no IPv4 address to send from".to_owned(),
+                Family::V6 => "its interface has no usable link-local IPv6 address to send from".to_owned(),
+            },
+            Unmet::Fault(_) => "the kernel refused its addresses".to_owned(),
+            Unmet::Tracker(tracker) | Unmet::Undetermined(tracker) => self.tracked(tracker, node.status(tracker)),
+            Unmet::Member(mate) => format!("{} of its sync group cannot take part", self.name(mate)),
+            Unmet::Maintenance => "it is in maintenance".to_owned(),
+        };
+        node.unmet(id).map(words).collect::<Vec<_>>().join("; ")
+    }
+
+    fn tracked(&self, tracker: TrackerId, status: Status) -> String {
+        let Some(Tracked { name, up, down }) = self.names.tracked.get(tracker.index()) else { return "?".to_owned() };
+        match status {
+            Status::Unknown => format!("{name} was not looked at yet"),
+            Status::Up => format!("{name} {up}"),
+            Status::Down => format!("{name} {down}"),
+            Status::Value(value) => format!("{name} is {value}"),
+        }
+    }
+
     fn name(&self, id: RouterId) -> &str {
         self.names.routers.get(id.index()).map_or("?", String::as_str)
     }
@@ -223,23 +262,6 @@ impl Reporter {
 /// Behind the orders given so far: whoever is told of a Master finds its addresses there.
 fn tell(orders: &Orders, subject: Subject, what: What, priority: u8, why: String) {
     orders.job(Job::Notify(Event { subject, what, priority, why, at: SystemTime::now() }));
-}
-
-/// The conditions that keep a router in FAULT.
-fn unmet(link: Link, family: Family, faults: Faults) -> String {
-    let mut reasons = Vec::new();
-    match link {
-        Link::Down => reasons.push("its interface is down"),
-        Link::NoAddress => reasons.push(match family {
-            Family::V4 => "its interface has no IPv4 address to send from",
-            Family::V6 => "its interface has no usable link-local IPv6 address to send from",
-        }),
-        Link::Up(_) => {}
-    }
-    if faults.contains(Faults::INSTALL) {
-        reasons.push("the kernel refused its addresses");
-    }
-    reasons.join("; ")
 }
 
 /// "(12 more since)" for a line that was held back.
@@ -299,7 +321,12 @@ mod tests {
             checksum: ChecksumPolicy::default(),
         };
         let id = node.add(RouterSetup { interface: InterfaceId(0), source: None, config }).unwrap();
-        let names = Names { routers: vec!["VI_1".to_owned()], groups: Vec::new(), interfaces: vec!["eth0".to_owned()] };
+        let names = Names {
+            routers: vec!["VI_1".to_owned()],
+            groups: Vec::new(),
+            tracked: Vec::new(),
+            interfaces: vec!["eth0".to_owned()],
+        };
         let mut reporter = Reporter::new(&node, names);
         let (orders, jobs) = crate::daemon::orders::orders(1);
         let lines = Lines::default();

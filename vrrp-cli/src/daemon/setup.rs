@@ -1,6 +1,8 @@
 //! From a checked configuration to everything the threads need, on this host. Changes nothing on it: whatever cannot be
 //! had is reported, all of it at once, before the first thread starts.
 
+mod policy;
+
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::time::Instant;
@@ -24,6 +26,8 @@ use super::monitor::{Device, Links};
 use super::notify;
 use super::script::{self, Found, Program};
 use crate::config::{Code, Config, Diagnostic, Instance, Script, SourceMap, Spanned, VirtualAddress};
+
+pub(super) use policy::Policy;
 
 /// Why the daemon does not start.
 #[derive(Debug, thiserror::Error)]
@@ -68,6 +72,7 @@ pub(super) struct Plan {
     pub(super) groups: Groups,
     /// Instance names, by router.
     pub(super) names: Vec<String>,
+    pub(super) policy: Policy,
     pub(super) tables: Vec<Table>,
     pub(super) notify: notify::Plan,
     /// Routers of which an address is on the host already.
@@ -113,7 +118,8 @@ impl Plan {
         if builder.errors.is_empty() {
             config.instances.iter().for_each(|instance| builder.lock(instance));
         }
-        let Builder { mut links, node, mut interfaces, mut errors, tables, leftovers, locks, warnings, .. } = builder;
+        let Builder { mut links, mut node, mut interfaces, mut errors, tables, leftovers, locks, warnings, .. } =
+            builder;
         if errors.is_empty() {
             for interface in &mut interfaces {
                 for &kind in &interface.hears {
@@ -127,10 +133,11 @@ impl Plan {
         if !errors.is_empty() {
             return Err(errors);
         }
+        let policy = Policy::new(config, &mut node, &links).map_err(|error| vec![error])?;
         links.virtual_addresses = virtual_addresses(&tables);
         let names = config.instances.iter().map(|instance| instance.name.clone()).collect();
         let rtnl = (rtnl, links);
-        Ok(Self { node, interfaces, groups, names, tables, notify, leftovers, monitor, rtnl, locks, warnings })
+        Ok(Self { node, interfaces, groups, names, policy, tables, notify, leftovers, monitor, rtnl, locks, warnings })
     }
 }
 

@@ -35,10 +35,16 @@ impl Stage {
 
     /// Starts a daemon with these instances.
     pub(crate) fn start(&self, kind: Kind, host: &str, instances: &[Instance]) -> Daemon {
+        self.start_with(kind, host, instances, "")
+    }
+
+    /// The same, with more blocks behind the instances.
+    pub(crate) fn start_with(&self, kind: Kind, host: &str, instances: &[Instance], blocks: &str) -> Daemon {
         let mut text = format!("global_defs {{\n    router_id {host}\n}}\n\n");
         for instance in instances {
             text.push_str(&instance.to_string());
         }
+        text.push_str(blocks);
         let number = self.files.fetch_add(1, Ordering::Relaxed);
         let file = self.file(&format!("{host}-{number}.conf"), &text);
         Daemon::start(kind, self.lan.host(host), &file)

@@ -66,7 +66,7 @@ pub(super) const ROWS: &[Keyword] = {
     &[
         block("global_defs", R::GlobalDefs, Context::Global, Built::Yes, "settings of the host"),
         block("vrrp_instance", R::VrrpInstance, Context::Instance, Built::Yes, "a virtual router"),
-        block("vrrp_sync_group", R::SyncGroup, Context::SyncGroup, LATER, "instances that change state together"),
+        block("vrrp_sync_group", R::SyncGroup, Context::SyncGroup, Built::Yes, "instances that change state together"),
         block("vrrp_script", R::Script, Context::Script, LATER, "a command that instances can track"),
         block("track_file", R::TrackFile, Context::TrackFile, LATER, "a file whose number instances can track"),
         block(

@@ -100,8 +100,8 @@ checker: bool = Flag, "both", NotYet, "for health checks only";}
 settings! {
     /// What `vrrp_sync_group` holds.
     struct SyncGroupSettings in SyncGroup;
-    group: Vec<Spanned<String>> = Lines(shape::Lines::Instances), "required", NotYet, "the instances";
-    track_interface: Vec<Track> = Lines(shape::Lines::TrackInterfaces), "none", NotYet, "interfaces that all of them track";
+    group: Vec<Spanned<String>> = Lines(shape::Lines::Instances), "required", Yes, "the instances";
+    track_interface: Vec<Track> = Lines(shape::Lines::TrackInterfaces), "none", Yes, "interfaces that all of them track";
     track_script: Vec<Track> = Lines(shape::Lines::TrackScripts), "none", NotYet, "scripts that all of them track";
     track_file: Vec<Track> = Lines(shape::Lines::TrackFiles), "none", NotYet, "files that all of them track";
     track_process: Vec<Track> = Lines(shape::Lines::TrackProcesses), "none", NotYet, "processes that all of them track";
@@ -113,8 +113,8 @@ settings! {
     notify: Option<Script> = Command, "none", NotYet, "run at every transition, with four arguments that tell which";
     smtp_alert: Option<bool> = Bool, "`smtp_alert_vrrp`", NotYet, "mail about the group";
     notify_priority_changes: Option<bool> = Bool, "`vrrp_notify_priority_changes`", NotYet, "tell changes of the priority, too";
-    global_tracking: bool = Flag, "off", NotYet, "no effect; obsolete";
-    sync_group_tracking_weight: bool = Flag, "off", NotYet, "weights count in the group, too";
+    global_tracking: bool = Flag, "off", Yes, "no effect; obsolete";
+    sync_group_tracking_weight: bool = Flag, "off", Yes, "weights count in the group, too";
 }
 
 settings! {

@@ -74,7 +74,7 @@ impl Plan {
         let mut program = |script: &Option<Script>| find(&by_default(script.as_ref()?, global));
         let mut group_of: HashMap<&str, usize> = HashMap::new();
         let mut groups = Vec::with_capacity(config.sync_groups.len());
-        for (at, group) in config.sync_groups.iter().enumerate() {
+        for (at, group) in config.groups().enumerate() {
             let settings = &group.settings;
             group_of.extend(settings.group.iter().map(|member| (member.value.as_str(), at)));
             groups.push(Target {

@@ -1,0 +1,166 @@
+//! What instances depend on: sync groups and trackers, from the configuration into the node.
+//!
+//! Each thing that is tracked, an interface or a named block, is one tracker of the node, whoever follows it. Knows which
+//! lines name it and with which weight; the threads that look at it get its number.
+
+use std::collections::HashMap;
+use std::time::Instant;
+
+use vrrp_core::node::{Follower, Node, RouterId, TrackerId};
+use vrrp_core::track::{Influence, Status, Weight};
+
+use super::StartError;
+use crate::config::model::{InstanceSettings, Named, SyncGroupSettings, Track, WeightSetting};
+use crate::config::{Config, Instance};
+use crate::daemon::monitor::Links;
+use crate::daemon::report::Tracked;
+
+/// What the node was told of the configuration's trackers and groups.
+#[derive(Default)]
+pub(in crate::daemon) struct Policy {
+    /// Names of the sync groups, by number.
+    pub(in crate::daemon) groups: Vec<String>,
+    /// Words for what is tracked, by number.
+    pub(in crate::daemon) tracked: Vec<Tracked>,
+    /// Interfaces that are tracked, for the monitor.
+    pub(in crate::daemon) interfaces: Vec<(TrackerId, String)>,
+}
+
+impl Policy {
+    /// Tells `node`, whose routers are the instances in their order.
+    pub(super) fn new(config: &Config, node: &mut Node<Instant>, links: &Links) -> Result<Self, StartError> {
+        let mut policy = Self::default();
+        let routers = config.instances.iter().map(|instance| instance.name.as_str()).zip(node.routers()).collect();
+        let mut builder = Builder { config, node, routers, group_of: HashMap::new(), policy: &mut policy };
+        builder.groups()?;
+        builder.interfaces(links);
+        Ok(policy)
+    }
+}
+
+/// A kind of thing that can be tracked: where lines name it, and what becomes of a weight that does not count.
+#[derive(Clone, Copy)]
+struct Kind {
+    of_instance: fn(&InstanceSettings) -> &[Track],
+    of_group: fn(&SyncGroupSettings) -> &[Track],
+    /// Where weights do not count, a failure is a fault; as opposed to nothing.
+    else_fault: bool,
+}
+
+const INTERFACES: Kind = Kind {
+    of_instance: |instance| &instance.track_interface,
+    of_group: |group| &group.track_interface,
+    else_fault: true,
+};
+
+/// Who follows one thing: an instance's own line, or that of its group.
+struct Line {
+    router: RouterId,
+    weight: Option<WeightSetting>,
+    of_group: bool,
+}
+
+struct Builder<'c, 'p> {
+    config: &'c Config,
+    node: &'p mut Node<Instant>,
+    routers: HashMap<&'c str, RouterId>,
+    /// The sync group of an instance, by the instance's name.
+    group_of: HashMap<&'c str, &'c Named<SyncGroupSettings>>,
+    policy: &'p mut Policy,
+}
+
+impl<'c> Builder<'c, '_> {
+    fn groups(&mut self) -> Result<(), StartError> {
+        for group in self.config.groups() {
+            let names = group.settings.group.iter().map(|member| member.value.as_str());
+            let members: Vec<RouterId> = names.clone().filter_map(|name| self.routers.get(name).copied()).collect();
+            let weights = group.settings.sync_group_tracking_weight;
+            let unexpected = |error| StartError::Instance(group.name.value.clone(), format!("{error}"));
+            self.node.add_group(&members, weights).map_err(unexpected)?;
+            self.policy.groups.push(group.name.value.clone());
+            self.group_of.extend(names.map(|name| (name, group)));
+        }
+        Ok(())
+    }
+
+    fn interfaces(&mut self, links: &Links) {
+        for (name, lines) in self.lines(INTERFACES) {
+            let status = links.status(name);
+            let words = Tracked { name: format!("interface {name}"), up: "is up", down: "is down" };
+            let tracker = self.track(INTERFACES, &lines, WeightSetting::default(), status, words);
+            self.policy.interfaces.push((tracker, name.to_owned()));
+        }
+    }
+
+    /// Everything of a kind that lines name, in the order in which they do, with who follows it.
+    fn lines(&self, kind: Kind) -> Vec<(&'c str, Vec<Line>)> {
+        let mut places: HashMap<&str, usize> = HashMap::new();
+        let mut all: Vec<(&'c str, Vec<Line>)> = Vec::new();
+        let mut add = |track: &'c Track, router, of_group| {
+            let name = track.name.value.as_str();
+            let place = *places.entry(name).or_insert(all.len());
+            if place == all.len() {
+                all.push((name, Vec::new()));
+            }
+            all[place].1.push(Line { router, weight: track.weight, of_group });
+        };
+        for instance in &self.config.instances {
+            let Some(router) = self.routers.get(instance.name.as_str()).copied() else { continue };
+            for track in own_lines(instance, kind) {
+                add(track, router, false);
+            }
+            let group = self.group_of.get(instance.name.as_str());
+            for track in group.map_or(&[][..], |group| (kind.of_group)(&group.settings)) {
+                add(track, router, true);
+            }
+        }
+        all
+    }
+
+    /// One tracker for all `lines` that name a thing; `default` is its weight where a line has none.
+    fn track(
+        &mut self,
+        kind: Kind,
+        lines: &[Line],
+        default: WeightSetting,
+        status: Status,
+        words: Tracked,
+    ) -> TrackerId {
+        let tracker = self.node.add_tracker(status);
+        self.policy.tracked.push(words);
+        for line in lines {
+            let Some(influence) = self.influence(kind, line, default) else { continue };
+            // An instance's own line is the more particular one.
+            let own = |other: &Line| other.router == line.router && !other.of_group;
+            let counts = |other: &Line| self.influence(kind, other, default).is_some();
+            if line.of_group && lines.iter().any(|other| own(other) && counts(other)) {
+                continue;
+            }
+            self.node.follow(Follower::Router(line.router), tracker, influence);
+        }
+        tracker
+    }
+
+    /// What a line makes of its router; `None` where that is nothing.
+    fn influence(&self, kind: Kind, line: &Line, default: WeightSetting) -> Option<Influence> {
+        let WeightSetting { weight, reverse } = line.weight.unwrap_or(default);
+        let weight = Weight::new(weight).unwrap_or_default();
+        if self.counts_weights(line.router) || weight.is_fault() {
+            return Some(Influence { weight, reverse });
+        }
+        kind.else_fault.then_some(Influence { weight: Weight::FAULT, reverse })
+    }
+
+    fn counts_weights(&self, router: RouterId) -> bool {
+        let instance = self.config.instances.get(router.index());
+        let group = instance.and_then(|instance| self.group_of.get(instance.name.as_str()));
+        group.is_none_or(|group| group.settings.sync_group_tracking_weight)
+    }
+}
+
+fn own_lines(instance: &Instance, kind: Kind) -> &[Track] {
+    instance.more.as_deref().map_or(&[], |settings| (kind.of_instance)(settings))
+}
+
+#[cfg(test)]
+mod tests;

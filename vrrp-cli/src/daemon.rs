@@ -1,7 +1,7 @@
 //! The daemon: wires the configuration, the node and the kernel together with threads.
 //!
 //! ```text
-//! VRRP sockets ═══ polled by ══╗          ┌─> adverts: sent by the election thread itself, never blocking
+//! VRRP and packet sockets ═════╗          ┌─> adverts: sent by the election thread itself, never blocking
 //! link and address monitor ─┐  ║          │
 //! signals ──────────────────┼─> election ─┴─> kernel thread: addresses, ARP/ND (may block)
 //!                           │   (Node)            │
@@ -10,6 +10,7 @@
 //!
 //! Contains no protocol rule: what is decided is decided in [`vrrp_core::node::Node`].
 
+mod claims;
 mod ear;
 mod election;
 mod kernel;
@@ -107,6 +108,8 @@ enum Feedback {
     InstallFault { router: vrrp_core::node::RouterId, present: bool },
     /// The operator asks to stop.
     Stop(&'static str),
+    /// The operator asks again.
+    Hurry,
     /// A thread is gone.
     Died(&'static str),
 }
@@ -156,6 +159,7 @@ fn serve(plan: setup::Plan) -> Result<(), ServeError> {
         move || watch.run(&election, &orders, &stop)
     })?;
     let notify_thread = spawn("notify", &election, move || notifier.run())?;
+    let places = claims::Places::new(&tables);
     let devices: Vec<_> = interfaces.iter().map(|interface| interface.device.clone()).collect();
     let names = report::Names {
         routers: names,
@@ -167,7 +171,7 @@ fn serve(plan: setup::Plan) -> Result<(), ServeError> {
     let kernel = kernel::Kernel::new(tables, devices, &leftovers, orders.clone(), election.clone(), notify)?;
     let kernel_thread = spawn("kernel", &election, move || kernel.run(&jobs))?;
 
-    let core = election::Election::new(node, interfaces, names, orders.clone(), feedback, wakeup);
+    let core = election::Election::new(node, interfaces, names, places, orders.clone(), feedback, wakeup);
     let outcome = thread::Builder::new()
         .name("election".into())
         .spawn(move || core.run(&levels, &leftovers))
@@ -175,7 +179,7 @@ fn serve(plan: setup::Plan) -> Result<(), ServeError> {
         .join()
         .unwrap_or(Err(ServeError::Died("election")));
 
-    // The release went out; now the addresses go, then the scripts hear of it.
+    // The release went out, and what a successor serves is gone; now everything else goes, then the scripts hear of it.
     orders.remove_all();
     orders.stop();
     let removed = match kernel_thread.join() {
@@ -211,7 +215,8 @@ fn spawn<T: Send + 'static>(
     thread::Builder::new().name(name.into()).spawn(guarded).map_err(ServeError::Thread)
 }
 
-/// A second request to stop goes to `hurry`: whoever repeats it does not want to wait for scripts.
+/// A second request to stop goes to the election and to `hurry`: whoever repeats it wants to wait neither for a successor nor
+/// for scripts.
 fn watch_signals(election: &ToElection, hurry: notify::Hurry) -> Result<signal_hook::iterator::Handle, ServeError> {
     use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
     let caught = [SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2];
@@ -229,7 +234,10 @@ fn watch_signals(election: &ToElection, hurry: notify::Hurry) -> Result<signal_h
                         reporter.send(Feedback::Stop(name));
                     }
                     Some(asked) if asked.elapsed() < ECHO => {}
-                    Some(_) => hurry.ask(),
+                    Some(_) => {
+                        reporter.send(Feedback::Hurry);
+                        hurry.ask();
+                    }
                 },
                 SIGHUP => tracing::warn!("SIGHUP ignored: a reload is not supported yet; restart to apply a new file"),
                 _ => tracing::warn!("SIGUSR1 and SIGUSR2 ignored: dumps of state and statistics are not supported yet"),

@@ -1,4 +1,4 @@
-//! The sockets of an interface: one for each way in which adverts travel on it.
+//! The sockets of an interface: one for each way in which adverts travel on it, and one for each family of announcements.
 //!
 //! Knows how a message is handed to the kernel and taken from it; not what it says.
 
@@ -14,6 +14,7 @@ use vrrp_core::{Auth, Family};
 use vrrp_netlink::socket::{Batch, Datagram, Ipv4Send, VrrpSocket};
 use vrrp_netlink::socket6::VrrpSocket6;
 
+use super::claims::ClaimEar;
 use super::monitor::Device;
 
 /// What a socket is for.
@@ -25,13 +26,19 @@ pub(super) enum Kind {
     V6,
     /// Adverts of IPv4 behind an Authentication Header, which is a protocol of its own.
     Ah,
+    /// Announcements of IPv4 addresses.
+    Arp,
+    /// Announcements of IPv6 addresses.
+    Nd,
 }
 
 impl Kind {
     /// How many there are.
-    pub(super) const COUNT: usize = 3;
-    /// All of them, by [`Kind::index`].
-    pub(super) const ALL: [Self; Self::COUNT] = [Self::V4, Self::V6, Self::Ah];
+    pub(super) const COUNT: usize = 5;
+    /// Those that hear adverts.
+    pub(super) const ADVERTS: [Self; 3] = [Self::V4, Self::V6, Self::Ah];
+    /// Those that hear announcements.
+    pub(super) const CLAIMS: [Self; 2] = [Self::Arp, Self::Nd];
 
     /// Its place in tables.
     pub(super) fn index(self) -> usize {
@@ -39,6 +46,8 @@ impl Kind {
             Self::V4 => 0,
             Self::V6 => 1,
             Self::Ah => 2,
+            Self::Arp => 3,
+            Self::Nd => 4,
         }
     }
 
@@ -51,6 +60,14 @@ impl Kind {
         }
     }
 
+    /// What hears announcements of the addresses of a family, where they are served.
+    pub(super) fn claims(family: Family) -> Self {
+        match family {
+            Family::V4 => Self::Arp,
+            Family::V6 => Self::Nd,
+        }
+    }
+
     /// What this message is sent by.
     pub(super) fn for_message(message: &Message<'_>) -> Self {
         match (message.carriage, message.source) {
@@ -60,25 +77,27 @@ impl Kind {
         }
     }
 
-    /// The family of its adverts.
-    pub(super) fn family(self) -> Family {
+    /// The family of its adverts; `None` where it hears none.
+    pub(super) fn adverts(self) -> Option<Family> {
         match self {
-            Self::V4 | Self::Ah => Family::V4,
-            Self::V6 => Family::V6,
+            Self::V4 | Self::Ah => Some(Family::V4),
+            Self::V6 => Some(Family::V6),
+            Self::Arp | Self::Nd => None,
         }
     }
 }
 
-/// A socket that hears and sends adverts.
+/// A socket that hears and sends adverts, or hears announcements.
 #[derive(Debug)]
 pub(super) enum Ear {
     V4(VrrpSocket),
     V6(VrrpSocket6),
     Ah(VrrpSocket),
+    Claims(ClaimEar),
 }
 
 impl Ear {
-    /// A socket for a device that exists, which has joined its group.
+    /// A socket for a device that exists, which has joined its group, if it has one.
     pub(super) fn open(kind: Kind, device: &Device, groups: Groups) -> vrrp_netlink::Result<Self> {
         let (name, index) = (&device.name, device.index.unwrap_or_default());
         match kind {
@@ -97,6 +116,8 @@ impl Ear {
                 socket.join(groups.v6)?;
                 Ok(Self::V6(socket))
             }
+            Kind::Arp => ClaimEar::open(Family::V4, device).map(Self::Claims),
+            Kind::Nd => ClaimEar::open(Family::V6, device).map(Self::Claims),
         }
     }
 
@@ -106,14 +127,16 @@ impl Ear {
             Self::V4(_) => Kind::V4,
             Self::V6(_) => Kind::V6,
             Self::Ah(_) => Kind::Ah,
+            Self::Claims(ear) => Kind::claims(ear.family),
         }
     }
 
-    /// Takes what has arrived into `batch`; how many.
+    /// Takes the adverts that have arrived into `batch`; how many.
     pub(super) fn receive(&self, batch: &mut Batch) -> vrrp_netlink::Result<usize> {
         match self {
             Self::V4(socket) | Self::Ah(socket) => socket.receive(batch),
             Self::V6(socket) => socket.receive(batch),
+            Self::Claims(_) => Ok(0),
         }
     }
 
@@ -137,15 +160,16 @@ impl AsFd for Ear {
         match self {
             Self::V4(socket) | Self::Ah(socket) => socket.as_fd(),
             Self::V6(socket) => socket.as_fd(),
+            Self::Claims(ear) => ear.socket.as_fd(),
         }
     }
 }
 
-/// A datagram as the node takes it.
+/// An advert as the node takes it.
 pub(super) fn input(kind: Kind, interface: InterfaceId, datagram: Datagram<'_>) -> Input<'_> {
     let octets = datagram.bytes;
     match kind {
-        Kind::V4 | Kind::Ah => Input::Datagram { interface, octets },
+        Kind::V4 | Kind::Ah | Kind::Arp | Kind::Nd => Input::Datagram { interface, octets },
         Kind::V6 => {
             // Without an envelope nothing is known of it, which no check lets pass.
             let unknown =

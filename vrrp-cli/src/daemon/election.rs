@@ -7,6 +7,7 @@ use std::panic::{self, AssertUnwindSafe};
 use std::time::{Duration, Instant, SystemTime};
 
 use crossbeam_channel::Receiver;
+use nix::errno::Errno;
 use vrrp_core::fsm::{Advertise, Link};
 use vrrp_core::node::{Input, InterfaceId, Node, Output, RouterId, Which};
 use vrrp_core::router::MAX_EMITTED;
@@ -14,8 +15,9 @@ use vrrp_core::{Family, WallClock};
 use vrrp_netlink::process::{self, Poller, Token, Wakeup};
 use vrrp_netlink::socket::Batch;
 
+use super::claims::Places;
 use super::ear::{self, Ear, Kind};
-use super::orders::Orders;
+use super::orders::{HandOver, Orders};
 use super::report::{Names, Reporter};
 use super::setup::Interface;
 use super::{Feedback, ServeError};
@@ -36,6 +38,7 @@ pub(super) struct Election {
     feedback: Receiver<Feedback>,
     wakeup: Wakeup,
     reporter: Reporter,
+    places: Places,
     poller: Poller,
     batch: Batch,
     out: Vec<Output>,
@@ -58,6 +61,7 @@ impl Election {
         node: Node<Instant>,
         interfaces: Vec<Interface>,
         names: Names,
+        places: Places,
         orders: Orders,
         feedback: Receiver<Feedback>,
         wakeup: Wakeup,
@@ -72,6 +76,7 @@ impl Election {
             feedback,
             wakeup,
             reporter,
+            places,
             poller: Poller::new(),
             batch: Batch::new(BATCH, DATAGRAM),
             out: Vec::new(),
@@ -79,15 +84,17 @@ impl Election {
         }
     }
 
-    /// Runs until the operator stops it or a thread dies; then every Master has sent its release.
+    /// Runs until the operator stops it or a thread dies; then every Master has sent its release, and handed over what somebody
+    /// else serves now.
     pub(super) fn run(mut self, levels: &[Level], leftovers: &[RouterId]) -> Result<(), ServeError> {
         if let Err(error) = process::set_timer_slack(Duration::from_nanos(1)) {
             tracing::warn!("{error}: timers may be 50 µs late");
         }
         let ended = panic::catch_unwind(AssertUnwindSafe(|| self.turns(levels, leftovers)));
-        let stopped = panic::catch_unwind(AssertUnwindSafe(|| self.stop()));
+        let orderly = matches!(ended, Ok(Ok(())));
+        let stopped = panic::catch_unwind(AssertUnwindSafe(|| self.stop(orderly)));
         match (ended, stopped) {
-            (Ok(outcome), Ok(())) => outcome,
+            (Ok(outcome), Ok(stopped)) => outcome.and(stopped),
             (Err(_), _) | (_, Err(_)) => Err(ServeError::Died("election")),
         }
     }
@@ -105,36 +112,52 @@ impl Election {
         self.feed(now, Input::Enabled { which: Which::All, enabled: true });
         self.reporter.sweep(&self.node, &self.orders);
         loop {
-            let timeout = self.node.next_deadline().map(|at| at.saturating_duration_since(Instant::now()));
-            self.poller.wait(timeout)?;
-            let now = Instant::now();
-            self.tell_the_time(now);
-            self.wakeup.clear();
-            while let Ok(feedback) = self.feedback.try_recv() {
-                if let Some(outcome) = self.hear(feedback) {
-                    return outcome;
-                }
+            if let Some(outcome) = self.turn()? {
+                return outcome;
             }
-            let due = self.node.next_deadline().is_some_and(|deadline| deadline <= now);
-            for index in 0..self.ports.len() {
-                for kind in Kind::ALL {
-                    let token = self.ports[index][kind.index()].token;
-                    if token.is_some_and(|token| due || self.poller.ready(token)) {
-                        self.drain(index, kind);
-                    }
-                }
-            }
-            self.node.expire(now, &mut self.out);
-            self.perform();
         }
     }
 
-    /// Releases what is held, and says so.
-    fn stop(&mut self) {
+    /// Waits for something to happen and does what follows; the outcome ends the election.
+    fn turn(&mut self) -> Result<Option<Result<(), ServeError>>, ServeError> {
+        let timeout = self.node.next_deadline().map(|at| at.saturating_duration_since(Instant::now()));
+        self.poller.wait(timeout)?;
+        let now = Instant::now();
+        self.tell_the_time(now);
+        self.wakeup.clear();
+        // Before anything that can begin a release: what was announced by now was not announced by its successor.
+        self.hear(Kind::CLAIMS, false);
+        while let Ok(feedback) = self.feedback.try_recv() {
+            if let Some(outcome) = self.take_in(feedback) {
+                return Ok(Some(outcome));
+            }
+        }
+        let due = self.node.next_deadline().is_some_and(|deadline| deadline <= now);
+        self.hear(Kind::ADVERTS, due);
+        self.node.expire(now, &mut self.out);
+        self.perform();
+        Ok(None)
+    }
+
+    /// Releases what is held, and says so. In an orderly stop it goes on until successors serve the addresses, or can no longer
+    /// be expected; otherwise nothing is waited for.
+    fn stop(&mut self, orderly: bool) -> Result<(), ServeError> {
+        // What was announced by now was not announced by a successor.
+        for index in 0..self.ports.len() {
+            for kind in Kind::CLAIMS {
+                self.overhear(index, kind, BATCH * BATCHES);
+            }
+        }
         let now = Instant::now();
         self.tell_the_time(now);
         self.feed(now, Input::Enabled { which: Which::All, enabled: false });
         self.reporter.sweep(&self.node, &self.orders);
+        let mut ended = Ok(None);
+        while orderly && self.node.releasing() && matches!(ended, Ok(None)) {
+            ended = self.turn();
+        }
+        self.feed(Instant::now(), Input::LetGo { which: Which::All });
+        ended?.unwrap_or(Ok(()))
     }
 
     /// Signatures carry the time of day, or numbers that grow with it.
@@ -145,7 +168,7 @@ impl Election {
     }
 
     /// Takes in what another thread says; the outcome ends the election.
-    fn hear(&mut self, feedback: Feedback) -> Option<Result<(), ServeError>> {
+    fn take_in(&mut self, feedback: Feedback) -> Option<Result<(), ServeError>> {
         let now = Instant::now();
         match feedback {
             Feedback::Link { interface, family, link } => self.feed(now, Input::Link { interface, family, link }),
@@ -167,13 +190,32 @@ impl Election {
                 tracing::info!("stopping on {signal}");
                 return Some(Ok(()));
             }
+            Feedback::Hurry => {
+                tracing::info!("asked again: stopping without waiting for successors");
+                return Some(Ok(()));
+            }
             Feedback::Died(thread) => return Some(Err(ServeError::Died(thread))),
         }
         None
     }
 
+    /// Hears what is queued at the ports of these kinds: at all of them, or at those that the last wait found readable.
+    fn hear<const N: usize>(&mut self, kinds: [Kind; N], all: bool) {
+        for index in 0..self.ports.len() {
+            for kind in kinds {
+                let token = self.ports[index][kind.index()].token;
+                if token.is_some_and(|token| all || self.poller.ready(token)) {
+                    self.drain(index, kind);
+                }
+            }
+        }
+    }
+
     /// Hears everything that is queued at one port, in bounded portions.
     fn drain(&mut self, index: usize, kind: Kind) {
+        if kind.adverts().is_none() {
+            return self.overhear(index, kind, BATCH);
+        }
         let interface = InterfaceId(u32::try_from(index).unwrap_or(u32::MAX));
         for _ in 0..BATCHES {
             let Port { socket: Some(socket), heard, .. } = &self.ports[index][kind.index()] else { return };
@@ -202,6 +244,24 @@ impl Election {
         self.perform();
     }
 
+    /// Hears what other hosts announce, so many of them at most: no deadline depends on it.
+    fn overhear(&mut self, index: usize, kind: Kind, most: usize) {
+        for _ in 0..most {
+            let Some(Ear::Claims(ear)) = &self.ports[index][kind.index()].socket else { return };
+            match ear.next() {
+                Ok(Some(claim)) => {
+                    if let Some(input) = self.places.input(index, claim) {
+                        self.feed(Instant::now(), input);
+                    }
+                }
+                Ok(None) => return,
+                // The link's state is told by the monitor.
+                Err(error) if error.errno() == Some(Errno::ENETDOWN as i32) => {}
+                Err(error) => return self.reporter.socket_error(&error),
+            }
+        }
+    }
+
     fn feed(&mut self, at: Instant, input: Input<'_>) {
         self.node.handle(at, input, &mut self.out);
         self.perform();
@@ -212,10 +272,14 @@ impl Election {
         for output in out.drain(..) {
             match output {
                 Output::Advertise { router, advertise } => self.advertise(router, advertise),
-                Output::Addresses { router, wanted, epoch, accept: _ } => self.orders.set(router, wanted, epoch),
+                Output::Addresses { router, wanted, epoch, accept: _ } => {
+                    self.orders.set(router, wanted, epoch);
+                    self.reporter.settled(&self.node, router, &self.orders);
+                }
                 Output::Announce { router } => self.orders.announce(router),
-                // Only for routers that are told to hand over, and here none is.
-                Output::HandOver { .. } => {}
+                Output::HandOver { router, address, mac, epoch } => {
+                    self.orders.hand_over(HandOver { router: router.index(), address, mac, epoch });
+                }
                 Output::Transition { router, transition } => {
                     self.reporter.transition(&self.node, router, transition, &self.orders);
                 }

@@ -7,7 +7,9 @@
 
 mod addresses;
 mod announce;
+mod handover;
 
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
@@ -59,6 +61,8 @@ struct Router {
     done: Wanted,
     /// Addresses that may be on the host because of us.
     installed: Vec<Address>,
+    /// Of what is wanted, a successor serves these.
+    handed_over: Vec<IpAddr>,
     announced: u32,
     /// An interface of its addresses is missing; the election was told.
     incomplete: bool,
@@ -87,6 +91,7 @@ impl Kernel {
                 },
                 table,
                 done: Wanted { epoch: 0, addresses: Addresses::Remove },
+                handed_over: Vec::new(),
                 announced: 0,
                 incomplete: false,
                 retry: None,
@@ -119,6 +124,7 @@ impl Kernel {
     /// Brings the host to what is wanted at this moment.
     fn apply(&mut self) {
         self.orders.looked();
+        self.hand_over();
         loop {
             let removed = self.remove();
             let installed = self.install_portion();
@@ -141,6 +147,7 @@ impl Kernel {
             }
             router.done = wanted;
             router.announced = self.orders.rounds(index);
+            router.handed_over.clear();
             addresses.append(&mut router.installed);
             going.resize(addresses.len(), index);
         }
@@ -185,6 +192,7 @@ impl Kernel {
             }
             router.done = wanted;
             router.announced = self.orders.rounds(index);
+            router.handed_over.clear();
             let before = addresses.len();
             addresses.extend(addresses::found(&router.table, &self.devices));
             coming.push((index, wanted.epoch, before..addresses.len()));
@@ -234,6 +242,10 @@ impl Kernel {
                 continue;
             }
             router.announced = rounds;
+            // What was asked for before the release came too late.
+            if !router.handed_over.is_empty() {
+                continue;
+            }
             announce::all(&self.packets, &router.table, &self.devices);
         }
     }
@@ -280,8 +292,14 @@ impl Kernel {
     /// Puts back what a serving router lacks, and announces it.
     fn repair(&mut self, index: usize) {
         let router = &mut self.routers[index];
-        let addresses: Vec<_> = addresses::found(&router.table, &self.devices).collect();
-        router.installed = addresses::removable(&router.table, &self.devices);
+        let (mut addresses, mut ours): (Vec<_>, _) = (
+            addresses::found(&router.table, &self.devices).collect(),
+            addresses::removable(&router.table, &self.devices),
+        );
+        for list in [&mut addresses, &mut ours] {
+            list.retain(|one| !router.handed_over.contains(&one.address));
+        }
+        router.installed = ours;
         let results = self.rtnl.add_addresses(&addresses);
         let mut back = false;
         for (address, result) in addresses.iter().zip(results) {
@@ -305,7 +323,7 @@ impl Kernel {
                 }
             }
         }
-        if back {
+        if back && router.handed_over.is_empty() {
             announce::all(&self.packets, &router.table, &self.devices);
         }
     }

@@ -153,7 +153,7 @@ struct Tracked {
 struct Port {
     id: InterfaceId,
     device: Device,
-    /// How adverts are heard here; where they are not, addresses are only announced.
+    /// What is heard here, and how: adverts, where routers are, and announcements, where addresses are.
     hears: Vec<Kind>,
     /// The levels that the election knows.
     told: Vec<(Family, fsm::Link)>,
@@ -169,7 +169,7 @@ impl Watch {
         groups: Groups,
     ) -> Self {
         let port = |(id, interface): (u32, &Interface)| {
-            let mut families: Vec<Family> = interface.hears.iter().map(|kind| kind.family()).collect();
+            let mut families: Vec<Family> = interface.hears.iter().filter_map(|kind| kind.adverts()).collect();
             families.sort_unstable();
             families.dedup();
             let level = |family| (family, links.level(&interface.device.name, family));

@@ -2,6 +2,7 @@
 //!
 //! Writing an order never blocks and never allocates in proportion to how far the kernel thread lags behind.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
@@ -27,11 +28,25 @@ pub(super) enum Job {
     Stop,
 }
 
+/// One address goes to another host.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct HandOver {
+    /// Index of the router.
+    pub(super) router: usize,
+    pub(super) address: IpAddr,
+    /// Where its successor has it.
+    pub(super) mac: [u8; 6],
+    /// The epoch in which it was installed.
+    pub(super) epoch: u64,
+}
+
 /// The orders' two ends share this.
 #[derive(Clone)]
 pub(super) struct Orders {
     shared: Arc<Shared>,
     jobs: Sender<Job>,
+    /// At most one for each address and release.
+    handovers: (Sender<HandOver>, Receiver<HandOver>),
 }
 
 struct Shared {
@@ -61,7 +76,8 @@ pub(super) struct Wanted {
 pub(super) fn orders(routers: usize) -> (Orders, Receiver<Job>) {
     let (jobs, receiver) = crossbeam_channel::unbounded();
     let slots = (0..routers).map(|_| Slot::default()).collect();
-    (Orders { shared: Arc::new(Shared { slots, looking: AtomicBool::new(false) }), jobs }, receiver)
+    let shared = Arc::new(Shared { slots, looking: AtomicBool::new(false) });
+    (Orders { shared, jobs, handovers: crossbeam_channel::unbounded() }, receiver)
 }
 
 impl Orders {
@@ -77,6 +93,18 @@ impl Orders {
             slot.rounds.fetch_add(1, Ordering::AcqRel);
             self.look();
         }
+    }
+
+    /// Wants one address removed, and announced where its successor has it.
+    pub(super) fn hand_over(&self, order: HandOver) {
+        // It cannot fail: this end holds the other one, too.
+        let _ = self.handovers.0.send(order);
+        self.look();
+    }
+
+    /// The kernel thread's side: what is to be handed over since the last look.
+    pub(super) fn handed_over(&self) -> impl Iterator<Item = HandOver> + '_ {
+        self.handovers.1.try_iter()
     }
 
     /// Wants nothing installed any more.

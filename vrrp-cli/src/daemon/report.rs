@@ -43,6 +43,8 @@ pub(super) struct Reporter {
     reported: Vec<Condition>,
     /// When each router's weaker rival was told of last.
     rivals: Vec<Option<Instant>>,
+    /// What the scripts of a router are told when it serves nothing any more.
+    held_back: Vec<Vec<Event>>,
     rejected: Throttle<(InterfaceId, Option<IpAddr>, Discriminant<Discard>)>,
     noticed: Throttle<(RouterId, IpAddr, Notices)>,
     equal: Throttle<(RouterId, IpAddr)>,
@@ -55,6 +57,7 @@ impl Reporter {
         Self {
             names,
             rivals: vec![None; reported.len()],
+            held_back: vec![Vec::new(); reported.len()],
             reported,
             rejected: Throttle::new(),
             noticed: Throttle::new(),
@@ -78,14 +81,14 @@ impl Reporter {
             Some(_) | None => tracing::info!("({name}) priority is {priority} now"),
         }
         let condition = self.reported.get(id.index()).copied().unwrap_or(Condition::Stopped);
-        tell(orders, Subject::Instance(id.index()), What::Priority(condition), priority.get(), String::new());
+        self.tell(node, id, orders, What::Priority(condition), priority.get(), String::new());
     }
 
     /// A sync group changed its state.
     pub(super) fn group(&mut self, id: GroupId, condition: Condition, orders: &Orders) {
         let name = self.names.groups.get(id.index()).map_or("?", String::as_str);
         tracing::info!("[{name}] sync group is {condition} now");
-        tell(orders, Subject::Group(id.index()), What::State(condition), 0, String::new());
+        orders.job(Job::Notify(event(Subject::Group(id.index()), What::State(condition), 0, String::new())));
     }
 
     /// Looks at all routers after a start or a stop: one that never left Initialize has no transition, and yet it is in
@@ -185,13 +188,7 @@ impl Reporter {
         }
         *told = Some(now);
         let priority = router.machine().params.priority.get();
-        tell(
-            orders,
-            Subject::Instance(id.index()),
-            What::LowerPriority,
-            priority,
-            format!("{source} is master as well"),
-        );
+        self.tell(node, id, orders, What::LowerPriority, priority, format!("{source} is master as well"));
     }
 
     fn report(&mut self, node: &Node<Instant>, id: RouterId, cause: Option<Cause>, orders: &Orders) {
@@ -224,7 +221,23 @@ impl Reporter {
             Condition::Master | Condition::Backup => tracing::info!("({name}) entering {condition} state: {why}"),
         }
         debug_assert_eq!(condition == Condition::Master, machine.state.role() == Role::Master);
-        tell(orders, Subject::Instance(id.index()), What::State(condition), ours.get(), why);
+        self.tell(node, id, orders, What::State(condition), ours.get(), why);
+    }
+
+    /// What is wanted of a router's addresses was ordered: its scripts may hear of the end of a release behind that.
+    pub(super) fn settled(&mut self, node: &Node<Instant>, id: RouterId, orders: &Orders) {
+        if let Some(held_back) = self.held_back.get_mut(id.index()).filter(|_| !node.is_releasing(id)) {
+            held_back.drain(..).for_each(|event| orders.job(Job::Notify(event)));
+        }
+    }
+
+    /// Tells of a router, when it serves nothing any more that it let go of.
+    fn tell(&mut self, node: &Node<Instant>, id: RouterId, orders: &Orders, what: What, priority: u8, why: String) {
+        let event = event(Subject::Instance(id.index()), what, priority, why);
+        match self.held_back.get_mut(id.index()) {
+            Some(held_back) if node.is_releasing(id) => held_back.push(event),
+            _ => orders.job(Job::Notify(event)),
+        }
     }
 
     /// The conditions that keep a router in FAULT.
@@ -260,8 +273,8 @@ impl Reporter {
 }
 
 /// Behind the orders given so far: whoever is told of a Master finds its addresses there.
-fn tell(orders: &Orders, subject: Subject, what: What, priority: u8, why: String) {
-    orders.job(Job::Notify(Event { subject, what, priority, why, at: SystemTime::now() }));
+fn event(subject: Subject, what: What, priority: u8, why: String) -> Event {
+    Event { subject, what, priority, why, at: SystemTime::now() }
 }
 
 /// "(12 more since)" for a line that was held back.

@@ -9,7 +9,8 @@ use std::time::Instant;
 
 use vrrp_core::auth::ah::AhKey;
 use vrrp_core::fsm::{Params, Rules};
-use vrrp_core::node::{Groups, InterfaceId, Node, RouterId, RouterSetup};
+use vrrp_core::node::{Groups, Input, InterfaceId, Node, RouterId, RouterSetup};
+use vrrp_core::release::Handover;
 use vrrp_core::router::{AcceptChecksum, ChecksumPolicy, RouterConfig};
 use vrrp_core::wire::advert::ChecksumForm;
 use vrrp_core::{AddressError, AddressList, Auth, Family};
@@ -25,6 +26,7 @@ use super::lock::{self, Lock};
 use super::monitor::{Device, Links};
 use super::notify;
 use super::script::{self, Found, Program};
+use crate::config::model::AddressOption;
 use crate::config::{Code, Config, Diagnostic, Instance, Script, SourceMap, Spanned, VirtualAddress};
 
 pub(super) use policy::Policy;
@@ -59,7 +61,7 @@ impl StartError {
 /// An interface of the configuration on this host.
 pub(super) struct Interface {
     pub(super) device: Device,
-    /// How adverts are sent and heard here; where they are not, it only carries addresses.
+    /// What is heard here, and how: adverts, where routers are, and announcements, where addresses are.
     pub(super) hears: Vec<Kind>,
     /// By [`Kind::index`].
     pub(super) sockets: [Option<Ear>; Kind::COUNT],
@@ -107,6 +109,7 @@ impl Plan {
             tables: Vec::new(),
             leftovers: Vec::new(),
             locks: Vec::new(),
+            handover: handover(config.global.settings.handover.as_deref()).unwrap_or(Handover::Announced),
             secure: config.global.settings.enable_script_security,
             warnings: Vec::new(),
         };
@@ -142,6 +145,8 @@ impl Plan {
 }
 
 struct Builder {
+    /// How addresses are released where the instance does not say.
+    handover: Handover,
     links: Links,
     node: Node<Instant>,
     interfaces: Vec<Interface>,
@@ -198,6 +203,8 @@ impl Builder {
         let own = self.interface(&instance.interface);
         match self.router(instance, own) {
             Ok(id) => {
+                let handover = self.handover_of(instance);
+                self.node.handle(Instant::now(), Input::Handover { router: id, handover }, &mut Vec::new());
                 let addresses: Vec<_> =
                     instance.addresses.iter().map(|address| self.installation(instance, address, own)).collect();
                 let found = |i: &Installation| {
@@ -248,6 +255,11 @@ impl Builder {
 
     fn installation(&mut self, instance: &Instance, address: &VirtualAddress, own: usize) -> Installation {
         let device = address.device.as_ref().map_or(own, |device| self.interface(device));
+        let kind = Kind::claims(Family::of(address.address));
+        let hears = &mut self.interfaces[device].hears;
+        if !hears.contains(&kind) {
+            hears.push(kind);
+        }
         let index = self.interfaces[device].device.index;
         // The owner's addresses are its real ones (RFC 3768 section 5.3.4): what was there before us is not ours to remove.
         let owned = instance.priority.is_owner()
@@ -261,6 +273,16 @@ impl Builder {
             label: address.label.clone(),
             owned,
         }
+    }
+
+    /// Addresses that are checked for duplicates cannot be on two hosts even for a moment.
+    fn handover_of(&self, instance: &Instance) -> Handover {
+        let checked = AddressOption::Flag("-nodad");
+        let checked = instance.addresses.iter().any(|address| address.options.contains(&checked));
+        if checked {
+            return Handover::Immediate;
+        }
+        handover(instance.settings().handover.as_deref()).unwrap_or(self.handover)
     }
 
     /// The place of an interface among the others, which it joins when it is new.
@@ -309,6 +331,11 @@ impl Builder {
     fn refuse(&mut self, diagnostic: Diagnostic) {
         self.errors.push(StartError::Host(Box::new(diagnostic)));
     }
+}
+
+/// What `handover` says.
+fn handover(word: Option<&str>) -> Option<Handover> {
+    word.map(|word| if word == "immediate" { Handover::Immediate } else { Handover::Announced })
 }
 
 /// How adverts prove who sent them.

@@ -124,9 +124,10 @@ fn conclude(stage: &mut Stage<'_>, table: &[Measured]) -> Result<bool, Stop> {
     }
     stage.text(
         "\n\
-         A master that stops says so, and its backup takes over after its Skew_Time. One that\n\
-         crashes cannot: three advertisements have to be missed first (Master_Down_Interval). One\n\
-         that comes back listens first, and then takes over in the moment in which the other lets go.\n",
+         A master that stops says so, and its backup takes over after its Skew_Time; vrrpctl serves\n\
+         on until then. One that crashes cannot: three advertisements have to be missed first\n\
+         (Master_Down_Interval). One that comes back listens first, and then takes over in the\n\
+         moment in which the other lets go.\n",
     )?;
     let late = table.iter().any(|row| row.silence > row.limit + TOLERANCE);
     stage.text(if late {

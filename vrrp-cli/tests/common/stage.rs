@@ -28,7 +28,15 @@ impl Stage {
     }
 
     pub(crate) fn with_networks(networks: usize) -> Self {
-        let lan = Lan::with_networks(&["client", "a", "b"], networks).expect("a LAN");
+        Self::on(Lan::with_networks(&["client", "a", "b"], networks).expect("a LAN"))
+    }
+
+    /// With a second client, `other`.
+    pub(crate) fn with_two_clients() -> Self {
+        Self::on(Lan::new(&["client", "a", "b", "other"]).expect("a LAN"))
+    }
+
+    fn on(lan: Lan) -> Self {
         let directory = TempDir::new().expect("a directory");
         Self { lan, directory, files: AtomicUsize::new(0) }
     }

@@ -78,6 +78,8 @@ settings! {
     vrrp_min_garp: Option<bool> = Bool, "off", NotYet, "one announcement and no second burst";
     vrrp_garp_extra_if: Option<ExtraInterfaces> = ExtraIf, "off", NotYet, "announce on other interfaces of the addresses";
 
+    handover: Option<String> = Choice(&["announced", "immediate"]), "announced", Yes, "when a master that is stopped on purpose lets go of an address: when its successor announces it, or at once; not in keepalived";
+
     vrrp_iptables: Option<Vec<String>> = Words("[IN_CHAIN [OUT_CHAIN]]", 0, 2), "INPUT OUTPUT", NotYet, "chains for `no_accept`";
     vrrp_ipsets: Option<Vec<String>> = Words("[NAME...]", 0, 7), "keepalived...", NotYet, "sets of addresses for iptables";
     nftables: Option<String> = OptWord("TABLE", 31), "keepalived", NotYet, "table for `no_accept`";

@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::Built::{NotYet, Refused, Yes};
 use super::settings;
 use super::shape::Shape::{
-    Address, Bool, Command, ExtraIf, Flag, Hmac, Int, Interface, Ipvlan, Lines, Multicast, OptChoice, OptCommand,
-    OptInt, Seconds, Vmac, WholeSeconds,
+    Address, Bool, Choice, Command, ExtraIf, Flag, Hmac, Int, Interface, Ipvlan, Lines, Multicast, OptChoice,
+    OptCommand, OptInt, Seconds, Vmac, WholeSeconds,
 };
 use super::shape::{self, LONGEST};
 use crate::config::model::{
@@ -76,5 +76,6 @@ settings! {
     virtual_ipaddress_excluded: Vec<VirtualAddress> = Lines(shape::Lines::Addresses), "none", Refused(EXCLUDED), "addresses that adverts do not name";
     virtual_routes: Vec<Route> = Lines(shape::Lines::Routes), "none", NotYet, "routes that the master has";
     virtual_rules: Vec<Rule> = Lines(shape::Lines::Rules), "none", NotYet, "routing rules that the master has";
+    handover: Option<String> = Choice(&["announced", "immediate"]), "that of `global_defs`", Yes, "when a master that is stopped on purpose lets go of an address; not in keepalived";
     auth_hmac: Option<HmacAuth> = Hmac, "none", Yes, "adverts are signed, in both versions";
 }

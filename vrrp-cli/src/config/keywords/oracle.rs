@@ -39,6 +39,8 @@ const NOT_JUDGED: &[&str] = &[
     "multihop",
     "timer_expired_backup",
     "auth_hmac",
+    // Not keepalived's.
+    "handover",
     "thread_timer_expired",
     "no_virtual_ipaddress",
     // Built without iptables.

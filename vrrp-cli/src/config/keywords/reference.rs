@@ -29,6 +29,9 @@ const BLOCKS: &[(Context, &str, &str)] = &[
 /// Behind it, a file of `docs/` is written by hand.
 const END: &str = "<!-- end -->";
 
+/// How the meaning of what keepalived does not know ends.
+const EXTENSION: &str = "; not in keepalived";
+
 fn docs(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name)
 }
@@ -124,6 +127,7 @@ fn compatibility() -> String {
             (Built::Refused(why), _) => ("refused, `E021`", format!("ignored, {why}")),
             (_, Some(name)) => ("warning `W012`", format!("old name of `{name}`")),
             (Built::NotYet, _) => ("ignored, `W010`", "not built yet".into()),
+            (Built::Yes, _) if keyword.doc.ends_with(EXTENSION) => ("an extension", "not in keepalived".into()),
             (Built::Yes, _) => ("as in keepalived", String::new()),
         };
         let shown_by = if matches!(keyword.meaning, Meaning::Root(_)) || keyword.name == "authentication" {

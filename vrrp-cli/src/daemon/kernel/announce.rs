@@ -25,13 +25,33 @@ pub(super) fn all(packets: &PacketSocket, table: &Table, devices: &[Device]) {
 }
 
 fn one(packets: &PacketSocket, installation: &Installation, devices: &[Device]) -> vrrp_netlink::Result<()> {
+    send(packets, installation, devices, None)
+}
+
+/// Announces once that the host with this MAC address has the address now.
+pub(super) fn successor(
+    packets: &PacketSocket,
+    installation: &Installation,
+    devices: &[Device],
+    mac: [u8; 6],
+) -> vrrp_netlink::Result<()> {
+    send(packets, installation, devices, Some(mac))
+}
+
+fn send(
+    packets: &PacketSocket,
+    installation: &Installation,
+    devices: &[Device],
+    named: Option<[u8; 6]>,
+) -> vrrp_netlink::Result<()> {
     let device = devices.get(installation.device);
     // An interface without an Ethernet address has nobody to tell.
-    let (Some(index), Some(mac)) = (device.and_then(|d| d.index), device.and_then(|d| d.mac)) else { return Ok(()) };
+    let (Some(index), Some(own)) = (device.and_then(|d| d.index), device.and_then(|d| d.mac)) else { return Ok(()) };
+    let mac = named.unwrap_or(own);
     let mut frame = [0; FRAME_LEN];
     let frame = match installation.address {
-        IpAddr::V4(address) => GratuitousArp { mac, address }.emit(&mut frame),
-        IpAddr::V6(address) => NeighbourAdvertisement { mac, address, router: true }.emit(&mut frame),
+        IpAddr::V4(address) => GratuitousArp { mac, address }.emit_from(own, &mut frame),
+        IpAddr::V6(address) => NeighbourAdvertisement { mac, address, router: true }.emit_from(own, &mut frame),
     };
     let Ok(frame) = frame else { return Ok(()) };
     for _ in 1..SEND_TRIES {

@@ -1,0 +1,282 @@
+//! Make-before-break: what clients notice of a planned stop, and what ends it early.
+#![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
+
+mod common;
+
+use std::io::Write;
+use std::net::{IpAddr, Ipv6Addr};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+use vrrp_cli::lab::{self, Host, Prober};
+
+use common::Kind::{Keepalived, Vrrpctl};
+use common::*;
+
+const VIP6: Ipv6Addr = Ipv6Addr::new(0xfd00, 9, 0, 0, 0, 0, 0, 0x100);
+const MILLISECOND: Duration = Duration::from_millis(1);
+const SECOND: Duration = Duration::from_secs(1);
+
+/// The most that a client may notice here: far below the Skew_Time (0.6 s) of an address that is nobody's, far above what it
+/// notices when the machine has nothing else to do.
+const BARELY: Duration = Duration::from_millis(150);
+
+/// The virtual router in either family, and the address that its client asks.
+fn instance(priority: u8, ipv6: bool) -> (Instance, IpAddr) {
+    let instance = Instance::new(priority);
+    if ipv6 {
+        let lines = ["fe80::100/64", "fd00:9::100/64"];
+        (instance.password(None).with("version 3").addresses(&lines), VIP6.into())
+    } else {
+        (instance, VIP.into())
+    }
+}
+
+/// The longest silence that the client on `client` notices in each of `stops` planned stops of ours, and the one on `other`,
+/// which forgets every 5 ms where the address is.
+fn silences(successor: Kind, ipv6: bool, stops: usize) -> Vec<(Duration, Duration)> {
+    let stage = Stage::with_two_clients();
+    let (ours, address) = instance(STRONG, ipv6);
+    let mut a = stage.vrrpctl("a", ours.clone());
+    a.is_backup();
+    let b = stage.start(successor, "b", &[instance(WEAK, ipv6).0]);
+    stage.held_by("a", address);
+    let client = Prober::start(stage.lan.host("client"), address, MILLISECOND).unwrap();
+    let other = Prober::start(stage.lan.host("other"), address, MILLISECOND).unwrap();
+    let forgets = AtomicBool::new(true);
+    let mut measured = Vec::new();
+    thread::scope(|scope| {
+        scope.spawn(|| forget(stage.lan.host("other"), address, &forgets));
+        // The other thread ends also when an assertion fails here.
+        let _end = Unset(&forgets);
+        for stop in 1..=stops {
+            answers(&[&client, &other]);
+            let asked = Instant::now();
+            a.stop();
+            stage.held_by("b", address);
+            answers(&[&client, &other]);
+            measured.push((client.longest_silence(asked), other.longest_silence(asked)));
+            if stop < stops {
+                a = stage.vrrpctl("a", ours.clone());
+                stage.held_by("a", address);
+                b.says("entering backup state", stop + 1);
+            }
+        }
+    });
+    measured
+}
+
+struct Unset<'f>(&'f AtomicBool);
+
+impl Drop for Unset<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
+}
+
+/// Waits until each client has had a good number of answers.
+#[track_caller]
+fn answers(clients: &[&Prober]) {
+    let since = Instant::now();
+    eventually("the clients are answered", || clients.iter().all(|client| client.replies(since) > 200));
+}
+
+/// Deletes the host's entry for an address every 5 ms.
+fn forget(host: &Host, address: IpAddr, goes_on: &AtomicBool) {
+    let mut command = Command::new("ip");
+    command.args(["-force", "-batch", "-"]).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut ip = host.namespace().command(&mut command).unwrap().spawn().unwrap();
+    let mut lines = ip.stdin.take().unwrap();
+    while goes_on.load(Ordering::Relaxed) {
+        writeln!(lines, "neighbour flush to {address} dev eth0").unwrap();
+        thread::sleep(Duration::from_millis(5));
+    }
+    drop(lines);
+    ip.wait().unwrap();
+}
+
+fn check(successor: Kind, ipv6: bool) {
+    for (client, _) in silences(successor, ipv6, 2) {
+        between("the client's silence at a planned stop", client, Duration::ZERO, BARELY);
+    }
+}
+
+#[test]
+fn a_planned_stop_is_barely_noticed() {
+    if lab::privileged(a_planned_stop_is_barely_noticed) {
+        check(Vrrpctl, false);
+    }
+}
+
+#[test]
+fn a_planned_stop_is_barely_noticed_with_keepalived_as_successor() {
+    if lab::privileged(a_planned_stop_is_barely_noticed_with_keepalived_as_successor) && tool("keepalived").is_some() {
+        check(Keepalived, false);
+    }
+}
+
+#[test]
+fn a_planned_stop_is_barely_noticed_over_ipv6() {
+    if lab::privileged(a_planned_stop_is_barely_noticed_over_ipv6) {
+        let makes = [Vrrpctl, Keepalived].into_iter().filter(|make| *make == Vrrpctl || tool("keepalived").is_some());
+        makes.for_each(|successor| check(successor, true));
+    }
+}
+
+/// What an idle machine shows: `cargo test --release -p vrrp-cli --test handover -- --ignored --nocapture`.
+#[test]
+#[ignore = "takes minutes, and judges milliseconds: for an idle machine"]
+fn twenty_stops_each_are_not_noticed() {
+    if !lab::privileged(twenty_stops_each_are_not_noticed) {
+        return;
+    }
+    let mut late = Vec::new();
+    for (successor, ipv6) in [(Vrrpctl, false), (Keepalived, false), (Vrrpctl, true), (Keepalived, true)] {
+        if successor == Keepalived && tool("keepalived").is_none() {
+            continue;
+        }
+        let measured = silences(successor, ipv6, 20);
+        let longest = |of: fn(&(Duration, Duration)) -> Duration| measured.iter().map(of).max().unwrap();
+        let (client, other) = (longest(|both| both.0), longest(|both| both.1));
+        eprintln!("{successor:?}, IPv6 {ipv6}: at most {client:?}, forgetful {other:?}: {measured:?}");
+        if client > Duration::from_millis(8) || other > Duration::from_millis(50) {
+            late.push((successor, ipv6, client, other));
+        }
+    }
+    assert!(late.is_empty(), "{late:?}");
+}
+
+/// A router that is master at once and, stopped without a successor, holds on for the longest time there is, 5 s.
+fn patient() -> Instance {
+    Instance::new(255).password(None).with("version 3").with("advert_int 5")
+}
+
+fn master() -> (Stage, Daemon) {
+    let stage = Stage::new();
+    let a = stage.vrrpctl("a", patient());
+    stage.held_by("a", VIP);
+    (stage, a)
+}
+
+#[test]
+fn without_a_successor_it_ends_when_the_weakest_would_have_come() {
+    if !lab::privileged(without_a_successor_it_ends_when_the_weakest_would_have_come) {
+        return;
+    }
+    let (stage, mut a) = master();
+    let client = stage.client(VIP);
+    let asked = Instant::now();
+    let took = a.stop();
+    between("the stop", took, 5 * SECOND, 5 * SECOND + SLACK);
+    assert!(stage.holders_of(VIP).is_empty());
+    assert!(client.replies(asked + 3 * SECOND) > 100, "it was answered until then");
+}
+
+/// How long a stop takes in which something else happens a second after it was asked for.
+fn stop_and(happens: impl FnOnce(&Stage, &mut Daemon)) -> (Duration, Stage, Daemon) {
+    let (stage, mut a) = master();
+    let asked = Instant::now();
+    a.process.terminate().unwrap();
+    a.says("(VI_1) stopped", 1);
+    // Past the time in which one request to stop may arrive twice.
+    eventually("a second has passed", || asked.elapsed() > SECOND);
+    assert_eq!(stage.holders_of(VIP), ["a"], "it waits for a successor");
+    happens(&stage, &mut a);
+    let status = a.process.wait(PATIENCE);
+    assert!(status.is_some_and(|status| status.success()), "{status:?}");
+    assert!(stage.holders_of(VIP).is_empty());
+    (asked.elapsed(), stage, a)
+}
+
+#[test]
+fn a_second_signal_ends_it_at_once() {
+    if !lab::privileged(a_second_signal_ends_it_at_once) {
+        return;
+    }
+    let (took, _stage, a) = stop_and(|_, a| a.process.signal(Signal::SIGTERM).unwrap());
+    between("a stop that was asked for twice", took, SECOND, SECOND + SLACK);
+    assert!(a.said("asked again"));
+}
+
+#[test]
+fn a_link_that_goes_down_ends_it_at_once() {
+    if !lab::privileged(a_link_that_goes_down_ends_it_at_once) {
+        return;
+    }
+    let (took, ..) = stop_and(|stage, _| stage.lan.cut("a", 0).unwrap());
+    between("a stop in which the link goes down", took, SECOND, SECOND + SLACK);
+}
+
+#[test]
+fn after_a_fault_nothing_is_held_on_to() {
+    if !lab::privileged(after_a_fault_nothing_is_held_on_to) {
+        return;
+    }
+    let (stage, a) = master();
+    let watch = stage.watch(VIP);
+    let cut = Instant::now();
+    stage.lan.cut("a", 0).unwrap();
+    a.says("entering fault state", 1);
+    eventually("the watch has seen it", || !watch.moves().is_empty());
+    between("until the address was gone", watch.moves()[0].at - cut, Duration::ZERO, SLACK);
+}
+
+#[test]
+fn handover_immediate_switches_it_off() {
+    if !lab::privileged(handover_immediate_switches_it_off) {
+        return;
+    }
+    let stage = Stage::new();
+    let mut a = stage.vrrpctl("a", patient().with("handover immediate"));
+    stage.held_by("a", VIP);
+    between("the stop", a.stop(), Duration::ZERO, SLACK);
+    let text = format!("global_defs {{\n    handover immediate\n}}\n{}", patient());
+    let mut a = Daemon::start(Vrrpctl, stage.lan.host("a"), &stage.file("global.conf", &text));
+    stage.held_by("a", VIP);
+    between("the stop", a.stop(), Duration::ZERO, SLACK);
+    let text = format!("global_defs {{\n    handover immediate\n}}\n{}", patient().with("handover announced"));
+    let mut a = Daemon::start(Vrrpctl, stage.lan.host("a"), &stage.file("instance.conf", &text));
+    stage.held_by("a", VIP);
+    between("the stop", a.stop(), 5 * SECOND, 5 * SECOND + SLACK);
+}
+
+/// The addresses of a router go one by one, each when somebody has announced it.
+#[test]
+fn one_address_is_handed_over_and_the_other_waits() {
+    if !lab::privileged(one_address_is_handed_over_and_the_other_waits) {
+        return;
+    }
+    let stage = Stage::new();
+    let addresses = [VIP.to_string(), VIP2.to_string()];
+    let mut a = stage.vrrpctl("a", patient().addresses(&addresses.each_ref().map(String::as_str)));
+    stage.held_by("a", VIP2);
+    let watch = stage.watch(VIP);
+    a.process.terminate().unwrap();
+    a.says("(VI_1) stopped", 1);
+    let (announced, mac) = (Instant::now(), [2, 0, 0, 0, 0, 9]);
+    announce(stage.lan.host("b"), VIP, mac);
+    eventually("it is handed over", || !stage.holders_of(VIP).contains(&"a"));
+    assert_eq!(stage.holders_of(VIP2), ["a"], "nobody has announced this one");
+    eventually("the watch has seen it", || !watch.moves().is_empty());
+    between("until it was gone", watch.moves()[0].at - announced, Duration::ZERO, SLACK);
+    a.says("(VI_1) 10.9.0.100 is handed over to 02:00:00:00:00:09", 1);
+    assert!(a.process.wait(PATIENCE).is_some_and(|status| status.success()));
+    assert!(stage.holders_of(VIP2).is_empty());
+}
+
+/// Sends a gratuitous ARP.
+fn announce(host: &Host, address: std::net::Ipv4Addr, mac: [u8; 6]) {
+    use vrrp_core::wire::arp::{FRAME_LEN, GratuitousArp};
+    use vrrp_netlink::packet::PacketSocket;
+    use vrrp_netlink::rtnl::Rtnl;
+    let mut buffer = [0; FRAME_LEN];
+    let frame = GratuitousArp { mac, address }.emit(&mut buffer).unwrap();
+    let send = || {
+        let index = Rtnl::open()?.link("eth0")?.unwrap().index;
+        PacketSocket::open()?.send(index, frame)
+    };
+    host.namespace().run(send).unwrap().unwrap();
+}

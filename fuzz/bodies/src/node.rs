@@ -4,11 +4,14 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::num::NonZeroU8;
 use std::time::Duration;
 
-use vrrp_core::fsm::{Addresses, Advertise, Link, Params, PreemptDelay, Role, Rules};
-use vrrp_core::node::{Faults, Groups, Input, InterfaceId, Node, Output, RouterId, RouterSetup, Which};
+use vrrp_core::fsm::{Addresses, Advertise, Link, Machine, Params, PreemptDelay, Role, Rules, State};
+use vrrp_core::node::{
+    Faults, Follower, GroupId, Groups, Input, InterfaceId, Node, Output, RouterId, RouterSetup, TrackerId, Unmet, Which,
+};
 use vrrp_core::release::Handover;
 use vrrp_core::router::{ChecksumPolicy, RouterConfig, VirtualRouter};
 use vrrp_core::rx::{Meta, TTL};
+use vrrp_core::track::{Influence, Status, Weight};
 use vrrp_core::wire::advert::{AdvertRepr, ChecksumForm, MAX_LEN};
 use vrrp_core::{AddressList, AdvertInterval, Auth, Family, Priority, SimplePassword, Version, Vrid};
 
@@ -65,6 +68,9 @@ struct Told {
 struct World {
     node: Node<Duration>,
     ids: Vec<RouterId>,
+    /// Of the routers of IPv6, which are on two interfaces.
+    group: GroupId,
+    trackers: [TrackerId; 3],
     told: Vec<Told>,
     now: Duration,
 }
@@ -104,7 +110,19 @@ impl World {
             node.handle(Duration::ZERO, Input::Handover { router, handover }, &mut Vec::new());
         }
         let told = vec![Told::default(); ids.len()];
-        Self { node, ids, told, now: Duration::ZERO }
+        let group = node.add_group(&ids[4..], true).expect("stopped routers without a group");
+        let trackers = [(); 3].map(|()| node.add_tracker(Status::Up));
+        for (follower, tracker, weight, reverse) in [
+            (Follower::Router(ids[0]), 0, 0, false),
+            (Follower::Router(ids[3]), 1, -60, false),
+            (Follower::Router(ids[3]), 2, 254, true),
+            (Follower::Group(group), 2, 0, false),
+            (Follower::Group(group), 1, 7, true),
+        ] {
+            let weight = Weight::new(weight).expect("within 254");
+            node.follow(follower, trackers[tracker], Influence { weight, reverse });
+        }
+        Self { node, ids, group, trackers, told, now: Duration::ZERO }
     }
 
     fn one(&mut self, octets: &mut Octets<'_>) {
@@ -136,6 +154,20 @@ impl World {
                 self.input(Input::Installed { router, epoch });
             }
             7 => self.input(Input::Fault { router, fault: Faults::INSTALL, present: value & 1 == 1 }),
+            8 if kind & 0x20 != 0 => {
+                let which = [Which::All, Which::One(router), Which::Group(self.group)][usize::from(value >> 1) % 3];
+                self.input(Input::Maintenance { which, on: value & 1 == 1 });
+            }
+            8 if kind & 0x40 != 0 => {
+                let tracker = self.trackers[usize::from(value) % self.trackers.len()];
+                let status = match octets.next() {
+                    0 => Status::Unknown,
+                    1 => Status::Up,
+                    2 => Status::Down,
+                    number => Status::Value((i32::from(number) - 128) << (value >> 2).min(24)),
+                };
+                self.input(Input::Tracked { tracker, status });
+            }
             8 => self.input(Input::Leftover { router }),
             9 => {
                 let octets = octets.take(usize::from(value));
@@ -203,7 +235,8 @@ impl World {
         let mut out = Vec::new();
         self.node.expire(self.now, &mut out);
         for id in &self.ids {
-            let claims = |output: &&Output| matches!(output, Output::Advertise { router, .. } if router == id);
+            // A release besides is one's whose group yields.
+            let claims = |output: &&Output| matches!(output, Output::Advertise { router, advertise: Advertise::Claim } if router == id);
             assert!(out.iter().filter(claims).count() <= 1, "missed periods are no burst");
         }
         assert!(self.node.next_deadline().is_none_or(|deadline| deadline > self.now), "everything due has fired");
@@ -268,8 +301,23 @@ impl World {
                 "IPv6 has version 3 alone"
             );
             assert_eq!(machine.runs(), machine.state.role() != Role::Initialize);
+            let (base, priority) = (self.node.base_priority(*id).expect("added"), machine.params.priority);
+            assert_eq!(base.is_owner(), priority.is_owner(), "255 is the owner's alone, and stays");
+            let reasons = self.node.unmet(*id).filter(|unmet| *unmet != Unmet::Maintenance).count();
+            assert!(machine.runs() || reasons > 0, "FAULT says why");
+            assert!(!master || machine.may_lead());
         }
-        let running = self.ids.iter().any(|id| self.node.router(*id).is_some_and(|router| router.machine().runs()));
+        let roles: Vec<Role> = self.ids[4..]
+            .iter()
+            .filter_map(|id| self.node.router(*id))
+            .map(|router| router.machine().state.role())
+            .collect();
+        for role in [Role::Master, Role::Initialize] {
+            assert!(roles.iter().all(|one| *one == role) || !roles.contains(&role), "a group is one: {roles:?}");
+        }
+        // Whose turn has come waits for its group, or for the end of maintenance, without a timer.
+        let timed = |machine: &Machine| machine.runs() && !matches!(machine.state, State::Backup { due: true, .. });
+        let running = self.ids.iter().any(|id| self.node.router(*id).is_some_and(|router| timed(router.machine())));
         assert!(!running || self.node.next_deadline().is_some(), "a router that runs has a timer");
     }
 }

@@ -20,6 +20,7 @@ mod handover;
 mod kinds;
 mod lan;
 mod maintenance;
+mod policy;
 mod trackers;
 
 const GROUP: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 18);

@@ -126,7 +126,7 @@ fn what_has_no_effect_is_told_once_however_often_it_stands() {
     for n in 0..2_000 {
         writeln!(
             text,
-            "vrrp_instance V{n} {{\ninterface eth{}\nvirtual_router_id {}\ngarp_master_delay 1\npreempt_delay 2\n\
+            "vrrp_instance V{n} {{\ninterface eth{}\nvirtual_router_id {}\ngarp_master_delay 1\ngarp_master_repeat 2\n\
              virtual_ipaddress {{ 10.0.{}.{} }}\n}}",
             n / 200,
             n % 200 + 1,

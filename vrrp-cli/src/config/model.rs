@@ -12,6 +12,7 @@ pub(crate) use super::source::{Span, Spanned};
 
 mod garp;
 mod lines;
+mod rules;
 mod value;
 mod written;
 

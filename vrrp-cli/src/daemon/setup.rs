@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use std::time::Instant;
 
 use vrrp_core::auth::ah::AhKey;
-use vrrp_core::fsm::{Params, Rules};
+use vrrp_core::fsm::Params;
 use vrrp_core::node::{Groups, Input, InterfaceId, Node, RouterId, RouterSetup};
 use vrrp_core::release::Handover;
 use vrrp_core::router::{AcceptChecksum, ChecksumPolicy, RouterConfig};
@@ -27,7 +27,7 @@ use super::monitor::{Device, Links};
 use super::notify;
 use super::script::{self, Found, Program};
 use crate::config::model::AddressOption;
-use crate::config::{Code, Config, Diagnostic, Instance, Script, SourceMap, Spanned, VirtualAddress};
+use crate::config::{Code, Config, Diagnostic, Global, Instance, Script, SourceMap, Spanned, VirtualAddress};
 
 pub(super) use policy::Policy;
 
@@ -114,7 +114,7 @@ impl Plan {
             warnings: Vec::new(),
         };
         for instance in &config.instances {
-            builder.add(instance);
+            builder.add(instance, &config.global);
         }
         let notify = builder.notify(config);
         builder.refuse_own_addresses(config);
@@ -199,9 +199,9 @@ impl Builder {
         }
     }
 
-    fn add(&mut self, instance: &Instance) {
+    fn add(&mut self, instance: &Instance, global: &Global) {
         let own = self.interface(&instance.interface);
-        match self.router(instance, own) {
+        match self.router(instance, global, own) {
             Ok(id) => {
                 let handover = self.handover_of(instance);
                 self.node.handle(Instant::now(), Input::Handover { router: id, handover }, &mut Vec::new());
@@ -220,7 +220,7 @@ impl Builder {
         }
     }
 
-    fn router(&mut self, instance: &Instance, own: usize) -> Result<RouterId, StartError> {
+    fn router(&mut self, instance: &Instance, global: &Global, own: usize) -> Result<RouterId, StartError> {
         let unexpected = |reason: String| StartError::Instance(instance.name.clone(), reason);
         let addresses: Vec<IpAddr> = instance.addresses.iter().map(|address| address.address).collect();
         let addresses = AddressList::new(addresses.into_boxed_slice())
@@ -232,6 +232,8 @@ impl Builder {
                 hears.push(kind);
             }
         }
+        // Strict: no other form than ours.
+        let accept = if instance.is_strict(global) { AcceptChecksum::Only } else { AcceptChecksum::Both };
         let send = if instance.v3_checksum_as_v2 { ChecksumForm::Message } else { ChecksumForm::PseudoHeader };
         let setup = RouterSetup {
             interface: InterfaceId(u32::try_from(own).unwrap_or(u32::MAX)),
@@ -243,11 +245,11 @@ impl Builder {
                     interval: instance.interval,
                     preempt: instance.preempt,
                     accept: true,
-                    rules: Rules::DEFAULT,
+                    rules: instance.rules(global),
                 },
                 addresses,
                 auth,
-                checksum: ChecksumPolicy { send, accept: AcceptChecksum::Both },
+                checksum: ChecksumPolicy { send, accept },
             },
         };
         self.node.add(setup).map_err(|error| unexpected(error.to_string()))

@@ -48,13 +48,13 @@ settings! {
     umask: Option<u32> = Umask, "0022", NotYet, "mode bits that new files do not get";
     random_seed: Option<u32> = Int(0, 4_294_967_295, ""), "the time", NotYet, "start of random numbers, for tests";
 
-    vrrp_down_timer_adverts: Option<u8> = Int(1, 100, "adverts"), "3", NotYet, "lost adverts until the master counts as down";
-    vrrp_strict: bool = Flag, "off", NotYet, "hold to the RFC strictly";
-    vrrp_skip_check_adv_addr: Option<bool> = Bool, "off", NotYet, "check the addresses of a master's first advert only";
+    vrrp_down_timer_adverts: Option<u8> = Int(1, 100, "adverts"), "3", Yes, "lost adverts until the master counts as down";
+    vrrp_strict: bool = Flag, "off", Yes, "hold to the RFC strictly";
+    vrrp_skip_check_adv_addr: Option<bool> = Bool, "off", Yes, "no effect: the addresses of every advert are compared, which costs nothing and drops nothing";
     vrrp_check_unicast_src: bool = Flag, "off", NotYet, "drop unicast adverts of strangers";
-    vrrp_owner_ignore_adverts: Option<bool> = Bool, "off", NotYet, "the owner of the addresses hears no adverts";
-    vrrp_lower_prio_no_advert: Option<bool> = Bool, "off", NotYet, "do not answer an advert of lower priority";
-    vrrp_higher_prio_send_advert: Option<bool> = Bool, "off", NotYet, "send one more advert before giving way";
+    vrrp_owner_ignore_adverts: Option<bool> = Bool, "on in VRRPv2, off in VRRPv3", Yes, "the owner of the addresses hears no adverts";
+    vrrp_lower_prio_no_advert: Option<bool> = Bool, "off", Yes, "do not answer an advert of lower priority";
+    vrrp_higher_prio_send_advert: Option<bool> = Bool, "on", Yes, "send one more advert before giving way";
     v3_checksum_as_v2: Option<bool> = Bool, "off", Yes, "VRRPv3's checksum over IPv4 without pseudo-header, as RFC 9568 wants it";
     vrrp_startup_delay: Option<Duration> = Seconds(1_000, LONGEST), "0", NotYet, "wait before the election starts";
     vrrp_delay_after_boot: Option<Duration> = Seconds(1_000, LONGEST), "0", NotYet, "the same, counted from the boot";

@@ -26,19 +26,19 @@ settings! {
     /// What `vrrp_instance` sets beside the election. Unset is `None`, `false` or empty.
     struct InstanceSettings in Instance, once vmac_garp_intvl = garp_extra_if, once thread_timer_expired = timer_expired_backup;
     vrf: Option<Spanned<String>> = Interface, "none", Refused(VRF), "VRF of a unicast instance without interface";
-    down_timer_adverts: Option<u8> = Int(1, 100, "adverts"), "`vrrp_down_timer_adverts`", NotYet, "lost adverts until the master counts as down";
+    down_timer_adverts: Option<u8> = Int(1, 100, "adverts"), "`vrrp_down_timer_adverts`", Yes, "lost adverts until the master counts as down";
     dont_track_primary: bool = Flag, "off", NotYet, "go on when the own interface is down";
     no_virtual_ipaddress: bool = Flag, "off", NotYet, "the instance may have no address";
     promote_secondaries: bool = Flag, "off", NotYet, "removing an address leaves others of its subnet";
     accept: bool = Flag, "on", Yes, "the master answers at the addresses";
     no_accept: bool = Flag, "off", NotYet, "the master does not answer at the addresses";
-    preempt_delay: Option<Duration> = Seconds(0, LONGEST), "0", NotYet, "wait before taking over from a lower priority";
-    timer_expired_backup: Option<u8> = OptInt(1, 254, 254, ""), "off", NotYet, "become backup when timers were that late";
-    strict_mode: Option<bool> = Bool, "`vrrp_strict`", NotYet, "hold to the RFC strictly";
-    skip_check_adv_addr: Option<bool> = Bool, "`vrrp_skip_check_adv_addr`", NotYet, "check the addresses of a master's first advert only";
-    owner_ignore_adverts: Option<bool> = Bool, "`vrrp_owner_ignore_adverts`", NotYet, "the owner of the addresses hears no adverts";
-    lower_prio_no_advert: Option<bool> = Bool, "`vrrp_lower_prio_no_advert`", NotYet, "do not answer an advert of lower priority";
-    higher_prio_send_advert: Option<bool> = Bool, "`vrrp_higher_prio_send_advert`", NotYet, "send one more advert before giving way";
+    preempt_delay: Option<Duration> = Seconds(0, LONGEST), "0", Yes, "wait before taking over from a lower priority";
+    timer_expired_backup: Option<u8> = OptInt(1, 254, 254, ""), "255", Yes, "become backup when timers were so late that a router of this priority has taken over; without it 255 is meant";
+    strict_mode: Option<bool> = Bool, "`vrrp_strict`", Yes, "hold to the RFC strictly";
+    skip_check_adv_addr: Option<bool> = Bool, "`vrrp_skip_check_adv_addr`", Yes, "no effect: the addresses of every advert are compared, which costs nothing and drops nothing";
+    owner_ignore_adverts: Option<bool> = Bool, "`vrrp_owner_ignore_adverts`", Yes, "the owner of the addresses hears no adverts";
+    lower_prio_no_advert: Option<bool> = Bool, "`vrrp_lower_prio_no_advert`", Yes, "do not answer an advert of lower priority";
+    higher_prio_send_advert: Option<bool> = Bool, "`vrrp_higher_prio_send_advert`", Yes, "send one more advert before giving way";
     garp_master_delay: Option<Duration> = WholeSeconds(0, LONGEST_DELAY), "`vrrp_garp_master_delay`", NotYet, "time until the second burst; 0: none";
     garp_master_repeat: Option<u32> = Int(1, 2_147_483_647, "messages"), "`vrrp_garp_master_repeat`", NotYet, "announcements in a burst";
     garp_master_refresh: Option<Duration> = Seconds(0, LONGEST_DELAY * shape::SECOND), "`vrrp_garp_master_refresh`", NotYet, "announce again so often; 0: never";

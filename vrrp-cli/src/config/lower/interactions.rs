@@ -32,7 +32,31 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
             draft.begin_as(Initial::Backup);
             self.no_effect(block, "state", "in strict mode, where only priority 255 begins as master");
         }
+        if !draft.is_owner() {
+            let message =
+                "strict mode means `no_accept`, which is not supported yet: the master answers at its addresses";
+            let diagnostic = Diagnostic::new(Code::Ignored, place(block, "strict_mode"), message);
+            let help = "the rest of strict mode has its effect; filter what the addresses must not receive";
+            self.note(Context::Instance, "strict_mode", diagnostic.help(help));
+        }
         let Some(more) = draft.more.as_mut() else { return };
+        for (name, value, strict) in [
+            ("lower_prio_no_advert", &mut more.lower_prio_no_advert, true),
+            ("higher_prio_send_advert", &mut more.higher_prio_send_advert, false),
+            ("owner_ignore_adverts", &mut more.owner_ignore_adverts, true),
+        ] {
+            if value.replace(strict).is_some_and(|value| value != strict) {
+                let state = if strict { "on" } else { "off" };
+                self.no_effect(block, name, &format!("in strict mode, where it is {state}"));
+            }
+        }
+        if let Some(hmac) = &mut more.auth_hmac
+            && hmac.settings.mode.take().is_some_and(|mode| mode != "enforce")
+        {
+            let message = "the mode of `auth_hmac` has no effect in strict mode, where it is `enforce`";
+            let diagnostic = Diagnostic::new(Code::NoEffect, place(block, "auth_hmac"), message);
+            self.report(diagnostic.help("remove it, or leave strict mode"));
+        }
         if more.preempt_delay.take().is_some_and(|delay| !delay.is_zero()) {
             self.no_effect(block, "preempt_delay", "in strict mode");
         }

@@ -123,6 +123,28 @@ fn mail_that_nobody_wants_is_not_sent() {
     assert_eq!(subjects(&server.mails()), expected);
 }
 
+/// A group is mailed about as a whole, its members are not unless they ask for it.
+#[test]
+fn a_group_is_mailed_about() {
+    if !lab::privileged(a_group_is_mailed_about) {
+        return;
+    }
+    let (stage, server, file) = stage(Conduct::default(), 25, "smtp_server 127.0.0.1");
+    let text = fs::read_to_string(&file).unwrap().replace("    smtp_alert\n", "");
+    let other = Instance::new(254).called("VI_2", 51, VIP2);
+    let group = "vrrp_sync_group G {\ngroup {\nVI_1\nVI_2\n}\nsmtp_alert\n}\n";
+    fs::write(&file, format!("{text}{other}{group}")).unwrap();
+    let mut a = Daemon::start(Kind::Vrrpctl, stage.lan.host("a"), &file);
+    eventually("mail about the master", || server.mails().len() == 1);
+    stage.lan.cut("a", 0).unwrap();
+    eventually("mail about the fault", || server.mails().len() == 2);
+    a.stop();
+    let mails = server.mails();
+    let expected = ["MASTER", "FAULT"].map(|state| format!("[lb1] VRRP Group G - Entering {state} state"));
+    assert_eq!(subjects(&mails), expected);
+    assert!(mails[0].text.contains("Group:    G") && !mails[0].text.contains("Priority"), "{}", mails[0].text);
+}
+
 /// Silent, unwilling, away: the log has the server's words, once; the election and the stop do not care.
 #[test]
 fn a_server_that_does_not_take_mail_is_told_of_once() {

@@ -128,6 +128,136 @@ fn pipes_and_scripts_are_told_what_keepalived_tells() {
     assert!(ours.scripts.contains(&"2|master|two words".to_owned()), "{:?}", ours.scripts);
 }
 
+/// Two instances on two networks that move together: up, the outer network fails, it comes back, stop. What is told in each
+/// of these.
+fn a_group(kind: Kind) -> Vec<Vec<String>> {
+    let stage = Stage::with_networks(2);
+    let (note, notes) = noting(&stage);
+    let fifo = stage.directory().join("fifo");
+    let mut text = format!(
+        "global_defs {{\nrouter_id a\nvrrp_notify_fifo {}\nscript_user root\n}}\n\
+         vrrp_sync_group \"G 1\" {{\ngroup {{\ninner\nouter\n}}\nnotify \"{note} all\"\n",
+        fifo.display()
+    );
+    let events = ["master", "backup", "fault", "stop"];
+    text.extend(events.map(|event| format!("notify_{event} \"{note} {event}\"\n")));
+    text.push_str("}\n");
+    for (name, interface, vrid, address) in [("inner", "eth0", 50, VIP), ("outer", "eth1", 51, [10, 9, 1, 100].into())]
+    {
+        let instance = Instance::new(254).called(name, vrid, address).on(interface);
+        text.push_str(&instance.with(format!("notify \"{note} own\"")).to_string());
+    }
+    let mut a = Daemon::start(kind, stage.lan.host("a"), &stage.file("a.conf", &text));
+    let mut reader = Reader::open(&fifo);
+    let group = |state: &str| format!("GROUP \"G 1\" {state} 0");
+    let (mut told, mut scripts, mut lines) = (Vec::new(), 0, 0);
+    let mut phase = |reader: &mut Reader, state: &str, times: usize, added: usize| {
+        reader.hears(&group(state), times);
+        let all = || fs::read_to_string(&notes).unwrap().lines().map(str::to_owned).collect::<Vec<_>>();
+        eventually(&format!("the scripts of {state} have run"), || all().len() >= scripts + added);
+        // keepalived's scripts overtake each other, and its members come in the order of a hash.
+        for (all, known) in [(reader.lines(), &mut lines), (all(), &mut scripts)] {
+            let mut new = all[*known..].to_vec();
+            *known = all.len();
+            new.sort();
+            told.push(new);
+        }
+    };
+    // Of a change of state: two members and the group, which has two scripts.
+    phase(&mut reader, "MASTER", 1, 8);
+    stage.lan.cut("a", 1).unwrap();
+    phase(&mut reader, "FAULT", 1, 4);
+    stage.lan.mend("a", 1).unwrap();
+    phase(&mut reader, "MASTER", 2, 8);
+    a.stop();
+    phase(&mut reader, "STOP", 1, 4);
+    assert_eq!(reader.lines().last(), Some(&group("STOP")), "{kind:?} tells of the group behind its members");
+    told
+}
+
+#[test]
+fn groups_are_told_of_as_keepalived_does() {
+    if tool("keepalived").is_none() || !lab::privileged(groups_are_told_of_as_keepalived_does) {
+        return;
+    }
+    let (ours, theirs) = std::thread::scope(|scope| {
+        let ours = scope.spawn(|| a_group(Kind::Vrrpctl));
+        let theirs = scope.spawn(|| a_group(Kind::Keepalived));
+        (ours.join().expect("ours"), theirs.join().expect("theirs"))
+    });
+    assert_eq!(ours, theirs);
+    let fault = ["GROUP \"G 1\" FAULT 0", "INSTANCE \"inner\" FAULT 254", "INSTANCE \"outer\" FAULT 254"];
+    assert_eq!(ours[2], fault);
+    assert_eq!(
+        ours[3],
+        ["1|fault", "5|all|GROUP|G 1|FAULT|0", "5|own|INSTANCE|inner|FAULT|254", "5|own|INSTANCE|outer|FAULT|254"]
+    );
+}
+
+/// A priority that changes as master and in fault: of an instance that tells it, of one that does not, and of a group's.
+fn priorities(kind: Kind) -> Vec<String> {
+    let stage = Stage::with_networks(3);
+    let fifo = stage.directory().join("fifo");
+    let mut text = format!(
+        "global_defs {{\nrouter_id a\nvrrp_notify_fifo {}\n}}\nvrrp_sync_group G {{\ngroup {{\nthird\nfourth\n}}\n\
+         sync_group_tracking_weight\nnotify_priority_changes\n}}\n",
+        fifo.display()
+    );
+    let names = ["first", "second", "third", "fourth"];
+    for (number, name) in (0..).zip(names) {
+        let mut instance = Instance::new(200).called(name, 50 + number, [10, 9, 0, 100 + number].into());
+        instance = instance.with("track_interface {\neth2 weight 20\n}");
+        if name == "first" {
+            instance = instance.with("notify_priority_changes");
+        }
+        // One of them is not concerned by the fault of the others.
+        let interface = if name == "first" { "eth1" } else { "eth0" };
+        let network = u8::from(name == "first");
+        text.push_str(&instance.addresses(&[&format!("10.9.{network}.{}", 100 + number)]).on(interface).to_string());
+    }
+    let mut a = Daemon::start(kind, stage.lan.host("a"), &stage.file("a.conf", &text));
+    let mut reader = Reader::open(&fifo);
+    for name in names {
+        reader.hears(&format!("INSTANCE \"{name}\" MASTER 220"), 1);
+    }
+    let tells = ["first", "third", "fourth"];
+    stage.lan.cut("a", 2).unwrap();
+    for name in tells {
+        reader.hears(&format!("INSTANCE \"{name}\" MASTER_PRIORITY 200"), 1);
+    }
+    stage.lan.cut("a", 1).unwrap();
+    reader.hears("INSTANCE \"first\" FAULT 200", 1);
+    stage.lan.mend("a", 2).unwrap();
+    reader.hears("INSTANCE \"first\" BACKUP_PRIORITY 220", 1);
+    for name in &tells[1..] {
+        reader.hears(&format!("INSTANCE \"{name}\" MASTER_PRIORITY 220"), 1);
+    }
+    a.stop();
+    reader.hears("GROUP \"G\" STOP 0", 1);
+    let mut lines = reader.lines();
+    lines.sort();
+    lines
+}
+
+#[test]
+fn changes_of_the_priority_are_told_as_keepalived_does() {
+    if tool("keepalived").is_none() || !lab::privileged(changes_of_the_priority_are_told_as_keepalived_does) {
+        return;
+    }
+    let (ours, theirs) = std::thread::scope(|scope| {
+        let ours = scope.spawn(|| priorities(Kind::Vrrpctl));
+        let theirs = scope.spawn(|| priorities(Kind::Keepalived));
+        (ours.join().expect("ours"), theirs.join().expect("theirs"))
+    });
+    assert_eq!(ours, theirs);
+    assert_eq!(
+        ours.iter().filter(|line| *line == "INSTANCE \"first\" BACKUP_PRIORITY 220").count(),
+        2,
+        "at the start, and in fault"
+    );
+    assert!(!ours.iter().any(|line| line.contains("second") && line.contains("PRIORITY")), "{ours:#?}");
+}
+
 /// The reader is started with the path behind its own arguments, reads the last line, and is ended.
 #[test]
 fn the_script_of_a_pipe_hears_everything() {

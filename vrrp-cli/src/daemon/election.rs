@@ -109,6 +109,7 @@ impl Election {
         for router in leftovers {
             self.feed(now, Input::Leftover { router: *router });
         }
+        Reporter::starting(&self.node, &self.orders);
         self.feed(now, Input::Enabled { which: Which::All, enabled: true });
         self.reporter.sweep(&self.node, &self.orders);
         loop {
@@ -286,7 +287,9 @@ impl Election {
                 Output::Priority { router, priority } => {
                     self.reporter.priority(&self.node, router, priority, &self.orders);
                 }
-                Output::Group { group, condition } => self.reporter.group(group, condition, &self.orders),
+                Output::Group { group, condition } => {
+                    self.reporter.group(&self.node, group, condition, &self.orders);
+                }
                 Output::Rejected { interface, router, rejected } => {
                     self.reporter.rejected(interface, router, &rejected);
                 }

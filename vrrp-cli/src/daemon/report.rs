@@ -45,6 +45,8 @@ pub(super) struct Reporter {
     rivals: Vec<Option<Instant>>,
     /// What the scripts of a router are told when it serves nothing any more.
     held_back: Vec<Vec<Event>>,
+    /// What is told of a group behind that.
+    held_groups: Vec<(GroupId, Event)>,
     rejected: Throttle<(InterfaceId, Option<IpAddr>, Discriminant<Discard>)>,
     noticed: Throttle<(RouterId, IpAddr, Notices)>,
     equal: Throttle<(RouterId, IpAddr)>,
@@ -58,6 +60,7 @@ impl Reporter {
             names,
             rivals: vec![None; reported.len()],
             held_back: vec![Vec::new(); reported.len()],
+            held_groups: Vec::new(),
             reported,
             rejected: Throttle::new(),
             noticed: Throttle::new(),
@@ -69,6 +72,17 @@ impl Reporter {
     /// A router changed its state.
     pub(super) fn transition(&mut self, node: &Node<Instant>, id: RouterId, transition: Transition, orders: &Orders) {
         self.report(node, id, Some(transition.cause), orders);
+    }
+
+    /// Before the first state of any router: the priorities that are not the configured ones, as keepalived tells them.
+    pub(super) fn starting(node: &Node<Instant>, orders: &Orders) {
+        for id in node.routers() {
+            let Some(priority) = node.router(id).map(|router| router.machine().params.priority) else { continue };
+            if node.base_priority(id).is_some_and(|base| base != priority) {
+                let what = What::Priority(Condition::Backup);
+                orders.job(Job::Notify(event(Subject::Instance(id.index()), what, priority.get(), String::new())));
+            }
+        }
     }
 
     /// The effective priority of a router changed.
@@ -85,10 +99,15 @@ impl Reporter {
     }
 
     /// A sync group changed its state.
-    pub(super) fn group(&mut self, id: GroupId, condition: Condition, orders: &Orders) {
+    pub(super) fn group(&mut self, node: &Node<Instant>, id: GroupId, condition: Condition, orders: &Orders) {
         let name = self.names.groups.get(id.index()).map_or("?", String::as_str);
         tracing::info!("[{name}] sync group is {condition} now");
-        orders.job(Job::Notify(event(Subject::Group(id.index()), What::State(condition), 0, String::new())));
+        let event = event(Subject::Group(id.index()), What::State(condition), 0, String::new());
+        if self.is_settled(node, id) {
+            orders.job(Job::Notify(event));
+        } else {
+            self.held_groups.push((id, event));
+        }
     }
 
     /// Looks at all routers after a start or a stop: one that never left Initialize has no transition, and yet it is in
@@ -229,6 +248,18 @@ impl Reporter {
         if let Some(held_back) = self.held_back.get_mut(id.index()).filter(|_| !node.is_releasing(id)) {
             held_back.drain(..).for_each(|event| orders.job(Job::Notify(event)));
         }
+        let settled = |(group, _): &mut (GroupId, Event)| node.group_of(id) == Some(*group);
+        if node.group_of(id).is_some_and(|group| self.is_settled(node, group)) {
+            self.held_groups.extract_if(.., settled).for_each(|(_, event)| orders.job(Job::Notify(event)));
+        }
+    }
+
+    /// Whether everything was told of the members of a group.
+    fn is_settled(&self, node: &Node<Instant>, group: GroupId) -> bool {
+        let waits = |id: &RouterId| {
+            node.is_releasing(*id) || self.held_back.get(id.index()).is_some_and(|held| !held.is_empty())
+        };
+        !node.members(group).iter().any(waits)
     }
 
     /// Tells of a router, when it serves nothing any more that it let go of.

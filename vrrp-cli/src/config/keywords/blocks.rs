@@ -106,13 +106,13 @@ settings! {
     track_file: Vec<Track> = Lines(shape::Lines::TrackFiles), "none", NotYet, "files that all of them track";
     track_process: Vec<Track> = Lines(shape::Lines::TrackProcesses), "none", NotYet, "processes that all of them track";
     track_bfd: Vec<Track> = Lines(shape::Lines::TrackBfds), "none", NotYet, "BFD sessions that all of them track";
-    notify_master: Option<Script> = Command, "none", NotYet, "run when the group becomes master";
-    notify_backup: Option<Script> = Command, "none", NotYet, "run when the group becomes backup";
-    notify_fault: Option<Script> = Command, "none", NotYet, "run when the group cannot work";
-    notify_stop: Option<Script> = Command, "none", NotYet, "run when the group is stopped";
-    notify: Option<Script> = Command, "none", NotYet, "run at every transition, with four arguments that tell which";
-    smtp_alert: Option<bool> = Bool, "`smtp_alert_vrrp`", NotYet, "mail about the group";
-    notify_priority_changes: Option<bool> = Bool, "`vrrp_notify_priority_changes`", NotYet, "tell changes of the priority, too";
+    notify_master: Option<Script> = Command, "none", Yes, "run when the group becomes master";
+    notify_backup: Option<Script> = Command, "none", Yes, "run when the group becomes backup";
+    notify_fault: Option<Script> = Command, "none", Yes, "run when the group cannot work";
+    notify_stop: Option<Script> = Command, "none", Yes, "run when the group is stopped";
+    notify: Option<Script> = Command, "none", Yes, "run at every transition, with four arguments that tell which";
+    smtp_alert: Option<bool> = Bool, "`smtp_alert_vrrp`", Yes, "mail about the group";
+    notify_priority_changes: Option<bool> = Bool, "`vrrp_notify_priority_changes`", Yes, "tell changes of the priority, too";
     global_tracking: bool = Flag, "off", Yes, "no effect; obsolete";
     sync_group_tracking_weight: bool = Flag, "off", Yes, "weights count in the group, too";
 }

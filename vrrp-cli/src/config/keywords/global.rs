@@ -93,7 +93,7 @@ settings! {
     notify_fifo_script: Option<Script> = Command, "none", Yes, "reads `notify_fifo`";
     vrrp_notify_fifo_script: Option<Script> = Command, "none", Yes, "reads `vrrp_notify_fifo`";
     lvs_notify_fifo_script: Option<Script> = Command, "none", NotYet, "reads `lvs_notify_fifo`";
-    vrrp_notify_priority_changes: Option<bool> = Bool, "off", NotYet, "tell changes of the priority, too";
+    vrrp_notify_priority_changes: Option<bool> = Bool, "off", Yes, "tell changes of the priority, too";
     fifo_write_vrrp_states_on_reload: bool = Flag, "off", NotYet, "write all states after a reload";
 
     vrrp_priority: Option<i8> = Int(-20, 19, ""), "0", NotYet, "nice value of the VRRP process";

@@ -67,7 +67,7 @@ settings! {
     smtp_alert: Option<bool> = Bool, "`smtp_alert_vrrp`", Yes, "mail about this instance";
     notify_deleted: Option<DeletedNotify> = OptCommand, "tells a fault", NotYet, "run when a reload removes the instance; alone: tell others `DELETED`, not `FAULT`";
     notify_master_rx_lower_pri: Option<Script> = Command, "none", Yes, "run when the master hears a lower priority";
-    notify_priority_changes: Option<bool> = Bool, "`vrrp_notify_priority_changes`", NotYet, "tell changes of the priority, too";
+    notify_priority_changes: Option<bool> = Bool, "`vrrp_notify_priority_changes`", Yes, "tell changes of the priority, too";
     track_interface: Vec<Track> = Lines(shape::Lines::TrackInterfaces), "none", Yes, "interfaces that the priority or the state depends on";
     track_script: Vec<Track> = Lines(shape::Lines::TrackScripts), "none", NotYet, "scripts that the priority or the state depends on";
     track_file: Vec<Track> = Lines(shape::Lines::TrackFiles), "none", NotYet, "files that the priority depends on";

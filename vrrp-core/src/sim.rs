@@ -51,6 +51,7 @@ use std::vec::Vec;
 use crate::Auth;
 use crate::fsm::{Params, Rules};
 use crate::router::{ChecksumPolicy, RouterConfig};
+use crate::track::Status;
 use crate::types::{AddressError, AddressList, AdvertInterval, Priority, Vrid};
 
 mod chance;
@@ -143,6 +144,10 @@ pub enum Action {
     Hearing(HostId, Option<Conditions>),
     /// The kernel of a host refuses to install addresses, or no longer does.
     Refuse(HostId, bool),
+    /// The operator puts all routers of a host into maintenance, or ends that. A process that starts anew knows nothing of it.
+    Maintenance(HostId, bool),
+    /// What is known of something that routers of a host follow, by its number in [`HostSetup::follows`].
+    Track(HostId, usize, Status),
 }
 
 /// A router without authentication, in the defaults of its version.

@@ -13,11 +13,13 @@ use std::vec::Vec;
 use super::{Conditions, Time};
 use crate::fsm::{Addresses, Link, Params};
 use crate::node::{
-    DuplicateVrid, Faults, Groups, Input, InterfaceId, Message, Node, Output, RouterId, RouterSetup, Which,
+    DuplicateVrid, Faults, Follower, Groups, Input, InterfaceId, Message, Node, Output, RouterId, RouterSetup,
+    TrackerId, Which,
 };
 use crate::release::Handover;
 use crate::router::{Carriage, RouterConfig};
 use crate::rx::Meta;
+use crate::track::{Influence, Status};
 use crate::types::Family;
 
 /// The one interface of each host.
@@ -46,6 +48,10 @@ pub struct HostSetup {
     pub handover: Handover,
     /// Its virtual routers, all on the one interface.
     pub routers: Vec<RouterConfig<Box<[IpAddr]>>>,
+    /// Its sync groups, as places of routers. A list that makes no group is left out.
+    pub groups: Vec<Vec<usize>>,
+    /// Which router, by its place, follows which tracker, by its number from 0, and how. Each is up when the process starts.
+    pub follows: Vec<(usize, usize, Influence)>,
 }
 
 impl HostSetup {
@@ -59,6 +65,8 @@ impl HostSetup {
             backlog: 256,
             handover: Handover::default(),
             routers,
+            groups: Vec::new(),
+            follows: Vec::new(),
         }
     }
 }
@@ -81,6 +89,8 @@ pub(super) enum Feedback {
     Params(usize, Params),
     Installed(usize, u64),
     Refused(usize, bool),
+    Maintenance(bool),
+    Tracked(usize, Status),
     /// Another host announced an address.
     Announced(IpAddr, usize),
 }
@@ -134,6 +144,7 @@ pub(super) struct Slot {
 pub(super) struct Process {
     pub(super) node: Node<Time>,
     pub(super) ids: Vec<RouterId>,
+    pub(super) trackers: Vec<TrackerId>,
     pub(super) stalled: Option<Time>,
     pub(super) inbox: Vec<(Time, Arc<Frame>)>,
     pub(super) feedback: Vec<Feedback>,
@@ -168,8 +179,22 @@ impl Host {
             node.handle(now, Input::Handover { router, handover: self.setup.handover }, out);
             ids.push(router);
         }
+        for members in &self.setup.groups {
+            let members: Vec<RouterId> = members.iter().filter_map(|place| ids.get(*place).copied()).collect();
+            // What makes no group is left out.
+            let _ = node.add_group(&members, true);
+        }
+        let mut trackers: Vec<TrackerId> = Vec::new();
+        for (place, number, influence) in &self.setup.follows {
+            while trackers.len() <= *number {
+                trackers.push(node.add_tracker(Status::Up));
+            }
+            if let Some(router) = ids.get(*place) {
+                node.follow(Follower::Router(*router), trackers[*number], *influence);
+            }
+        }
         self.incarnation += 1;
-        let mut process = Process { node, ids, stalled: None, inbox: Vec::new(), feedback: Vec::new() };
+        let mut process = Process { node, ids, trackers, stalled: None, inbox: Vec::new(), feedback: Vec::new() };
         process.tell_link(now, self.place(), out);
         for (slot, router) in self.slots.iter_mut().zip(process.ids.iter().copied()) {
             slot.leftover = slot.held;
@@ -236,6 +261,10 @@ impl Process {
         let router = |place: usize| self.ids.get(place).copied();
         let input = match feedback {
             Feedback::Enabled(enabled) => Some(Input::Enabled { which: Which::All, enabled }),
+            Feedback::Maintenance(on) => Some(Input::Maintenance { which: Which::All, on }),
+            Feedback::Tracked(number, status) => {
+                self.trackers.get(number).map(|tracker| Input::Tracked { tracker: *tracker, status })
+            }
             Feedback::Link => return self.tell_link(now, place, out),
             Feedback::Announced(address, from) => {
                 let mut mac = [0x02, 0, 0, 0, 0, 0];

@@ -14,7 +14,9 @@
 //! 3. [`Violation::Burst`]: expiries send one advertisement each, and any three of them in a row span an interval; besides
 //!    them, between two expiries, a router answers each release, and one losing advert before and after each;
 //!    and it may send one more as it yields.
-//! 4. [`Violation::Stray`]: addresses are on the interface of a process that is not Master and has not asked for their
+//! 4. [`Violation::Half`]: the routers of a sync group are Master all together or not at all, after every turn. One whose turn
+//!    has come, and that waits for its group or for the end of maintenance, is not silent.
+//! 5. [`Violation::Stray`]: addresses are on the interface of a process that is not Master and has not asked for their
 //!    removal: only before a new process has decided about leftovers, and while it hands them over. A process that died leaves them; that is not its fault
 //!    any more.
 
@@ -41,6 +43,8 @@ pub enum Violation {
     Burst(HostId, usize),
     /// Addresses that nobody serves and nobody removes.
     Stray(HostId, usize),
+    /// A sync group, by its number, of which some routers are Master and others not.
+    Half(HostId, usize),
 }
 
 impl Violation {
@@ -57,6 +61,7 @@ impl Violation {
             Self::Silent(host, router) => {
                 write!(f, "{} waits longer than its Master_Down_Interval", lan.router_name(host, router))
             }
+            Self::Half(host, group) => write!(f, "{} is half Master, in sync group {group}", lan.name(host)),
             Self::Burst(host, router) => write!(f, "{} advertises in a burst", lan.router_name(host, router)),
             Self::Stray(host, router) => {
                 write!(f, "{} has the addresses and is not Master", lan.router_name(host, router))
@@ -217,11 +222,18 @@ impl Watch {
 
     /// Looks at a host whose process has done all it had to.
     pub(super) fn after_turn(&self, now: Time, host: usize, node: &Node<Time>, slots: &[Slot]) -> Option<Violation> {
+        for group in node.groups() {
+            let routers = node.members(group).iter().filter_map(|id| node.router(*id));
+            let masters = routers.filter(|router| is_master(router)).count();
+            if masters != 0 && masters != node.members(group).len() {
+                return Some(Violation::Half(HostId(host), group.index()));
+            }
+        }
         let deadline = node.next_deadline();
         for (place, ((seen, id), slot)) in self.hosts[host].routers.iter().zip(node.routers()).zip(slots).enumerate() {
             let Some(router) = node.router(id) else { continue };
             let machine = router.machine();
-            if let State::Backup { master_interval, .. } = machine.state {
+            if let State::Backup { master_interval, due: false, .. } = machine.state {
                 let latest = seen.followed + machine.params.master_down_interval(master_interval);
                 let latest = latest.max(seen.listens);
                 if latest <= now || deadline.is_none_or(|deadline| deadline > latest) {

@@ -319,7 +319,9 @@ impl Lan {
             | Action::Link(host, _)
             | Action::Params(host, _, _)
             | Action::Hearing(host, _)
-            | Action::Refuse(host, _) => Some(host.0),
+            | Action::Refuse(host, _)
+            | Action::Maintenance(host, _)
+            | Action::Track(host, _, _) => Some(host.0),
             Action::Partition(..) | Action::Conditions(_) => None,
         };
         if about.is_some_and(|host| host >= self.hosts.len()) {
@@ -369,6 +371,8 @@ impl Lan {
             }
             Action::Conditions(conditions) => self.conditions = conditions,
             Action::Hearing(HostId(host), hearing) => self.hosts[host].hearing = hearing,
+            Action::Maintenance(HostId(host), on) => self.feed(host, Feedback::Maintenance(on)),
+            Action::Track(HostId(host), number, status) => self.feed(host, Feedback::Tracked(number, status)),
             Action::Refuse(HostId(host), refuses) => {
                 self.hosts[host].refuses = refuses;
                 if !refuses {

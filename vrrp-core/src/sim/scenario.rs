@@ -8,7 +8,7 @@
 //! detail changes | adverts | frames       how much is written down
 //! router NAME [priority N | owner] [v2 | v3] [interval SPAN] [ipv6] [nopreempt] [preempt-delay SPAN] [adverts N] [silent]
 //!             [vrid N] [address A] [vip A[,A...]] [password TEXT] [kernel SPAN] [backlog N]
-//!             [handover immediate | announced | first-advert] [stopped]
+//!             [handover immediate | announced | first-advert] [tracks WEIGHT] [stopped]
 //! lan [delay SPAN] [jitter SPAN] [loss P%] [duplicate P%] [reorder P%] [hold SPAN]
 //! at TIME start | stop | crash | power-off NAME
 //! at TIME stall NAME for SPAN
@@ -19,6 +19,8 @@
 //! at TIME lan ...                         as above; what is not given is as by default
 //! at TIME lan to NAME ... | as-for-all
 //! at TIME kernel NAME refuses | obeys
+//! at TIME maintenance NAME on | off
+//! at TIME track NAME up | down            what it `tracks`
 //! expect NAME master | backup | initialize | dead | holding | bare WHEN
 //! expect client nobody | NAME WHEN        whom it reaches by the first address of the first router
 //! expect masters N WHEN

@@ -184,6 +184,9 @@ impl Line<'_> {
             Action::Hearing(host, None) => write!(f, "-- lan to {} as for all", name(host)),
             Action::Refuse(host, true) => write!(f, "-- kernel of {} refuses", name(host)),
             Action::Refuse(host, false) => write!(f, "-- kernel of {} obeys", name(host)),
+            Action::Maintenance(host, true) => write!(f, "-- maintenance of {} begins", name(host)),
+            Action::Maintenance(host, false) => write!(f, "-- maintenance of {} ends", name(host)),
+            Action::Track(host, number, status) => write!(f, "-- tracker {number} of {} is {status:?}", name(host)),
         }
     }
 }

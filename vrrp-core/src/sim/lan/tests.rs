@@ -6,7 +6,9 @@ use std::vec;
 
 use super::super::{params, router};
 use super::*;
-use crate::fsm::Advertise;
+use crate::fsm::{Advertise, Role};
+use crate::sim::Chance;
+use crate::track::{Influence, Status};
 use crate::types::{AdvertInterval, Vrid};
 
 fn at(seconds: u64) -> Time {
@@ -23,6 +25,67 @@ fn lan(priorities: &[u8]) -> Lan {
         lan.at(Time::START, Action::Start(host));
     }
     lan
+}
+
+/// Two hosts, each with a group of two routers, and troubles at random: none is ever half Master, and in peace all of the
+/// stronger host's are.
+#[test]
+fn groups_move_as_one_whatever_happens() {
+    for seed in 0..40 {
+        let mut lan = Lan::new(seed);
+        let mut rng = Rng::new(seed);
+        let mut hosts = Vec::new();
+        for (number, priority) in [(1, 150), (2, 100)] {
+            let params = params(priority, AdvertInterval::from_secs(1).unwrap()).unwrap();
+            let of = |vrid, last| router(Vrid::new(vrid).unwrap(), params, &[[10, 0, 0, last].into()]).unwrap();
+            let mut setup = HostSetup::new(&format!("r{number}"), number, vec![of(50, 100), of(51, 101)]);
+            setup.groups = vec![vec![0, 1]];
+            setup.follows = vec![(1, 0, Influence::default())];
+            hosts.push(lan.add(setup).unwrap());
+        }
+        for host in &hosts {
+            lan.at(Time::START, Action::Start(*host));
+        }
+        for _ in 0..60 {
+            let host = hosts[usize::from(rng.happens(Chance::from_ppm(500_000).unwrap()))];
+            let status = [Status::Up, Status::Down][usize::from(rng.happens(Chance::from_ppm(500_000).unwrap()))];
+            let on = rng.happens(Chance::from_ppm(300_000).unwrap());
+            let what = rng.span(Duration::from_nanos(6)).as_nanos();
+            let action = match what {
+                0 => Action::Track(host, 0, status),
+                1 => Action::Maintenance(host, on),
+                2 => Action::Link(host, !on),
+                3 => Action::Stall(host, Duration::from_secs(4)),
+                4 => Action::Partition(vec![0, u8::from(on)], 0),
+                _ => Action::Refuse(host, on),
+            };
+            lan.at(lan.now(), action);
+            let later = lan.now() + rng.span(Duration::from_secs(6));
+            lan.run_until(later);
+        }
+        lan.at(lan.now(), Action::Partition(vec![0, 0], 0));
+        for host in &hosts {
+            for action in [
+                Action::Link(*host, true),
+                Action::Refuse(*host, false),
+                Action::Maintenance(*host, false),
+                Action::Track(*host, 0, Status::Up),
+            ] {
+                lan.at(lan.now(), action);
+            }
+        }
+        let end = lan.now() + Duration::from_secs(30);
+        lan.run_until(end);
+        assert_eq!(lan.violations(), [], "seed {seed}\n{}", lan.transcript());
+        let node = lan.node(hosts[0]).unwrap();
+        let roles: Vec<_> = node.routers().map(|id| node.router(id).unwrap().machine().state.role()).collect();
+        assert_eq!(
+            (roles, lan.masters()),
+            (vec![Role::Master; 2], vec![hosts[0]]),
+            "seed {seed}\n{}",
+            lan.transcript()
+        );
+    }
 }
 
 /// What is found after a turn of the first host, were it `now`.

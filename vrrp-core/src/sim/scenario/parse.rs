@@ -14,12 +14,13 @@ use super::{Claim, Expectation, Scenario, ScenarioError, When};
 use crate::Auth;
 use crate::fsm::{Params, PreemptDelay, Role, Rules};
 use crate::release::Handover;
+use crate::track::{Influence, Status, Weight};
 use crate::types::{AdvertInterval, Centiseconds, Priority, SimplePassword, Version, Vrid};
 
 type Result<T> = core::result::Result<T, String>;
 
-const OPTIONS: &str = "priority, owner, v2, v3, interval, ipv6, nopreempt, preempt-delay, adverts, silent, vrid, address, vip, password, kernel, backlog, handover, stopped";
-const VERBS: &str = "start, stop, crash, power-off, stall, link, partition, heal, set, lan, kernel";
+const OPTIONS: &str = "priority, owner, v2, v3, interval, ipv6, nopreempt, preempt-delay, adverts, silent, vrid, address, vip, password, kernel, backlog, handover, tracks, stopped";
+const VERBS: &str = "start, stop, crash, power-off, stall, link, partition, heal, set, lan, kernel, maintenance, track";
 
 impl FromStr for Scenario {
     type Err = ScenarioError;
@@ -128,6 +129,11 @@ impl Parser {
                     IpAddr::V6(address) => setup.ipv6 = address,
                 },
                 "kernel" => setup.kernel = words.span()?,
+                "tracks" => {
+                    let weight = words.0.next().and_then(|word| word.parse().ok()).and_then(Weight::new);
+                    let weight = weight.ok_or("`tracks` needs a weight from -254 to 254")?;
+                    setup.follows.push((0, 0, Influence { weight, reverse: false }));
+                }
                 "backlog" => setup.backlog = words.number("a number of datagrams")?,
                 "handover" => {
                     setup.handover = match words.word("immediate, announced or first-advert")? {
@@ -162,6 +168,11 @@ impl Parser {
                 Action::Stall(host, words.span()?)
             }
             "link" => Action::Link(self.named(words)?, words.either("up", "down")?),
+            "maintenance" => Action::Maintenance(self.named(words)?, words.either("on", "off")?),
+            "track" => {
+                let host = self.named(words)?;
+                Action::Track(host, 0, if words.either("up", "down")? { Status::Up } else { Status::Down })
+            }
             "kernel" => Action::Refuse(self.named(words)?, words.either("refuses", "obeys")?),
             "partition" => self.partition(words)?,
             "heal" => Action::Partition(vec![0; self.scenario.hosts.len()], 0),

@@ -119,8 +119,13 @@ impl Stage {
 
     /// The Ethernet address that the client sends to for `address`.
     pub(crate) fn neighbour(&self, address: Ipv4Addr) -> Option<String> {
+        self.neighbour_of("client", address)
+    }
+
+    /// The Ethernet address that `host` sends to for `address`.
+    pub(crate) fn neighbour_of(&self, host: &str, address: Ipv4Addr) -> Option<String> {
         let read = || fs::read_to_string("/proc/thread-self/net/arp").expect("the table of neighbours");
-        let table = self.lan.host("client").namespace().run(read).expect("the namespace");
+        let table = self.lan.host(host).namespace().run(read).expect("the namespace");
         let rows = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
         rows.filter(|row| row.first() == Some(&&*address.to_string())).find_map(|row| Some((*row.get(3)?).to_owned()))
     }

@@ -179,15 +179,31 @@ fn compat_leaves_out_what_keepalived_leaves_out() {
     }
 }
 
+/// As keepalived does: in any order, and sent as it stands; in strict mode it refuses such an instance, and so do we.
 #[test]
-fn compat_takes_addresses_of_ipv6_in_any_order() {
+fn addresses_of_ipv6_stand_in_any_order_unless_strict() {
     let text = "vrrp_instance V {\ninterface eth0\nvirtual_router_id 1\nvirtual_ipaddress {\n2001:db8::1/64\n\
                 2001:db8::2/64\nfe80::1/64\n}\n}\n";
-    assert_eq!(codes(&parse_str("test.conf", text)), ["E059"]);
-    let loaded = parse_str_with("test.conf", text, &compat());
-    let config = loaded.config.as_ref().expect("a warning only");
-    let shown: Vec<String> = config.instances[0].addresses.iter().map(|own| own.address.to_string()).collect();
-    assert_eq!(shown, ["fe80::1", "2001:db8::1", "2001:db8::2"]);
+    for loaded in [parse_str("test.conf", text), parse_str_with("test.conf", text, &compat())] {
+        assert_eq!(codes(&loaded), ["W016"]);
+        let config = loaded.config.as_ref().expect("a warning only");
+        let shown: Vec<String> = config.instances[0].addresses.iter().map(|own| own.address.to_string()).collect();
+        assert_eq!(shown, ["2001:db8::1", "2001:db8::2", "fe80::1"]);
+    }
+    let own = text.replace("interface eth0", "interface eth0\nstrict_mode");
+    let off = text.replace("interface eth0", "interface eth0\nstrict_mode off");
+    let global = "global_defs {\nvrrp_strict\n}\n";
+    for (text, code) in [
+        (own.clone(), "E059"),
+        (format!("{global}{text}"), "E059"),
+        (format!("{global}{own}"), "E059"),
+        (format!("{global}{off}"), "W016"),
+    ] {
+        for loaded in [parse_str("test.conf", &text), parse_str_with("test.conf", &text, &compat())] {
+            let told: Vec<_> = codes(&loaded).into_iter().filter(|code| *code != "W010").collect();
+            assert_eq!((told, loaded.has_errors()), (vec![code], code == "E059"), "{text}");
+        }
+    }
 }
 
 /// keepalived does not ignore these: it ends, serves nothing, or does something else than the file says.

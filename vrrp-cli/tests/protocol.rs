@@ -124,6 +124,42 @@ fn version_3_over_ipv6() {
     }
 }
 
+/// Without a link-local address in front, as most configurations of keepalived have it. (RFC 9568 section 5.2.9 wants one.)
+#[test]
+fn global_addresses_of_ipv6_alone() {
+    if possible(global_addresses_of_ipv6_alone) {
+        let alone: Side = |instance| instance.password(None).addresses(&[&format!("{VIP6}/64")]);
+        let speech = Speech { of_a: alone, of_b: alone, ..IPV6 };
+        side_by_side(ALL, |makes| {
+            life(makes, speech);
+            let (_stage, a, b) = pair(makes, speech);
+            for (make, daemon) in [(makes.0, &a), (makes.1, &b)] {
+                assert!(make != Vrrpctl || daemon.said("W016"), "the configuration is not told of");
+            }
+            if makes.1 == Vrrpctl {
+                b.says("fe80::2 advertises a first address that is not link-local; accepted", 1);
+            }
+        });
+    }
+}
+
+/// In strict mode we hold to the RFC: such an advert does not count.
+#[test]
+fn a_list_that_begins_global_is_dropped_in_strict_mode() {
+    if possible(a_list_that_begins_global_is_dropped_in_strict_mode) {
+        let stage = Stage::new();
+        let strict = v6(Instance::new(WEAK)).with("strict_mode");
+        let alone = Instance::new(STRONG).password(None).addresses(&[&format!("{VIP6}/64")]);
+        let ours = stage.start(Vrrpctl, "b", &[strict]);
+        ours.says("entering master state", 1);
+        let theirs = stage.start(Keepalived, "a", &[alone]);
+        eventually("both are masters", || stage.holders_of(VIP6) == ["a", "b"]);
+        ours.says("link-local one (fe80::/10) expected, and strict is set", 1);
+        theirs.says("entering master state", 1);
+        assert_eq!(ours.count("entering backup state"), 1, "it obeyed what it must drop");
+    }
+}
+
 /// VRRPv2 with an Authentication Header (RFC 2338 section 5.3.6.3).
 #[test]
 fn authentication_header() {

@@ -88,9 +88,10 @@ fn values_that_cannot_be_are_refused_at_their_place() {
         ("virtual_router_id 50", "virtual_router_id 0", "0", "error[E031]: expected a VRID from 1 to 255"),
         ("virtual_router_id 50", "virtual_router_id 256", "256", "error[E031]: expected a VRID from 1 to 255"),
         ("priority 150", "priority 0", "0", "error[E031]: expected a priority from 1 to 255"),
+        ("10.9.0.100", "ff02::1", "ff02::1", "error[E035]"),
         ("10.9.0.100", "2001:db8::1", "2001:db8::1", "error[E059]"),
     ] {
-        let text = GOOD.replace(right, wrong);
+        let text = GOOD.replace(right, wrong).replace("interface", "strict_mode on\n    interface");
         let line = text.lines().find(|line| line.trim() == wrong).unwrap();
         refuses(None, &text, error, line, place);
     }

@@ -63,8 +63,8 @@ counters! {
     LengthErrors, "length_errors", Router;
     /// Interval that differs from ours: dropped in VRRPv2 (R49), reported in VRRPv3 (R104).
     IntervalErrors, "interval_errors", Router;
-    /// List of addresses that differs from ours: reported; empty in VRRPv3, or without a link-local first address in IPv6:
-    /// dropped (R94, R96).
+    /// List of addresses that differs from ours: reported; empty in VRRPv3, or where strict without a link-local first address
+    /// in IPv6: dropped (R94, R96).
     AddressListErrors, "address_list_errors", Router;
     /// Unknown authentication type.
     InvalidAuthType, "invalid_auth_type", Router;
@@ -80,6 +80,8 @@ counters! {
     LosingAdverts, "losing_adverts", Router;
     /// Adverts of our own priority, below 255 (R112).
     EqualPriorities, "equal_priorities", Router;
+    /// IPv6 lists whose first address is not link-local, accepted (R96).
+    FirstNotLinkLocal, "first_not_link_local", Router;
     /// VRRPv3 checksums in the other of the two forms in use over IPv4, accepted.
     OtherChecksumForm, "other_checksum_form", Router;
     /// The same, refused because only our own form is accepted.
@@ -243,6 +245,7 @@ mod tests {
             C::OwnSource,
             C::LosingAdverts,
             C::EqualPriorities,
+            C::FirstNotLinkLocal,
             C::OtherChecksumForm,
             C::ChecksumFormErrors,
         ];

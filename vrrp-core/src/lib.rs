@@ -32,5 +32,6 @@ pub mod wire;
 pub use auth::{Auth, WallClock};
 pub use counters::{Counter, Counters, Scope};
 pub use types::{
-    AddressError, AddressList, AdvertInterval, Centiseconds, Family, Priority, SimplePassword, Version, Vrid,
+    AddressError, AddressList, AdvertInterval, Centiseconds, Family, FirstAddress, Priority, SimplePassword, Version,
+    Vrid,
 };

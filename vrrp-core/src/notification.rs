@@ -91,7 +91,7 @@ impl Notification {
             Discard::Parse(ParseError::Length { .. }) => {
                 Some(Self::VirtualRouterError(VirtualRouterError::PacketLength))
             }
-            Discard::Parse(ParseError::NoAddress | ParseError::FirstNotLinkLocal(_)) => {
+            Discard::Parse(ParseError::NoAddress) | Discard::FirstNotLinkLocal(_) => {
                 Some(Self::VirtualRouterError(VirtualRouterError::AddressList))
             }
             Discard::Interval { .. } => Some(Self::VirtualRouterError(VirtualRouterError::Interval)),
@@ -245,7 +245,7 @@ mod tests {
             (Discard::UnknownVrid(9), global(ProtocolError::Vrid)),
             (Discard::Parse(ParseError::Length { expected: 8, found: 7 }), router(VirtualRouterError::PacketLength)),
             (Discard::Parse(ParseError::NoAddress), router(VirtualRouterError::AddressList)),
-            (Discard::Parse(ParseError::FirstNotLinkLocal([0u16; 8].into())), router(VirtualRouterError::AddressList)),
+            (Discard::FirstNotLinkLocal([0u16; 8].into()), router(VirtualRouterError::AddressList)),
             (Discard::Interval { ours: interval, theirs: None }, router(VirtualRouterError::Interval)),
             (Discard::UnknownAuthType(9), auth(AuthFailure::InvalidType)),
             (Discard::AuthType { ours: 0, theirs: 1 }, auth(AuthFailure::TypeMismatch)),

@@ -11,7 +11,7 @@ use crate::auth::{Auth, WallClock};
 use crate::counters::{Counter, Counters};
 use crate::fsm::{Actions, Addresses, Advertise, Cause, Event, Link, Machine, NewMasterReason, Params, Role, State};
 use crate::rx::{Discard, Notices, Received};
-use crate::types::{AddressList, Family, Version, Vrid};
+use crate::types::{AddressList, Family, FirstAddress, Version, Vrid};
 use crate::wire::BufferTooSmall;
 use crate::wire::advert::{AdvertRepr, ChecksumForm, MAX_LEN, auth_type};
 
@@ -22,7 +22,7 @@ pub struct RouterConfig<A> {
     pub vrid: Vrid,
     /// Priority, interval, preemption.
     pub params: Params,
-    /// The virtual addresses.
+    /// The virtual addresses, and which first one of IPv6 is accepted of others: see [`AddressList::strict`].
     pub addresses: AddressList<A>,
     /// Authentication. The simple text password is VRRPv2's; VRRPv3 has no place for it and ignores it.
     pub auth: Auth,
@@ -179,10 +179,11 @@ impl<A: AsRef<[IpAddr]>> VirtualRouter<A> {
         if addresses.family() != self.family() {
             return Err(addresses);
         }
-        if addresses.as_slice() == self.addresses() {
+        let same = addresses.as_slice() == self.addresses();
+        self.config.addresses = addresses;
+        if same {
             return Ok(Actions::NONE);
         }
-        self.config.addresses = addresses;
         self.last_event = "vrrp-event-virtual-ip-addresses";
         let master = self.machine.state.role() == Role::Master;
         Ok(Actions { addresses: master.then_some(Addresses::Install), ..Actions::NONE })
@@ -265,6 +266,11 @@ impl<A: AsRef<[IpAddr]>> VirtualRouter<A> {
         if self.other_form(received) && accept == AcceptChecksum::Only {
             return Err(Discard::ChecksumForm { ours: send, theirs: received.checksum });
         }
+        if let Some(first) = advert.first_not_link_local()
+            && self.config.addresses.first_address() == FirstAddress::LinkLocal
+        {
+            return Err(Discard::FirstNotLinkLocal(first));
+        }
         if self.machine.link.source() == Some(received.source) {
             return Err(Discard::OwnSource);
         }
@@ -293,6 +299,7 @@ impl<A: AsRef<[IpAddr]>> VirtualRouter<A> {
         notices.set(Notices::ADDRESS_LIST, !same_addresses(self.addresses(), &advert.addresses()));
         notices.set(Notices::INTERVAL, interval != our_interval);
         notices.set(Notices::CHECKSUM_FORM, self.other_form(received));
+        notices.set(Notices::FIRST_NOT_LINK_LOCAL, advert.first_not_link_local().is_some());
         let equal = priority == Some(self.machine.params.priority);
         notices.set(Notices::SECOND_OWNER, equal && owner);
         notices.set(Notices::EQUAL_PRIORITY, equal && !owner);

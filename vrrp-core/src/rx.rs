@@ -7,11 +7,12 @@
 //! | a whole IPv4 datagram of protocol 112, or (feature `auth`) 51 with a well-formed Authentication Header | [`Discard::Ip`], [`Discard::Protocol`], [`Discard::Ah`] | R7, R50, R63 |
 //! | sent to the group | [`Discard::Destination`] | R3, R73 |
 //! | TTL or hop limit 255 | [`Discard::Ttl`] | R6, R73 |
-//! | eight octets, a version that the family has, type 1, an address (VRRPv3), exact length (feature `auth`: or 28 octets more), link-local first (IPv6) | [`Discard::Parse`] | R9, R10, R94, R47, R96 |
+//! | eight octets, a version that the family has, type 1, an address (VRRPv3), exact length (feature `auth`: or 28 octets more) | [`Discard::Parse`] | R9, R10, R94, R47 |
 //! | checksum | [`Discard::Checksum`] | R20, R105 |
 //! | virtual router configured on the interface, in this family | [`Discard::UnknownVrid`] | R47 |
 //! | its version | [`Discard::Version`] | R9 |
 //! | its form of checksum (VRRPv3 over IPv4, where strict) | [`Discard::ChecksumForm`] | R105 |
+//! | link-local first (IPv6, where strict) | [`Discard::FirstNotLinkLocal`] | R96, R117 |
 //! | not our own packet | [`Discard::OwnSource`] | |
 //! | Authentication Header there if and only if configured; SPI, signature, number (feature `auth`) | [`Discard::Ah`] | R63 |
 //! | HMAC trailer there only if configured, and if demanded; form, time, key, signature, number (feature `auth`) | [`Discard::Trailer`] | |
@@ -24,7 +25,8 @@
 //! which drops the same packets for other reasons.
 //!
 //! What is worth telling but no reason to drop is a [`Notices`] flag: dropping a peer's adverts because its list of
-//! addresses differs would make two Masters out of a configuration that is being changed on one host after the other.
+//! addresses differs would make two Masters out of a configuration that is being changed on one host after the other, and so would
+//! dropping a list that begins with a global IPv6 address, as most of keepalived's configurations have it.
 //!
 //! Raw IPv4 sockets deliver the IP header, so [`Received::check_datagram`] begins at the top; raw IPv6 sockets deliver the message
 //! alone, with the rest beside it, so [`Received::check`] begins at the second rung.
@@ -32,7 +34,7 @@
 //! Knows no socket: octets and the interface they came from are the caller's.
 
 use core::fmt;
-use core::net::{IpAddr, Ipv4Addr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::auth::{AhError, TrailerError};
 #[cfg(feature = "auth")]
@@ -203,6 +205,8 @@ pub enum Discard {
         /// The sender's.
         theirs: ChecksumForm,
     },
+    /// The first address of an IPv6 message is not link-local (R96, erratum 8300), where only such lists are accepted.
+    FirstNotLinkLocal(Ipv6Addr),
     /// Sent from our own address: our packet came back, or another host has our address.
     OwnSource,
     /// We own the addresses: nobody else may advertise them (VRRPv2).
@@ -242,7 +246,7 @@ impl Discard {
             }
             Self::Parse(ParseError::Type(_)) => Counter::InvalidTypeReceived,
             Self::Parse(ParseError::Length { .. }) | Self::Trailer(TrailerError::Unexpected) => Counter::LengthErrors,
-            Self::Parse(ParseError::NoAddress | ParseError::FirstNotLinkLocal(_)) => Counter::AddressListErrors,
+            Self::Parse(ParseError::NoAddress) | Self::FirstNotLinkLocal(_) => Counter::AddressListErrors,
             Self::Checksum(_) => Counter::ChecksumErrors,
             Self::UnknownVrid(_) => Counter::VridErrors,
             Self::ChecksumForm { .. } => Counter::ChecksumFormErrors,
@@ -279,6 +283,7 @@ impl Discard {
             | Self::UnknownVrid(_) => false,
             Self::Version { .. }
             | Self::ChecksumForm { .. }
+            | Self::FirstNotLinkLocal(_)
             | Self::OwnSource
             | Self::Ah(_)
             | Self::Trailer(_)
@@ -309,6 +314,9 @@ impl fmt::Display for Discard {
             ),
             Self::ChecksumForm { ours: ChecksumForm::PseudoHeader, .. } => {
                 f.write_str("its checksum covers no pseudo-header (RFC 9568), ours does (RFC 5798), and strict is set")
+            }
+            Self::FirstNotLinkLocal(address) => {
+                write!(f, "its first address is {address}, a link-local one (fe80::/10) expected, and strict is set")
             }
             Self::OwnSource => f.write_str("it comes from our own address: a loop in the network, or a cloned host"),
             Self::Owner => f.write_str("this host owns the addresses (priority 255), nobody else may advertise them"),
@@ -343,7 +351,7 @@ impl fmt::Display for AuthName {
 bitflags::bitflags! {
     /// What an accepted advertisement says about its sender's configuration.
     #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
-    pub struct Notices: u8 {
+    pub struct Notices: u16 {
         /// Its list of addresses differs from ours (R48, R85).
         const ADDRESS_LIST = 1;
         /// Its interval differs from ours (VRRPv3, R104).
@@ -360,6 +368,8 @@ bitflags::bitflags! {
         const CLOCK_SKEW = 1 << 6;
         /// Its priority equals ours, below 255: its address decides, not the operator (R112).
         const EQUAL_PRIORITY = 1 << 7;
+        /// Its first IPv6 address is not link-local, against RFC 9568 section 5.2.9 (R96).
+        const FIRST_NOT_LINK_LOCAL = 1 << 8;
     }
 }
 
@@ -374,6 +384,7 @@ impl Notices {
             Self::UNSIGNED => Counter::HmacUnsigned,
             Self::CLOCK_SKEW => Counter::HmacClockSkew,
             Self::EQUAL_PRIORITY => Counter::EqualPriorities,
+            Self::FIRST_NOT_LINK_LOCAL => Counter::FirstNotLinkLocal,
             _ => Counter::OwnerConflicts,
         })
     }

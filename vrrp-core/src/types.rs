@@ -309,8 +309,11 @@ impl fmt::Debug for SimplePassword {
     }
 }
 
-/// The virtual addresses of a router: 1 to 255 of one family, all different, none unspecified, multicast or broadcast; of IPv6
-/// addresses the first is link-local (RFC 9568 section 5.2.9).
+/// The virtual addresses of a router: 1 to 255 of one family, all different, none unspecified, multicast or broadcast.
+///
+/// RFC 9568 section 5.2.9 wants the first IPv6 address to be link-local. Routers in the field, keepalived's among them, do without,
+/// so that [`AddressList::new`] takes any; [`AddressList::strict`] holds to the letter, and so does a router that is given such a
+/// list with the adverts that it receives.
 ///
 /// `A` is whatever holds them: an array, a slice, a `Box`.
 ///
@@ -324,18 +327,32 @@ impl fmt::Debug for SimplePassword {
 /// let local: IpAddr = "fe80::3".parse().expect("an address");
 /// let global: IpAddr = "2001:db8::3".parse().expect("an address");
 /// assert_eq!(AddressList::new([local, global])?.family(), Family::V6);
-/// assert_eq!(AddressList::new([global, local]), Err(AddressError::FirstNotLinkLocal(global)));
+/// assert_eq!(AddressList::new([global, local])?.count(), 2);
+/// assert_eq!(AddressList::strict([global, local]), Err(AddressError::FirstNotLinkLocal(global)));
 /// assert_eq!(AddressList::new([local, vip]), Err(AddressError::MixedFamilies(vip)));
 /// # Ok::<(), AddressError>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct AddressList<A>(A);
+pub struct AddressList<A> {
+    addresses: A,
+    first: FirstAddress,
+}
+
+/// Which first address a list of IPv6 addresses may have, ours and those that are received (RFC 9568 section 5.2.9, R96, R97). IPv4
+/// knows no such rule.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum FirstAddress {
+    /// Any; one that is not link-local is noticed and counted.
+    Any,
+    /// Strict: a link-local one.
+    LinkLocal,
+}
 
 impl<A: AsRef<[IpAddr]>> AddressList<A> {
     /// The most that the message's Count octet can say.
     pub const MAX: usize = 255;
 
-    /// Checks the list.
+    /// Checks the list, of which the first address may be any.
     pub fn new(addresses: A) -> Result<Self, AddressError> {
         let list = addresses.as_ref();
         let first = *list.first().ok_or(AddressError::Empty)?;
@@ -353,20 +370,33 @@ impl<A: AsRef<[IpAddr]>> AddressList<A> {
                 return Err(AddressError::Duplicate(*address));
             }
         }
-        match first {
-            IpAddr::V6(local) if !local.is_unicast_link_local() => Err(AddressError::FirstNotLinkLocal(first)),
-            IpAddr::V4(_) | IpAddr::V6(_) => Ok(Self(addresses)),
+        Ok(Self { addresses, first: FirstAddress::Any })
+    }
+
+    /// As [`AddressList::new`], to the letter of RFC 9568: the first IPv6 address is link-local.
+    pub fn strict(addresses: A) -> Result<Self, AddressError> {
+        let list = Self::new(addresses)?;
+        match list.as_slice().first() {
+            Some(&first @ IpAddr::V6(address)) if !address.is_unicast_link_local() => {
+                Err(AddressError::FirstNotLinkLocal(first))
+            }
+            Some(IpAddr::V4(_) | IpAddr::V6(_)) | None => Ok(Self { first: FirstAddress::LinkLocal, ..list }),
         }
+    }
+
+    /// What was asked of the first address, and is of those that are received.
+    pub fn first_address(&self) -> FirstAddress {
+        self.first
     }
 
     /// The addresses, in configured order.
     pub fn as_slice(&self) -> &[IpAddr] {
-        self.0.as_ref()
+        self.addresses.as_ref()
     }
 
     /// The list without its owner.
     pub fn as_ref(&self) -> AddressList<&[IpAddr]> {
-        AddressList(self.0.as_ref())
+        AddressList { addresses: self.addresses.as_ref(), first: self.first }
     }
 
     /// Their family.
@@ -384,7 +414,7 @@ impl<A: AsRef<[IpAddr]>> AddressList<A> {
 impl AddressList<&[IpAddr]> {
     /// The list with an owner of its own.
     pub fn to_boxed(self) -> AddressList<alloc::boxed::Box<[IpAddr]>> {
-        AddressList(self.0.into())
+        AddressList { addresses: self.addresses.into(), first: self.first }
     }
 }
 
@@ -401,7 +431,7 @@ pub enum AddressError {
     NotUnicast(IpAddr),
     /// An address of another family than the first (RFC 9568 section 5.2.9).
     MixedFamilies(IpAddr),
-    /// The first IPv6 address is not link-local (RFC 9568 section 6.1).
+    /// The first IPv6 address is not link-local (RFC 9568 section 6.1), in a list to the letter.
     FirstNotLinkLocal(IpAddr),
 }
 
@@ -418,7 +448,7 @@ impl fmt::Display for AddressError {
             Self::FirstNotLinkLocal(address) => {
                 write!(
                     f,
-                    "the first virtual address {address} is not link-local (fe80::/10), as VRRP over IPv6 needs it"
+                    "the first virtual address {address} is not link-local (fe80::/10), as strict mode wants it over IPv6"
                 )
             }
         }

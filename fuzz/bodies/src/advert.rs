@@ -127,7 +127,11 @@ fn routers(vrid: Option<Vrid>, family: Family) -> Vec<VirtualRouter<[IpAddr; 1]>
         let mut router = VirtualRouter::new(RouterConfig {
             vrid: vrid?,
             params: Params { priority, interval: interval?, preempt: true, accept: false, rules: Rules::DEFAULT },
-            addresses: AddressList::new([address]).ok()?,
+            addresses: match accept {
+                AcceptChecksum::Both => AddressList::new([address]),
+                AcceptChecksum::Only => AddressList::strict([address]),
+            }
+            .ok()?,
             auth,
             checksum: ChecksumPolicy { accept, ..ChecksumPolicy::default() },
         });

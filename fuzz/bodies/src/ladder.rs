@@ -22,6 +22,7 @@ use crate::GROUP;
 type Router = VirtualRouter<[IpAddr; 1]>;
 
 const PASSWORD: &[u8; 8] = b"abcdefgh";
+const GLOBAL: [u16; 8] = [0x2001, 0xdb8, 0, 0, 0, 0, 0, 100];
 
 /// The rungs as numbers, top to bottom.
 mod rung {
@@ -35,13 +36,14 @@ mod rung {
     pub(super) const VRID: u8 = 7;
     pub(super) const VERSION: u8 = 8;
     pub(super) const FORM: u8 = 9;
-    pub(super) const OWN_SOURCE: u8 = 10;
-    pub(super) const AH: u8 = 11;
-    pub(super) const TRAILER: u8 = 12;
-    pub(super) const OWNER: u8 = 13;
-    pub(super) const AUTH: u8 = 14;
-    pub(super) const INTERVAL: u8 = 15;
-    pub(super) const PASSED: u8 = 16;
+    pub(super) const FIRST: u8 = 10;
+    pub(super) const OWN_SOURCE: u8 = 11;
+    pub(super) const AH: u8 = 12;
+    pub(super) const TRAILER: u8 = 13;
+    pub(super) const OWNER: u8 = 14;
+    pub(super) const AUTH: u8 = 15;
+    pub(super) const INTERVAL: u8 = 16;
+    pub(super) const PASSED: u8 = 17;
 }
 
 /// What a router is made of: eight octets of the input.
@@ -52,6 +54,8 @@ struct Setting {
     auth: u8,
     strict: bool,
     pseudo: bool,
+    /// Over IPv6 its one address is a global one, which only a router that is not strict has.
+    global: bool,
     priority: Priority,
     vrid: Vrid,
     interval: u8,
@@ -128,6 +132,12 @@ fn arrives(
             let equal = received.advert.priority() == Some(ours);
             assert_eq!(notices.contains(Notices::EQUAL_PRIORITY), equal && !ours.is_owner());
             assert_eq!(notices.contains(Notices::SECOND_OWNER), equal && ours.is_owner());
+            let first = received.advert.addresses().next();
+            let global = first.is_some_and(|first| match first {
+                IpAddr::V4(_) => false,
+                IpAddr::V6(first) => first.octets()[0] != 0xfe || first.octets()[1] / 64 != 2,
+            });
+            assert_eq!(notices.contains(Notices::FIRST_NOT_LINK_LOCAL), global);
             assert!(notices.counters().all(|counter| by(counter) == 1));
         }
     }
@@ -147,6 +157,7 @@ impl Setting {
             auth: auth % 7,
             strict: checksum & 1 != 0,
             pseudo: checksum & 2 != 0,
+            global: checksum & 5 == 4,
             priority: Priority::new(priority).unwrap_or_default(),
             vrid: Vrid::new(vrid).or(Vrid::new(51)).expect("51 is not 0"),
             interval: interval % 4 + 1,
@@ -182,6 +193,11 @@ impl Setting {
         };
         let send = if self.pseudo { ChecksumForm::PseudoHeader } else { ChecksumForm::Message };
         let accept = if self.strict { AcceptChecksum::Only } else { AcceptChecksum::Both };
+        let addresses = match self.family {
+            Family::V6 if self.global => [GLOBAL.into()],
+            Family::V4 | Family::V6 => [address(self.family, 100)],
+        };
+        let addresses = if self.strict { AddressList::strict(addresses) } else { AddressList::new(addresses) };
         let mut router = VirtualRouter::new(RouterConfig {
             vrid: self.vrid,
             params: Params {
@@ -191,7 +207,7 @@ impl Setting {
                 accept: false,
                 rules: Rules::DEFAULT,
             },
-            addresses: AddressList::new([address(self.family, 100)]).ok()?,
+            addresses: addresses.ok()?,
             auth: self.auth()?,
             checksum: ChecksumPolicy { send, accept },
         });
@@ -363,6 +379,9 @@ fn below(ours: &Setting, family: Family, message: &[u8], source: IpAddr, seen: S
     if forms && ours.strict && plain == ours.pseudo {
         return (rung::FORM, None);
     }
+    if family == Family::V6 && ours.strict && (message[8] != 0xfe || message[9] / 64 != 2) {
+        return (rung::FIRST, None);
+    }
     if source == address(family, 1) {
         return (rung::OWN_SOURCE, None);
     }
@@ -423,8 +442,7 @@ fn well_formed(message: &[u8], family: Family) -> Option<usize> {
     let expected = formed_len(message, family)?;
     let empty = message[0] / 16 == 3 && message[3] == 0;
     let length = message.len() == expected || message.len() == expected + 28;
-    let local = family == Family::V4 || empty || !length || (message[8] == 0xfe && message[9] / 64 == 2);
-    (!empty && length && local).then_some(expected)
+    (!empty && length).then_some(expected)
 }
 
 fn rung_of(reason: &Discard) -> u8 {
@@ -440,6 +458,7 @@ fn rung_of(reason: &Discard) -> u8 {
         Discard::UnknownVrid(_) => rung::VRID,
         Discard::Version { .. } => rung::VERSION,
         Discard::ChecksumForm { .. } => rung::FORM,
+        Discard::FirstNotLinkLocal(_) => rung::FIRST,
         Discard::OwnSource => rung::OWN_SOURCE,
         Discard::Ah(_) => rung::AH,
         Discard::Trailer(_) => rung::TRAILER,

@@ -93,7 +93,7 @@ codes! {
     E056 PasswordMissing "authentication by password without a password.",
     E057 DuplicateEntry "a list holds the same thing twice, or two blocks have the same name.",
     E058 UnknownName "a name that nothing in the file defines.",
-    E059 LinkLocalFirst "the first IPv6 address of an instance, or its source, is not link-local.",
+    E059 LinkLocalFirst "the first IPv6 address of an instance in strict mode, or the source of any, is not link-local.",
     E060 NoSuchInterface "an interface does not exist on this host.",
     E061 NoSuchUser "a user or group of a script does not exist on this host.",
     E062 ScriptNotRunnable "a script does not exist or cannot be executed.",
@@ -136,6 +136,7 @@ codes! {
     W013 ShellWord "a word for a shell in a command that no shell reads.",
     W014 NoEffect "a setting has no effect beside, or without, another one.",
     W015 NetworkAddress "a virtual address is the network's own, or the broadcast address, of its prefix.",
+    W016 GlobalFirst "the first IPv6 address of an instance is not link-local.",
     W030 Undefined "the name of a definition that does not exist; it stays as it is.",
     W031 NotExpanded "`$NAME` directly followed by something stays as it is.",
     W032 NoVariable "an environment variable that does not exist has an empty value.",
@@ -193,7 +194,6 @@ impl Code {
                 | Self::PasswordMissing
                 | Self::DuplicateEntry
                 | Self::UnknownName
-                | Self::LinkLocalFirst
         )
     }
 }

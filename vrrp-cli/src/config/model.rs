@@ -135,7 +135,7 @@ pub struct Instance {
     /// `auth_type AH`: the password is the key of an Authentication Header, and not sent.
     pub authentication_header: bool,
     /// `virtual_ipaddress`: 1 to 255 of one family, each only once in the whole configuration. Of IPv6, the first is
-    /// link-local.
+    /// link-local in strict mode.
     pub addresses: Vec<VirtualAddress>,
     /// The commands to run at transitions.
     pub notify: Notify,

@@ -176,6 +176,9 @@ impl Reporter {
                         "({name}) {source} is master as well, with a weaker claim: answered, so that it yields{again}"
                     );
                 }
+                Notices::FIRST_NOT_LINK_LOCAL => tracing::info!(
+                    "({name}) {source} advertises a first address that is not link-local; accepted{again}"
+                ),
                 Notices::UNSIGNED => {
                     tracing::warn!(
                         "({name}) {source} does not sign its adverts; accepted while none is demanded{again}"
@@ -404,6 +407,13 @@ mod tests {
         assert!(advice.contains("WARN") && advice.contains("(VI_1) 10.0.0.6 has our priority"), "{advice}");
         assert!(advice.contains("set another priority on one of them"), "{advice}");
         assert!(losing.contains("10.0.0.6 is master as well"), "{losing}");
+    }
+
+    #[test]
+    fn a_first_address_that_is_not_link_local_is_logged_once_in_a_while() {
+        let text = logged(&[Notices::FIRST_NOT_LINK_LOCAL; 1000]);
+        let [line] = text.lines().collect::<Vec<_>>()[..] else { panic!("{text}") };
+        assert!(line.contains("(VI_1) 10.0.0.6 advertises a first address that is not link-local; accepted"), "{line}");
     }
 
     #[test]

@@ -222,9 +222,9 @@ impl Builder {
 
     fn router(&mut self, instance: &Instance, global: &Global, own: usize) -> Result<RouterId, StartError> {
         let unexpected = |reason: String| StartError::Instance(instance.name.clone(), reason);
-        let addresses: Vec<IpAddr> = instance.addresses.iter().map(|address| address.address).collect();
-        let addresses = AddressList::new(addresses.into_boxed_slice())
-            .map_err(|error: AddressError| unexpected(error.to_string()))?;
+        let addresses: Box<[IpAddr]> = instance.addresses.iter().map(|address| address.address).collect();
+        let read = if instance.is_strict(global) { AddressList::strict } else { AddressList::new };
+        let addresses = read(addresses).map_err(|error: AddressError| unexpected(error.to_string()))?;
         let auth = auth(instance)?;
         let hears = &mut self.interfaces[own].hears;
         for &kind in Kind::needed(addresses.family(), &auth) {

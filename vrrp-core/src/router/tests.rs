@@ -325,6 +325,7 @@ fn each_notice_moves_its_own_counter() {
         (Notices::UNSIGNED, Counter::HmacUnsigned),
         (Notices::CLOCK_SKEW, Counter::HmacClockSkew),
         (Notices::EQUAL_PRIORITY, Counter::EqualPriorities),
+        (Notices::FIRST_NOT_LINK_LOCAL, Counter::FirstNotLinkLocal),
     ];
     for (notice, counter) in pairs {
         assert_eq!(notice.counters().collect::<Vec<_>>(), [counter], "{notice:?}");

@@ -11,8 +11,9 @@ fn ip(text: &str) -> IpAddr {
 }
 
 #[test]
-fn r72_r97_a_list_has_one_family_and_an_ipv6_list_begins_link_local() {
-    let list = |texts: &[&str]| AddressList::new(texts.iter().map(|text| ip(text)).collect::<Vec<_>>());
+fn r72_r97_a_list_has_one_family_and_to_the_letter_an_ipv6_list_begins_link_local() {
+    let read = |texts: &[&str]| texts.iter().map(|text| ip(text)).collect::<Vec<_>>();
+    let list = |texts: &[&str]| AddressList::strict(read(texts));
     assert_eq!(list(&["10.0.0.1", "169.254.0.1"]).unwrap().family(), Family::V4);
     assert_eq!(list(&["fe80::1", "2001:db8::1", "fe80::2"]).unwrap().family(), Family::V6);
     assert_eq!(list(&["febf::1"]).unwrap().count(), 1, "all of fe80::/10");
@@ -32,6 +33,30 @@ fn r72_r97_a_list_has_one_family_and_an_ipv6_list_begins_link_local() {
     ] {
         assert_eq!(list(texts), Err(error), "{texts:?}");
         assert!(!format!("{error}").is_empty());
+        let tolerant = AddressList::new(read(texts)).map(|list| (list.as_slice().to_vec(), list.first_address()));
+        let expected = match error {
+            AddressError::FirstNotLinkLocal(_) => Ok((read(texts), FirstAddress::Any)),
+            AddressError::Empty
+            | AddressError::TooMany(_)
+            | AddressError::Duplicate(_)
+            | AddressError::NotUnicast(_)
+            | AddressError::MixedFamilies(_) => Err(error),
+        };
+        assert_eq!(tolerant, expected, "{texts:?}");
+    }
+}
+
+#[test]
+fn what_was_asked_of_a_list_goes_with_it() {
+    for texts in [["10.0.0.1", "10.0.0.2"], ["fe80::1", "2001:db8::1"]] {
+        let strict = AddressList::strict(texts.map(ip)).unwrap();
+        let tolerant = AddressList::new(texts.map(ip)).unwrap();
+        assert_ne!(strict, tolerant);
+        for (list, first) in [(strict, FirstAddress::LinkLocal), (tolerant, FirstAddress::Any)] {
+            assert_eq!((list.first_address(), list.as_ref().first_address()), (first, first));
+            #[cfg(feature = "alloc")]
+            assert_eq!(list.as_ref().to_boxed().first_address(), first);
+        }
     }
 }
 

@@ -80,8 +80,9 @@ pub struct Advert<'a> {
 }
 
 impl<'a> Advert<'a> {
-    /// Checks, in this order: eight octets, version, type, a Count that is not 0 (VRRPv3), exact length, a first address that
-    /// is link-local (IPv6). `family` is the datagram's. The checksum is [`Advert::verify`]'s.
+    /// Checks, in this order: eight octets, version, type, a Count that is not 0 (VRRPv3), exact length. `family` is the
+    /// datagram's. The checksum is [`Advert::verify`]'s; whether an IPv6 address that is not link-local may come first
+    /// ([`Advert::first_not_link_local`]) is the receiving router's.
     #[inline]
     pub fn parse(octets: &'a [u8], family: Family) -> Result<Self, ParseError> {
         check_form(octets, family)?;
@@ -202,12 +203,22 @@ impl<'a> Advert<'a> {
         let end = field::ADDRESSES + self.count() * self.family.address_len();
         Addresses { family: self.family, octets: self.octets.get(field::ADDRESSES..end).unwrap_or_default() }
     }
+
+    /// The first address of a message over IPv6, where it is not the link-local one that RFC 9568 section 5.2.9 wants (R96,
+    /// erratum 8300).
+    #[inline]
+    pub fn first_not_link_local(&self) -> Option<Ipv6Addr> {
+        match (self.family, self.addresses().next()) {
+            (Family::V6, Some(IpAddr::V6(first))) if !first.is_unicast_link_local() => Some(first),
+            (Family::V4 | Family::V6, _) => None,
+        }
+    }
 }
 
 /// The checks of [`Advert::parse`].
 #[inline]
 pub(crate) fn check_form(octets: &[u8], family: Family) -> Result<(), ParseError> {
-    let Some((head, rest)) = octets.split_first_chunk::<{ field::ADDRESSES }>() else {
+    let Some(head) = octets.first_chunk::<{ field::ADDRESSES }>() else {
         return Err(ParseError::Length { expected: field::ADDRESSES, found: octets.len() });
     };
     let version = match head[field::VERSION_TYPE] >> 4 {
@@ -227,12 +238,6 @@ pub(crate) fn check_form(octets: &[u8], family: Family) -> Result<(), ParseError
     let expected = length(version, family, count);
     if octets.len() != expected {
         return Err(ParseError::Length { expected, found: octets.len() });
-    }
-    if family == Family::V6
-        && let Some(first) = rest.first_chunk::<16>().map(|octets| Ipv6Addr::from(*octets))
-        && !first.is_unicast_link_local()
-    {
-        return Err(ParseError::FirstNotLinkLocal(first));
     }
     Ok(())
 }
@@ -299,8 +304,6 @@ pub enum ParseError {
     Version(u8),
     /// Version 2 over IPv6, which it does not have.
     V2OverIpv6,
-    /// The first address of an IPv6 message is not link-local (R96, erratum 8300).
-    FirstNotLinkLocal(Ipv6Addr),
     /// A type other than ADVERTISEMENT (1), the only one there is.
     Type(u8),
 }
@@ -312,9 +315,6 @@ impl fmt::Display for ParseError {
             Self::NoAddress => f.write_str("it lists no address, at least one is needed"),
             Self::Version(version) => write!(f, "VRRP version is {version}, 2 or 3 expected"),
             Self::V2OverIpv6 => f.write_str("VRRP version is 2 over IPv6, 3 expected"),
-            Self::FirstNotLinkLocal(address) => {
-                write!(f, "its first address is {address}, a link-local one (fe80::/10) expected")
-            }
             Self::Type(kind) => write!(f, "type is {kind}, 1 (ADVERTISEMENT) expected"),
         }
     }

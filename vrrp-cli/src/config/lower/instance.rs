@@ -91,6 +91,10 @@ impl Draft<'_, '_> {
         }
     }
 
+    pub(super) fn is_strict(&self, global: &Global) -> bool {
+        self.more.as_ref().and_then(|more| more.strict_mode).unwrap_or(global.settings.vrrp_strict)
+    }
+
     pub(super) fn preempts(&self) -> bool {
         self.nopreempt.is_none()
     }
@@ -147,7 +151,7 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
         self.require(&draft, span);
         self.settle_strict(&mut draft, block, global);
         self.settle_preempt(&mut draft, span);
-        self.settle_family(&mut draft);
+        self.settle_family(&mut draft, global);
         self.settle_interactions(&mut draft, block);
         self.claim_vrid(&draft, claims);
         self.claim_addresses(&mut draft, claims, span);
@@ -451,9 +455,9 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
         (version, interval)
     }
 
-    /// All addresses are of the first one's family; of IPv6, the first is link-local (RFC 9568 section 5.2.9), and so is the
-    /// source (section 5.1.2.1).
-    fn settle_family(&mut self, draft: &mut Draft<'_, '_>) {
+    /// All addresses are of the first one's family; of IPv6, the first should be link-local and in strict mode is (RFC 9568
+    /// section 5.2.9), and the source is in any (section 5.1.2.1).
+    fn settle_family(&mut self, draft: &mut Draft<'_, '_>, global: &Global) {
         if self.sink.compat {
             self.sort_out_family(draft);
         }
@@ -477,13 +481,19 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
             && !address.is_unicast_link_local()
             && *refused == 0
         {
-            let message = format!("the first address of IPv6 must be link-local, {address} is not");
-            let diagnostic = Diagnostic::new(Code::LinkLocalFirst, first.span, message);
+            let (code, verb) = if draft.is_strict(global) {
+                (Code::LinkLocalFirst, "must be link-local in strict mode")
+            } else {
+                (Code::GlobalFirst, "should be link-local")
+            };
+            let diagnostic =
+                Diagnostic::new(code, first.span, format!("the first address of IPv6 {verb}, {address} is not"));
             let help = "put a line like `fe80::1:2:3/64` before it, the same on every router of the group: RFC 9568 \
                         section 5.2.9 wants it, and clients use it as their default router";
             self.report(diagnostic.help(help));
-        } else if let Some(source) = draft.mcast_source
-            && let IpAddr::V6(address) = source.value
+        }
+        if let Some(source) = draft.mcast_source
+            && let (IpAddr::V6(_), IpAddr::V6(address)) = (first.address, source.value)
             && !address.is_unicast_link_local()
         {
             let message = format!("adverts over IPv6 must come from a link-local address, {address} is not");
@@ -493,7 +503,7 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
         }
     }
 
-    /// keepalived leaves out the addresses of another family, and takes those of IPv6 in any order.
+    /// keepalived leaves out the addresses of another family.
     fn sort_out_family(&mut self, draft: &mut Draft<'_, '_>) {
         let Some((read, _)) = &mut draft.addresses else { return };
         let Some(first) = read.first().map(|first| (first.address, first.span)) else { return };
@@ -508,18 +518,6 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
             }
             fits
         });
-        let local = |address: &IpAddr| matches!(address, IpAddr::V6(address) if address.is_unicast_link_local());
-        if first.0.is_ipv6()
-            && !local(&first.0)
-            && let Some(at) = read.iter().position(|other| local(&other.address))
-        {
-            let message =
-                format!("{} is taken as the first address, as the protocol wants a link-local one", read[at].address);
-            let diagnostic = Diagnostic::new(Code::LinkLocalFirst, read[at].span, message)
-                .help("move this line to the front, on every router of the group");
-            self.tolerate(true, |lowerer| lowerer.report(diagnostic));
-            read[..=at].rotate_right(1);
-        }
     }
 
     fn claim_vrid(&mut self, draft: &Draft<'_, '_>, claims: &mut Claims) {

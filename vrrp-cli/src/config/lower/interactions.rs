@@ -19,8 +19,7 @@ const UNICAST_ONLY: &[&str] = &["unicast_src_ip", "unicast_ttl", "check_unicast_
 impl<'t, 's> Lowerer<'t, 's, '_> {
     /// Strict mode's part that changes what the election and the adverts start from.
     pub(super) fn settle_strict(&mut self, draft: &mut Draft<'t, 's>, block: &'t Block<'s>, global: &Global) {
-        let own = draft.more.as_ref().and_then(|more| more.strict_mode);
-        if !own.or(global.settings.vrrp_strict.then_some(true)).unwrap_or(false) {
+        if !draft.is_strict(global) {
             return;
         }
         if let Some(password) = draft.password.take() {

@@ -18,6 +18,12 @@ fn config(priority: u8) -> RouterConfig<Vec<IpAddr>> {
     RouterConfig { addresses, ..super::config(priority, centis(100), Auth::None) }
 }
 
+/// To the letter of RFC 9568.
+fn strict(priority: u8) -> Router {
+    let addresses = AddressList::strict(VIPS.to_vec()).unwrap();
+    started(RouterConfig { addresses, ..config(priority) }, OWN)
+}
+
 fn router(priority: u8) -> Router {
     started(config(priority), OWN)
 }
@@ -30,7 +36,7 @@ fn right() -> Datagram {
 /// R73, R94 to R96, R116, R117: the ladder over IPv6 top to bottom, each rung alone and with the one below it.
 #[test]
 fn of_two_rungs_over_ipv6_the_upper_one_speaks() {
-    let router = router(100);
+    let router = strict(100);
     assert_eq!(climb(&router, &right()).unwrap().notices, Notices::empty());
     let rungs: [Rung; 11] = [
         rung!(|d| d.destination = local(5), Discard::Destination(_), IpErrors),
@@ -39,9 +45,9 @@ fn of_two_rungs_over_ipv6_the_upper_one_speaks() {
         rung!(|d| d.version_type = d.version_type & 0xf0 | 2, Discard::Parse(ParseError::Type(2)), InvalidTypeReceived),
         rung!(|d| d.count = 0, Discard::Parse(ParseError::NoAddress), AddressListErrors),
         rung!(|d| d.auth_data = std::vec![0; 4], Discard::Parse(ParseError::Length { .. }), LengthErrors),
-        rung!(|d| d.addresses.reverse(), Discard::Parse(ParseError::FirstNotLinkLocal(_)), AddressListErrors),
         rung!(|d| d.damage = true, Discard::Checksum(ChecksumMismatch { .. }), ChecksumErrors),
         rung!(|d| d.vrid = 8, Discard::UnknownVrid(8), VridErrors),
+        rung!(|d| d.addresses.reverse(), Discard::FirstNotLinkLocal(_), AddressListErrors),
         rung!(|d| d.source = OWN, Discard::OwnSource, OwnSource),
         rung!(|d| d.interval = 0, Discard::Interval { theirs: None, .. }, IntervalErrors),
     ];
@@ -108,6 +114,63 @@ fn r72_r104_other_lists_and_intervals_are_told_but_accepted() {
     assert_eq!(notices(&with(&[first])), Notices::ADDRESS_LIST);
     assert_eq!(notices(&with(&[first, second, local(7)])), Notices::ADDRESS_LIST);
     assert_eq!(notices(&Datagram { interval: 50, ..right() }), Notices::INTERVAL);
+}
+
+/// R72, R96, R97, R117: what keepalived sends is heard, unless strict; with each case what it counts as.
+#[test]
+fn r96_r117_a_list_that_begins_global_is_told_but_accepted_and_refused_where_strict() {
+    let [local, global] = VIPS;
+    let peer = Datagram { count: 1, addresses: std::vec![global], ..right() };
+    let alike = RouterConfig { addresses: AddressList::new(std::vec![global]).unwrap(), ..config(100) };
+    let begins = Notices::FIRST_NOT_LINK_LOCAL;
+    for (mut ours, told) in [(started(alike, OWN), begins), (router(100), begins | Notices::ADDRESS_LIST)] {
+        assert_eq!(peer.received_by(&mut ours).unwrap().1, told);
+        for (counter, count) in [
+            (Counter::AdvertsReceived, 1),
+            (Counter::FirstNotLinkLocal, 1),
+            (Counter::AddressListErrors, u64::from(told.contains(Notices::ADDRESS_LIST))),
+        ] {
+            assert_eq!(ours.counters().get(counter), count, "{}", counter.name());
+        }
+        assert_eq!(ours.machine().state.role(), Role::Backup);
+        assert_eq!(ours.master(), Some(PEER), "it obeys");
+    }
+    let Datagram { addresses, .. } = right();
+    let behind = Datagram { addresses: addresses.into_iter().rev().collect(), ..right() };
+    assert_eq!(climb(&router(100), &behind).unwrap().notices, begins, "the order alone is no other list");
+    let mut strict = strict(100);
+    let reason = Discard::FirstNotLinkLocal("2001:db8::64".parse().unwrap());
+    for datagram in [peer, behind] {
+        assert_eq!(datagram.received_by(&mut strict).unwrap_err(), reason);
+    }
+    assert!(reason.is_routers() && std::format!("{reason}").contains("2001:db8::64"));
+    assert_eq!(strict.counters().get(Counter::AddressListErrors), 2);
+    assert_eq!((strict.counters().get(Counter::FirstNotLinkLocal), strict.master()), (0, None));
+    assert_eq!(right().received_by(&mut strict).unwrap().1, Notices::empty(), "{local} comes first");
+}
+
+#[test]
+fn what_is_accepted_changes_with_the_list() {
+    let mut router = router(100);
+    let [_, global] = VIPS;
+    let peer = Datagram { count: 1, addresses: std::vec![global], ..right() };
+    assert!(climb(&router, &peer).is_ok());
+    let strict = AddressList::strict(VIPS.to_vec()).unwrap();
+    assert_eq!(router.set_addresses(strict), Ok(Actions::NONE), "the addresses stay");
+    assert!(matches!(climb(&router, &peer), Err(Discard::FirstNotLinkLocal(_))));
+}
+
+/// A list of global addresses alone, as most configurations have it, from the first advert to the installed address.
+#[test]
+fn a_list_that_begins_global_is_advertised_as_it_stands() {
+    let [_, global] = VIPS;
+    let addresses = AddressList::new(std::vec![global]).unwrap();
+    let mut router = master(started(RouterConfig { addresses, ..config(100) }, OWN));
+    let mut buffer = [0; 64];
+    let sent = router.emit(Advertise::Claim, GROUP, &mut buffer).unwrap();
+    let advert = Advert::parse(sent, Family::V6).unwrap();
+    assert!(advert.addresses().eq([global]));
+    assert_eq!(advert.verify(OWN, GROUP), Ok(ChecksumForm::PseudoHeader));
 }
 
 /// R100, R113, R116: ties, losing adverts and second owners over IPv6.

@@ -41,9 +41,8 @@ fn every_flipped_bit_is_refused() {
         bad[bit / 8] ^= 1 << (bit % 8);
         match (bit / 8, Advert::parse(&bad, Family::V6)) {
             (0, Err(ParseError::Version(_) | ParseError::Type(_) | ParseError::V2OverIpv6))
-            | (3, Err(ParseError::Length { .. } | ParseError::NoAddress))
-            | (8 | 9, Err(ParseError::FirstNotLinkLocal(_))) => {}
-            (0 | 3 | 8, other) => panic!("bit {bit}: {other:?}"),
+            | (3, Err(ParseError::Length { .. } | ParseError::NoAddress)) => {}
+            (0 | 3, other) => panic!("bit {bit}: {other:?}"),
             (_, Ok(advert)) => assert!(advert.verify(SOURCE, GROUP).is_err(), "bit {bit}"),
             (_, Err(error)) => panic!("bit {bit}: {error}"),
         }
@@ -67,16 +66,19 @@ fn r47_every_length_but_the_right_one_is_refused() {
 }
 
 #[test]
-fn r94_r96_the_list_is_not_empty_and_begins_link_local() {
+fn r94_r96_the_list_is_not_empty_and_it_is_told_whether_it_begins_link_local() {
     let mut octets = V3;
     octets[3] = 0;
     assert_eq!(Advert::parse(&octets, Family::V6), Err(ParseError::NoAddress));
     for (first, second, local) in [(0xfe, 0x80, true), (0xfe, 0xbf, true), (0xfe, 0xc0, false), (0x20, 0x01, false)] {
         let mut octets = V3;
         (octets[8], octets[9]) = (first, second);
-        let refused = matches!(Advert::parse(&octets, Family::V6), Err(ParseError::FirstNotLinkLocal(_)));
-        assert_eq!(refused, !local, "{first:x}{second:x}");
+        let advert = Advert::parse(&octets, Family::V6).unwrap();
+        let found = advert.first_not_link_local().map(IpAddr::V6);
+        assert_eq!(found, advert.addresses().next().filter(|_| !local), "{first:x}{second:x}");
     }
+    let v4 = [0x31, 50, 150, 1, 0, 100, 0, 0, 10, 0, 0, 3];
+    assert_eq!(Advert::parse(&v4, Family::V4).unwrap().first_not_link_local(), None, "IPv4 knows no such rule");
 }
 
 #[test]
@@ -95,11 +97,12 @@ proptest! {
         vrid in 1..=255u8,
         priority in any::<u8>(),
         interval in 1..=4095u16,
-        others in prop::collection::hash_set(1..u128::MAX >> 8, 0..=254),
+        bits in prop::collection::hash_set(1..u128::MAX >> 8, 1..=254),
+        begins_local in any::<bool>(),
         source in any::<u128>(),
     ) {
-        let mut addresses = std::vec![local(1)];
-        addresses.extend(others.into_iter().map(|bits| IpAddr::V6(Ipv6Addr::from_bits(bits))));
+        let mut addresses: Vec<IpAddr> = begins_local.then_some(local(1)).into_iter().collect();
+        addresses.extend(bits.into_iter().map(|bits| IpAddr::V6(Ipv6Addr::from_bits(bits))));
         let source = IpAddr::V6(Ipv6Addr::from_bits(source));
         let repr = AdvertRepr {
             vrid: Vrid::new(vrid).unwrap(),
@@ -117,6 +120,7 @@ proptest! {
         prop_assert_eq!(advert.interval(), Some(repr.interval));
         prop_assert_eq!(advert.addresses().len(), addresses.len());
         prop_assert!(advert.addresses().eq(addresses.iter().copied()));
+        prop_assert_eq!(advert.first_not_link_local().is_none(), begins_local);
         // The definition of RFC 8200 section 8.1, written out.
         let mut whole = Vec::new();
         for address in [source, GROUP] {
@@ -135,7 +139,6 @@ proptest! {
             let count = (octets.len() - 8) / 16;
             octets.truncate(8 + count * 16);
             (octets[0], octets[3]) = (0x31, u8::try_from(count).unwrap());
-            (octets[8], octets[9]) = (0xfe, 0x80);
             prop_assert!(Advert::parse(&octets, Family::V6).is_ok());
         }
         if let Ok(advert) = Advert::parse(&octets, Family::V6) {

@@ -19,6 +19,7 @@ pub mod fsm;
 pub mod node;
 pub mod notification;
 pub mod release;
+pub mod rise_fall;
 pub mod router;
 pub mod rx;
 #[cfg(feature = "sim")]

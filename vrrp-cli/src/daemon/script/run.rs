@@ -164,6 +164,26 @@ impl Run {
         }
     }
 
+    /// Whether it was told to end.
+    pub(in crate::daemon) fn timed_out(&self) -> bool {
+        self.timed_out
+    }
+
+    /// What there is to say before its end.
+    pub(in crate::daemon) fn so_far(&self) -> Report {
+        Report { outcome: Outcome::TimedOut, took: self.started.elapsed(), lines: self.tail.lines() }
+    }
+
+    /// Asks it to end, and kills it after `grace`, unless it was asked before.
+    pub(in crate::daemon) fn terminate(&mut self, now: Instant, grace: Duration) {
+        if self.signal == Signal::SIGTERM {
+            self.limits.grace = grace;
+            self.press(now);
+        } else {
+            self.deadline = self.deadline.min(now + grace);
+        }
+    }
+
     /// Its process group.
     #[allow(dead_code, reason = "for those who have a thread for each command")]
     pub(in crate::daemon) fn group(&self) -> Pid {

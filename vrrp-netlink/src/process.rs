@@ -60,6 +60,12 @@ impl Poller {
         Token(self.fds.len() - 1)
     }
 
+    /// Adds a descriptor that is waited for until it can be written: a connection that is being made, say.
+    pub fn add_writable(&mut self, fd: impl AsFd) -> Token {
+        self.fds.push(libc::pollfd { events: libc::POLLOUT, ..readable(fd.as_fd()) });
+        Token(self.fds.len() - 1)
+    }
+
     /// Forgets all descriptors; their room is kept.
     pub fn clear(&mut self) {
         self.fds.clear();
@@ -81,7 +87,7 @@ impl Poller {
         }
     }
 
-    /// Whether the last wait found that `token`'s descriptor can be read, or has an error or end of file to report.
+    /// Whether the last wait found that `token`'s descriptor can be read or written, as it was added, or has an error or end of file to report.
     pub fn ready(&self, token: Token) -> bool {
         self.fds.get(token.0).is_some_and(|fd| fd.revents != 0)
     }

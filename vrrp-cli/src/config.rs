@@ -33,7 +33,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 pub use self::diagnostic::{Code, Diagnostic, Label, Severity};
-pub use self::model::{Config, Global, Initial, Instance, Notify, Script, VirtualAddress};
+pub use self::model::{
+    CheckSetting, Config, Global, HttpUrl, Initial, InitialValue, Instance, Notify, Script, VirtualAddress,
+};
 pub use self::source::{FileId, Location, Reason, Source, SourceMap, Span, Spanned, Step, Trace};
 
 use self::diagnostic::Sink;

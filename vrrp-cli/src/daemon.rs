@@ -26,6 +26,7 @@ mod report;
 mod script;
 mod setup;
 mod throttle;
+mod trackers;
 
 use std::io::IsTerminal;
 use std::panic::{self, AssertUnwindSafe};
@@ -136,6 +137,7 @@ fn serve(plan: setup::Plan) -> Result<(), ServeError> {
         groups,
         names,
         policy,
+        trackers,
         tables,
         notify,
         leftovers,
@@ -171,6 +173,7 @@ fn serve(plan: setup::Plan) -> Result<(), ServeError> {
     let kernel = kernel::Kernel::new(tables, devices, &leftovers, orders.clone(), election.clone(), notify)?;
     let kernel_thread = spawn("kernel", &election, move || kernel.run(&jobs))?;
 
+    let watching = trackers.start(&election)?;
     let core = election::Election::new(node, interfaces, names, places, orders.clone(), feedback, wakeup);
     let outcome = thread::Builder::new()
         .name("election".into())
@@ -179,6 +182,7 @@ fn serve(plan: setup::Plan) -> Result<(), ServeError> {
         .join()
         .unwrap_or(Err(ServeError::Died("election")));
 
+    watching.stop();
     // The release went out, and what a successor serves is gone; now everything else goes, then the scripts hear of it.
     orders.remove_all();
     orders.stop();
@@ -188,6 +192,7 @@ fn serve(plan: setup::Plan) -> Result<(), ServeError> {
             kernel::remove_all(&spare_tables, &spare_devices).inspect_err(|error| tracing::error!("{error}")).is_ok()
         }
     };
+    watching.join();
     stop_monitor.wake();
     let _ = monitor_thread.join();
     // A second signal is heard until the scripts have ended.

@@ -96,7 +96,8 @@ impl ProcessEvents {
                     if left.is_zero() {
                         return Err(ErrorKind::TimedOut.into());
                     }
-                    wait_readable(opened.socket.as_fd(), Some(left)).map_err(|error| io::Error::other(error.to_string()))?;
+                    wait_readable(opened.socket.as_fd(), Some(left))
+                        .map_err(|error| io::Error::other(error.to_string()))?;
                 }
                 // Others fork much meanwhile.
                 Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => {}
@@ -114,9 +115,7 @@ impl ProcessEvents {
             match transport::receive(&self.socket, &mut self.received, 0) {
                 Ok(()) => events.extend(parse(&self.received)),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                Err(error)
-                    if error.raw_os_error() == Some(libc::ENOBUFS) || error.kind() == ErrorKind::InvalidData =>
-                {
+                Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) || error.kind() == ErrorKind::InvalidData => {
                     events.push(Event::Overrun);
                 }
                 Err(error) => return Err(Error::new("receive from the process connector", error)),

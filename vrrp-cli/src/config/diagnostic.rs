@@ -103,6 +103,7 @@ codes! {
     E066 ScriptUnsafe "a script that would run as root can be changed by others, and `enable_script_security` is set.",
     E067 MailFile "a file that mail needs cannot be read, is open to others or does not hold what it should.",
     E068 FifoUnusable "a named pipe for notifications cannot be made or is something else.",
+    E069 FileUnusable "a tracked file is a directory, or lies on a file system that cannot be watched.",
     E070 IncludeFailed "a file to include is missing, or must not or cannot be read.",
     E071 IncludeCycle "a file includes itself.",
     E072 IncludeTooDeep "files include each other more than 16 deep, or there are more than 1000.",

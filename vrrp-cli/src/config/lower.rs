@@ -6,6 +6,7 @@
 
 pub(crate) mod address;
 mod block;
+mod check;
 mod device;
 mod global;
 mod instance;

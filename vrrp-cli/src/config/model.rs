@@ -10,12 +10,14 @@ use vrrp_core::{AdvertInterval, Priority, SimplePassword, Version, Vrid};
 
 pub(crate) use super::source::{Span, Spanned};
 
+mod check;
 mod garp;
 mod lines;
 mod rules;
 mod value;
 mod written;
 
+pub use self::check::{CheckSetting, HttpUrl};
 pub use self::garp::Garp;
 pub use self::lines::{
     AddressOption, LineOption, LinkbeatInterface, OptionValue, Peer, Route, Rule, Track, UpDownDelay, WeightSetting,

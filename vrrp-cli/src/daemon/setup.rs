@@ -2,6 +2,7 @@
 //! had is reported, all of it at once, before the first thread starts.
 
 mod policy;
+mod trackers;
 
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
@@ -26,6 +27,7 @@ use super::lock::{self, Lock};
 use super::monitor::{Device, Links};
 use super::notify;
 use super::script::{self, Found, Program};
+use super::trackers::Trackers;
 use crate::config::model::AddressOption;
 use crate::config::{Code, Config, Diagnostic, Global, Instance, Script, SourceMap, Spanned, VirtualAddress};
 
@@ -75,6 +77,7 @@ pub(super) struct Plan {
     /// Instance names, by router.
     pub(super) names: Vec<String>,
     pub(super) policy: Policy,
+    pub(super) trackers: Trackers,
     pub(super) tables: Vec<Table>,
     pub(super) notify: notify::Plan,
     /// Routers of which an address is on the host already.
@@ -117,6 +120,11 @@ impl Plan {
             builder.add(instance, &config.global);
         }
         let notify = builder.notify(config);
+        let mut refusals = Vec::new();
+        let trackers = trackers::find(config, &mut builder.warnings, &mut refusals);
+        for diagnostic in refusals {
+            builder.refuse(diagnostic);
+        }
         builder.refuse_own_addresses(config);
         if builder.errors.is_empty() {
             config.instances.iter().for_each(|instance| builder.lock(instance));
@@ -137,10 +145,25 @@ impl Plan {
             return Err(errors);
         }
         let policy = Policy::new(config, &mut node, &links).map_err(|error| vec![error])?;
+        let trackers = trackers.numbered(&policy);
         links.virtual_addresses = virtual_addresses(&tables);
         let names = config.instances.iter().map(|instance| instance.name.clone()).collect();
         let rtnl = (rtnl, links);
-        Ok(Self { node, interfaces, groups, names, policy, tables, notify, leftovers, monitor, rtnl, locks, warnings })
+        Ok(Self {
+            node,
+            interfaces,
+            groups,
+            names,
+            policy,
+            trackers,
+            tables,
+            notify,
+            leftovers,
+            monitor,
+            rtnl,
+            locks,
+            warnings,
+        })
     }
 }
 

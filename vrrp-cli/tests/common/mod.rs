@@ -7,6 +7,7 @@
 
 mod conf;
 mod daemon;
+pub(crate) mod meter;
 pub(crate) mod pcap;
 pub(crate) mod scenes;
 mod stage;

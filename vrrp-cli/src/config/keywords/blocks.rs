@@ -6,14 +6,14 @@ use std::time::Duration;
 use super::Built::{NotYet, Refused, Yes};
 use super::settings;
 use super::shape::Shape::{
-    Address, Choice, Command, Flag, HmacKey, InitFile, Int, Lines, OptChoice, OptWord, Owner, Path, Seconds,
+    Address, Check, Choice, Command, Flag, HmacKey, InitFile, Int, Lines, OptChoice, OptWord, Owner, Path, Seconds,
     WholeSeconds, Word, Words,
 };
 use super::shape::Shape::{Bool, Interface, Weight};
 use super::shape::{self, LONGEST, SECOND};
 use crate::config::model::{
-    HmacSecret, InitialValue, LinkbeatInterface, Route, Rule, Script, ScriptOwner, Spanned, Track, UpDownDelay,
-    VirtualAddress, WeightSetting,
+    CheckSetting, HmacSecret, InitialValue, LinkbeatInterface, Route, Rule, Script, ScriptOwner, Spanned, Track,
+    UpDownDelay, VirtualAddress, WeightSetting,
 };
 
 const NAMESPACE: &str = "the addresses would be served in the wrong network namespace";
@@ -48,36 +48,37 @@ settings! {
 settings! {
     /// What `vrrp_script` holds.
     struct ScriptSettings in Script;
-    script: Option<Script> = Command, "required", NotYet, "the command: status 0 is well";
-    interval: Option<Duration> = Seconds(1_000, 4_294 * SECOND), "1", NotYet, "how often it is run";
-    timeout: Option<Duration> = Seconds(1_000, 4_294 * SECOND), "`interval`", NotYet, "how long it may take";
-    weight: Option<WeightSetting> = Weight(253), "0", NotYet, "what it adds to the priority; 0: failure is a fault";
-    rise: Option<u32> = Int(1, 2_147_483_647, "runs"), "1", NotYet, "runs that must go well to count as well";
-    fall: Option<u32> = Int(1, 2_147_483_647, "runs"), "1", NotYet, "runs that must fail to count as failed";
-    user: Option<ScriptOwner> = Owner, "`script_user`", NotYet, "whom to run it as";
-    init_fail: bool = Flag, "off", NotYet, "counts as failed until it went well";
+    script: Option<Script> = Command, "required, or `check`", Yes, "the command: status 0 is well";
+    check: Option<CheckSetting> = Check, "none", Yes, "a built-in check instead of a command; not in keepalived";
+    interval: Option<Duration> = Seconds(1_000, 4_294 * SECOND), "1", Yes, "how often it is run";
+    timeout: Option<Duration> = Seconds(1_000, 4_294 * SECOND), "`interval`", Yes, "how long it may take";
+    weight: Option<WeightSetting> = Weight(253), "0", Yes, "what it adds to the priority; 0: failure is a fault";
+    rise: Option<u32> = Int(1, 2_147_483_647, "runs"), "1", Yes, "runs that must go well to count as well";
+    fall: Option<u32> = Int(1, 2_147_483_647, "runs"), "1", Yes, "runs that must fail to count as failed";
+    user: Option<ScriptOwner> = Owner, "`script_user`", Yes, "whom to run it as";
+    init_fail: bool = Flag, "off", Yes, "counts as failed until it went well";
 }
 
 settings! {
     /// What `track_file` holds.
     struct FileSettings in TrackFile;
-    file: Option<String> = Path, "required", NotYet, "the file, which holds one number";
-    weight: Option<WeightSetting> = Weight(254), "1", NotYet, "what the number is multiplied with";
-    init_file: Option<InitialValue> = InitFile, "none", NotYet, "create the file";
+    file: Option<String> = Path, "required", Yes, "the file, which holds one number";
+    weight: Option<WeightSetting> = Weight(254), "1", Yes, "what the number is multiplied with";
+    init_file: Option<InitialValue> = InitFile, "none", Yes, "create the file";
 }
 
 settings! {
     /// What `vrrp_track_process` holds.
     struct ProcessTrackSettings in TrackProcess;
-    process: Option<Vec<String>> = Words("PATH [PARAMETER...]", 1, 64), "required", NotYet, "the program, and how it was called";
-    param_match: Option<String> = OptChoice(&["initial", "partial"]), "off", NotYet, "how parameters are compared";
-    full_command: bool = Flag, "off", NotYet, "compare the whole command line";
-    weight: Option<WeightSetting> = Weight(254), "0", NotYet, "what it adds to the priority; 0: failure is a fault";
-    quorum: Option<u16> = Int(1, 65_535, "processes"), "1", NotYet, "fewest processes that are well";
-    quorum_max: Option<u16> = Int(0, 65_535, "processes"), "no bound", NotYet, "most processes that are well";
-    delay: Option<Duration> = Seconds(1, 3_600 * SECOND), "0", NotYet, "how long a change must last to count";
-    terminate_delay: Option<Duration> = Seconds(1, 3_600 * SECOND), "`delay`", NotYet, "the same for an end";
-    fork_delay: Option<Duration> = Seconds(1, 3_600 * SECOND), "`delay`", NotYet, "the same for a start";
+    process: Option<Vec<String>> = Words("PATH [PARAMETER...]", 1, 64), "required", Yes, "the program, and how it was called";
+    param_match: Option<String> = OptChoice(&["initial", "partial"]), "off", Yes, "how parameters are compared";
+    full_command: bool = Flag, "off", Yes, "compare the whole command line";
+    weight: Option<WeightSetting> = Weight(254), "0", Yes, "what it adds to the priority; 0: failure is a fault";
+    quorum: Option<u16> = Int(1, 65_535, "processes"), "1", Yes, "fewest processes that are well";
+    quorum_max: Option<u16> = Int(0, 65_535, "processes"), "no bound", Yes, "most processes that are well";
+    delay: Option<Duration> = Seconds(1, 3_600 * SECOND), "0", Yes, "how long a change must last to count";
+    terminate_delay: Option<Duration> = Seconds(1, 3_600 * SECOND), "`delay`", Yes, "the same for an end";
+    fork_delay: Option<Duration> = Seconds(1, 3_600 * SECOND), "`delay`", Yes, "the same for a start";
 }
 
 settings! {
@@ -102,9 +103,9 @@ settings! {
     struct SyncGroupSettings in SyncGroup;
     group: Vec<Spanned<String>> = Lines(shape::Lines::Instances), "required", Yes, "the instances";
     track_interface: Vec<Track> = Lines(shape::Lines::TrackInterfaces), "none", Yes, "interfaces that all of them track";
-    track_script: Vec<Track> = Lines(shape::Lines::TrackScripts), "none", NotYet, "scripts that all of them track";
-    track_file: Vec<Track> = Lines(shape::Lines::TrackFiles), "none", NotYet, "files that all of them track";
-    track_process: Vec<Track> = Lines(shape::Lines::TrackProcesses), "none", NotYet, "processes that all of them track";
+    track_script: Vec<Track> = Lines(shape::Lines::TrackScripts), "none", Yes, "scripts that all of them track";
+    track_file: Vec<Track> = Lines(shape::Lines::TrackFiles), "none", Yes, "files that all of them track";
+    track_process: Vec<Track> = Lines(shape::Lines::TrackProcesses), "none", Yes, "processes that all of them track";
     track_bfd: Vec<Track> = Lines(shape::Lines::TrackBfds), "none", NotYet, "BFD sessions that all of them track";
     notify_master: Option<Script> = Command, "none", Yes, "run when the group becomes master";
     notify_backup: Option<Script> = Command, "none", Yes, "run when the group becomes backup";

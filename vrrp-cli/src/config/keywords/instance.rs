@@ -69,9 +69,9 @@ settings! {
     notify_master_rx_lower_pri: Option<Script> = Command, "none", Yes, "run when the master hears a lower priority";
     notify_priority_changes: Option<bool> = Bool, "`vrrp_notify_priority_changes`", Yes, "tell changes of the priority, too";
     track_interface: Vec<Track> = Lines(shape::Lines::TrackInterfaces), "none", Yes, "interfaces that the priority or the state depends on";
-    track_script: Vec<Track> = Lines(shape::Lines::TrackScripts), "none", NotYet, "scripts that the priority or the state depends on";
-    track_file: Vec<Track> = Lines(shape::Lines::TrackFiles), "none", NotYet, "files that the priority depends on";
-    track_process: Vec<Track> = Lines(shape::Lines::TrackProcesses), "none", NotYet, "processes that the priority or the state depends on";
+    track_script: Vec<Track> = Lines(shape::Lines::TrackScripts), "none", Yes, "scripts that the priority or the state depends on";
+    track_file: Vec<Track> = Lines(shape::Lines::TrackFiles), "none", Yes, "files that the priority depends on";
+    track_process: Vec<Track> = Lines(shape::Lines::TrackProcesses), "none", Yes, "processes that the priority or the state depends on";
     track_bfd: Vec<Track> = Lines(shape::Lines::TrackBfds), "none", NotYet, "BFD sessions that the priority or the state depends on";
     virtual_ipaddress_excluded: Vec<VirtualAddress> = Lines(shape::Lines::Addresses), "none", Refused(EXCLUDED), "addresses that adverts do not name";
     virtual_routes: Vec<Route> = Lines(shape::Lines::Routes), "none", NotYet, "routes that the master has";

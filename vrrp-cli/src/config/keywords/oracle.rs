@@ -23,6 +23,8 @@ use crate::show::{ShowOptions, as_text};
 const NOT_JUDGED: &[&str] = &[
     "vrrp_owner_ignore_adverts",
     "owner_ignore_adverts",
+    // An extension.
+    "check",
     "use_symlink_paths",
     "set_supplementary_groups",
     "vrrp_delay_after_boot",

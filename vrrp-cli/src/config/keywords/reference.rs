@@ -18,7 +18,15 @@ const BLOCKS: &[(Context, &str, &str)] = &[
     (Context::Authentication, "`authentication`", "In `vrrp_instance`. VRRP version 2 only."),
     (Context::AuthHmac, "`auth_hmac`", "In `vrrp_instance`, for both versions. One to four keys."),
     (Context::SyncGroup, "`vrrp_sync_group NAME`", "Instances that change state together."),
-    (Context::Script, "`vrrp_script NAME`", "A command that instances track."),
+    (
+        Context::Script,
+        "`vrrp_script NAME`",
+        "A command that instances track: status 0 is well. Or, as an extension that keepalived does not know, a built-in \
+         check: `tcp` is well while a connection is accepted, `http` while the page is answered with a status in the range \
+         (200 to 399 unless one is written; without TLS), `process` while a process of that name or program runs, and \
+         `gateway` while a neighbour answers ARP or a neighbour solicitation on the wire. All take `interval`, `timeout`, \
+         `rise`, `fall`, `weight` and `init_fail`. The first result decides at once; `rise` and `fall` count from then on.",
+    ),
     (Context::TrackFile, "`track_file NAME`", "A file whose number instances track."),
     (Context::TrackProcess, "`vrrp_track_process NAME`", "Processes that instances track."),
     (Context::Bfd, "`bfd_instance NAME`", "A BFD session that instances track. The name has at most 31 octets."),

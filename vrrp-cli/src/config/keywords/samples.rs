@@ -49,6 +49,16 @@ pub(super) fn right(keyword: &Keyword) -> Vec<String> {
         Shape::OptPath => texts(&["/var/lib/file", ""]),
         Shape::Command => texts(&["\"/bin/true argument\"", "/bin/true root", "/bin/true root :root"]),
         Shape::OptCommand => texts(&["/bin/true", "", "/bin/true root"]),
+        Shape::Check => texts(&[
+            "tcp 192.0.2.1 80",
+            "tcp www.example.org 65535",
+            "http http://192.0.2.1:8080/health",
+            "http http://www.example.org/ status 200-299",
+            "http http://[::1]/ status 204",
+            "process nginx",
+            "gateway 192.0.2.254",
+            "gateway fe80::1 eth0",
+        ]),
         Shape::Owner => texts(&["nobody", "root root", "root :root"]),
         Shape::Weight(most) => {
             vec!["-20".into(), "0".into(), format!("-{most}"), format!("{most} reverse"), "1 noreverse".into()]
@@ -127,6 +137,26 @@ pub(super) fn wrong(keyword: &Keyword) -> Vec<String> {
         Shape::OptPath => texts(&["/a /b"]),
         Shape::Command => texts(&["", "\"\"", "/bin/true -x"]),
         Shape::OptCommand => texts(&["\"\"", "/bin/true -x"]),
+        Shape::Check => texts(&[
+            "",
+            "tcp",
+            "tpc 192.0.2.1 80",
+            "tcp 192.0.2.1",
+            "tcp 192.0.2.1 0",
+            "tcp 192.0.2.1:80 80",
+            "tcp 192.0.2.1 80 90",
+            "http www.example.org",
+            "http https://www.example.org/",
+            "http http://www.example.org/ status",
+            "http http://www.example.org/ status 600",
+            "http http://www.example.org/ status 399-200",
+            "http http://www.example.org/ state 200",
+            "process",
+            "process a b",
+            "gateway fe80::1",
+            "gateway 224.0.0.18",
+            "gateway 192.0.2.254 lo",
+        ]),
         Shape::Owner => texts(&["", "/root", "a b c"]),
         Shape::Weight(most) => vec![format!("-{}", most + 1), (most + 1).to_string(), "1 revers".into(), "x".into()],
         Shape::Lines(lines) => {
@@ -263,7 +293,10 @@ pub(super) fn file(keyword: &Keyword, value: &str) -> String {
             };
             format!("global_defs {{\n{partner}{line}\n}}")
         }
-        Context::Script => format!("vrrp_script s {{\n{}{line}\n}}", needed("script", "script /bin/true")),
+        Context::Script => format!(
+            "vrrp_script s {{\n{}{line}\n}}",
+            if keyword.name == "check" { String::new() } else { needed("script", "script /bin/true") }
+        ),
         Context::TrackFile => format!("track_file s {{\n{}{line}\n}}", needed("file", "file /f")),
         Context::TrackProcess => format!("vrrp_track_process s {{\n{}{line}\n}}", needed("process", "process p")),
         Context::Bfd => {

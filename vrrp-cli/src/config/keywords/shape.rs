@@ -51,6 +51,8 @@ pub(crate) enum Shape {
     Command,
     /// As `Command`, or nothing.
     OptCommand,
+    /// What a built-in check looks at.
+    Check,
     /// A user and perhaps a group.
     Owner,
     /// A weight up to this absolute value, and perhaps `reverse`.
@@ -153,6 +155,7 @@ impl Shape {
             Self::OptCommand => (0, 3),
             Self::Owner | Self::Weight(_) | Self::ExtraIf | Self::SmtpServer => (1, 2),
             Self::HmacKey => (2, 2),
+            Self::Check => (2, 4),
             Self::InitFile => (0, 2),
             Self::Vmac | Self::Ipvlan => (0, 6),
             Self::SyncDaemon => (1, 13),
@@ -196,6 +199,7 @@ impl Shape {
             Self::OptPath => "[PATH]".into(),
             Self::Command => "\"COMMAND ARGUMENTS\" [USER [GROUP]]".into(),
             Self::OptCommand => "[\"COMMAND ARGUMENTS\" [USER [GROUP]]]".into(),
+            Self::Check => "tcp HOST PORT|http URL [status 200-399]|process NAME|gateway ADDRESS [INTERFACE]".into(),
             Self::Owner => "USER [GROUP]".into(),
             Self::Weight(most) => format!("-{most}..{most} [reverse|noreverse]"),
             Self::Lines(lines) => format!("{{ {} }}", lines.usage()),
@@ -238,6 +242,7 @@ impl Shape {
             Self::Multicast => "a multicast address".into(),
             Self::Multicast4 => "224.0.0.0 to 239.255.255.255".into(),
             Self::Multicast6 => "ff00::/8".into(),
+            Self::Check => "ports 1 to 65535; status 100 to 599; URLs `http://HOST[:PORT][/PATH]`".into(),
             Self::Interface => "1 to 15 octets, not `lo`".into(),
             Self::HmacKey => "32 to 64 octets".into(),
             Self::InitFile => "-2147483647 to 2147483647; alone 0".into(),

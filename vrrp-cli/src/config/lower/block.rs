@@ -68,7 +68,8 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
         }
         match block {
             RootBlock::Script => {
-                named_block!(self, setting, config.scripts, Script: ScriptSettings, "script");
+                named_block!(self, setting, config.scripts, Script: ScriptSettings,);
+                self.check_script(setting);
             }
             RootBlock::TrackFile => {
                 named_block!(self, setting, config.files, TrackFile: FileSettings, "file");
@@ -133,6 +134,24 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
         }
         if !has(&["interface", "interfaces"]) {
             self.require_setting(setting, "interfaces");
+        }
+    }
+
+    /// Either a command or a built-in check.
+    fn check_script(&mut self, setting: &Setting<'t, 's>) {
+        let Some(block) = setting.block else { return };
+        let place = |name: &str| {
+            let lines = block.statements.iter().filter_map(|line| line.words.first());
+            lines.filter(|word| word.text == name).map(|word| word.span).next()
+        };
+        match (place("script"), place("check")) {
+            (None, None) => self.require_setting(setting, "script"),
+            (Some(script), Some(check)) => {
+                let message = "this `vrrp_script` has both a `script` and a `check`";
+                let diagnostic = Diagnostic::new(Code::BadLine, check, message).also(script, "the command");
+                self.report(diagnostic.help("remove one of them, or make two blocks"));
+            }
+            _ => {}
         }
     }
 

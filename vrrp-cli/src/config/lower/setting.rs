@@ -115,6 +115,7 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
             Shape::OptCommand if words.is_empty() => Some(Value::Deleted(DeletedNotify::Generic)),
             Shape::OptCommand => self.script(setting).map(|script| Value::Deleted(DeletedNotify::Script(script))),
             Shape::Command => self.script(setting).map(Value::Script),
+            Shape::Check => self.check(keyword, words).map(Value::Check),
             Shape::Owner => self.owner(keyword, words).map(Value::Owner),
             Shape::Weight(most) => self.weight(keyword, words, most).map(Value::Weight),
             Shape::HmacKey => self.hmac_key(keyword, words),

@@ -7,8 +7,8 @@ use std::time::Duration;
 use vrrp_core::auth::keys::Key;
 
 use super::{
-    LinkbeatInterface, Peer, Route, Rule, Script, ScriptOwner, Spanned, Track, UpDownDelay, VirtualAddress,
-    WeightSetting,
+    CheckSetting, LinkbeatInterface, Peer, Route, Rule, Script, ScriptOwner, Spanned, Track, UpDownDelay,
+    VirtualAddress, WeightSetting,
 };
 use crate::config::keywords::blocks::HmacSettings;
 
@@ -23,6 +23,7 @@ pub(crate) enum Value {
     Numbers(Vec<u32>),
     Address(IpAddr),
     Name(Spanned<String>),
+    Check(CheckSetting),
     Script(Script),
     Owner(ScriptOwner),
     Weight(WeightSetting),
@@ -95,7 +96,7 @@ slots!(integers u8 i8 u16 i16 u32 i32);
 slots! {
     single
     Bool bool, Time Duration, Text String, Texts Vec<String>, Numbers Vec<u32>, Address IpAddr, Name Spanned<String>,
-    Script Script, Owner ScriptOwner, Weight WeightSetting, ExtraInterfaces ExtraInterfaces, Vmac VmacSetting,
+    Check CheckSetting, Script Script, Owner ScriptOwner, Weight WeightSetting, ExtraInterfaces ExtraInterfaces, Vmac VmacSetting,
     Ipvlan IpvlanSetting, SyncDaemon SyncDaemonSetting, SmtpHost SmtpHost, Password Password, ReceiveBuffer ReceiveBuffer,
     InitialValue InitialValue, Deleted DeletedNotify, Hmac HmacAuth,
 }

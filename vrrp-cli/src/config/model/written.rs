@@ -6,9 +6,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use super::{
-    AddressOption, DeletedNotify, ExtraInterfaces, HmacAuth, HmacKeySource, HmacSecret, InitialValue, IpvlanSetting,
-    LineOption, LinkbeatInterface, OptionValue, Password, Peer, ReceiveBuffer, Route, Rule, Script, ScriptOwner,
-    SmtpHost, Spanned, SyncDaemonSetting, Track, UpDownDelay, VirtualAddress, VmacSetting, WeightSetting,
+    AddressOption, CheckSetting, DeletedNotify, ExtraInterfaces, HmacAuth, HmacKeySource, HmacSecret, InitialValue,
+    IpvlanSetting, LineOption, LinkbeatInterface, OptionValue, Password, Peer, ReceiveBuffer, Route, Rule, Script,
+    ScriptOwner, SmtpHost, Spanned, SyncDaemonSetting, Track, UpDownDelay, VirtualAddress, VmacSetting, WeightSetting,
 };
 
 /// One word, or what stands for one.
@@ -151,6 +151,23 @@ impl Words for Spanned<String> {
 impl Words for Script {
     fn words(&self) -> Vec<Item> {
         vec![Item::Command { words: self.words.clone(), user: self.user.clone(), group: self.group.clone() }]
+    }
+}
+
+impl Words for CheckSetting {
+    fn words(&self) -> Vec<Item> {
+        let line = Line::default();
+        match self {
+            Self::Tcp { host, port } => line.word("tcp").word(host).word(port),
+            Self::Http { url, status: (low, high) } => {
+                line.word("http").word(url).word("status").word(format!("{low}-{high}"))
+            }
+            Self::Process(name) => line.word("process").word(name),
+            Self::Gateway { address, interface } => {
+                interface.iter().fold(line.word("gateway").word(address), Line::word)
+            }
+        }
+        .0
     }
 }
 

@@ -24,6 +24,12 @@ pub(in crate::daemon) struct Policy {
     pub(in crate::daemon) tracked: Vec<Tracked>,
     /// Interfaces that are tracked, for the monitor.
     pub(in crate::daemon) interfaces: Vec<(TrackerId, String)>,
+    /// `vrrp_script` blocks that somebody follows, by name.
+    pub(super) scripts: Vec<(TrackerId, String)>,
+    /// `track_file` blocks.
+    pub(super) files: Vec<(TrackerId, String)>,
+    /// `vrrp_track_process` blocks.
+    pub(super) processes: Vec<(TrackerId, String)>,
 }
 
 impl Policy {
@@ -34,6 +40,12 @@ impl Policy {
         let mut builder = Builder { config, node, routers, group_of: HashMap::new(), policy: &mut policy };
         builder.groups()?;
         builder.interfaces(links);
+        let weights = config.scripts.iter().map(|block| (&block.name.value, block.settings.weight));
+        builder.policy.scripts = builder.blocks(SCRIPTS, weights, "script", WeightSetting::default());
+        let weights = config.files.iter().map(|block| (&block.name.value, block.settings.weight));
+        builder.policy.files = builder.blocks(FILES, weights, "file", FILE_WEIGHT);
+        let weights = config.processes.iter().map(|block| (&block.name.value, block.settings.weight));
+        builder.policy.processes = builder.blocks(PROCESSES, weights, "process", WeightSetting::default());
         Ok(policy)
     }
 }
@@ -52,6 +64,18 @@ const INTERFACES: Kind = Kind {
     of_group: |group| &group.track_interface,
     else_fault: true,
 };
+
+const SCRIPTS: Kind =
+    Kind { of_instance: |instance| &instance.track_script, of_group: |group| &group.track_script, else_fault: false };
+
+const FILES: Kind =
+    Kind { of_instance: |instance| &instance.track_file, of_group: |group| &group.track_file, else_fault: false };
+
+const PROCESSES: Kind =
+    Kind { of_instance: |instance| &instance.track_process, of_group: |group| &group.track_process, else_fault: false };
+
+/// A file's number counts as it is.
+const FILE_WEIGHT: WeightSetting = WeightSetting { weight: 1, reverse: false };
 
 /// Who follows one thing: an instance's own line, or that of its group.
 struct Line {
@@ -90,6 +114,24 @@ impl<'c> Builder<'c, '_> {
             let tracker = self.track(INTERFACES, &lines, WeightSetting::default(), status, words);
             self.policy.interfaces.push((tracker, name.to_owned()));
         }
+    }
+
+    /// Blocks of a kind, of which nothing is known yet; `weights` are their own, and `default` where they have none.
+    fn blocks<'b>(
+        &mut self,
+        kind: Kind,
+        weights: impl Iterator<Item = (&'b String, Option<WeightSetting>)>,
+        what: &str,
+        default: WeightSetting,
+    ) -> Vec<(TrackerId, String)> {
+        let weights: HashMap<&str, _> = weights.map(|(name, weight)| (name.as_str(), weight)).collect();
+        let mut ids = Vec::new();
+        for (name, lines) in self.lines(kind) {
+            let own = weights.get(name).copied().flatten().unwrap_or(default);
+            let words = Tracked { name: format!("{what} {name}"), up: "is well", down: "failed" };
+            ids.push((self.track(kind, &lines, own, Status::Unknown, words), name.to_owned()));
+        }
+        ids
     }
 
     /// Everything of a kind that lines name, in the order in which they do, with who follows it.

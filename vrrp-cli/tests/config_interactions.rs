@@ -153,6 +153,8 @@ fn compat_leaves_out_what_keepalived_leaves_out() {
         ("E054", block("10.0.0.3/24"), 1),
         ("E022", instance("smtp_server 10.0.0.1"), 1),
         ("E023", instance("priority 90 advert_int 5"), 1),
+        ("E025", instance("priority 90 95"), 1),
+        ("E025", format!("global_defs {{\nrouter_id a b\n}}\n{}", instance("")), 1),
         ("E041", instance("advert_int 0.5"), 1),
         ("E056", instance("authentication {\nauth_type PASS\n}"), 1),
         ("E057", instance("track_interface {\neth1\neth1\n}"), 1),

@@ -37,9 +37,9 @@ macro_rules! counters {
 }
 
 counters! {
-    /// Datagrams that are not whole datagrams of protocol 112 to the group.
+    /// Datagrams that are not whole datagrams of protocol 112 to the group, or to this host.
     IpErrors, "ip_errors", Global;
-    /// TTL or hop limit other than 255 (R6, R73).
+    /// TTL or hop limit other than 255 (R6, R73), or outside of the bounds of a unicast peer.
     TtlErrors, "ttl_errors", Global;
     /// Neither version 2 nor 3, version 2 over IPv6, or not the router's version.
     VersionErrors, "version_errors", Global;
@@ -51,7 +51,7 @@ counters! {
     MasterTransitions, "master_transitions", Router;
     /// Adverts that passed every check, outside Initialize.
     AdvertsReceived, "adverts_received", Router;
-    /// Adverts written to be sent, those of priority 0 included.
+    /// Adverts written to be sent, those of priority 0 included; by unicast, one for each peer.
     AdvertsSent, "adverts_sent", Router;
     /// Adverts of priority 0 received.
     PriorityZeroReceived, "priority_zero_received", Router;
@@ -76,15 +76,19 @@ counters! {
     OwnerConflicts, "owner_conflicts", Router;
     /// Adverts that come from our own source address: a loop or a cloned host.
     OwnSource, "own_source", Router;
+    /// Adverts that came by multicast for a router that has peers, or by unicast for one that has none.
+    DeliveryErrors, "delivery_errors", Router;
+    /// Unicast adverts of somebody who is no peer.
+    UnknownPeers, "unknown_peers", Router;
     /// Losing adverts heard in Master: another router claimed the addresses too.
     LosingAdverts, "losing_adverts", Router;
     /// Adverts of our own priority, below 255 (R112).
     EqualPriorities, "equal_priorities", Router;
     /// IPv6 lists whose first address is not link-local, accepted (R96).
     FirstNotLinkLocal, "first_not_link_local", Router;
-    /// VRRPv3 checksums in the other of the two forms in use over IPv4, accepted.
+    /// VRRPv3 checksums over IPv4 in another form than ours, accepted.
     OtherChecksumForm, "other_checksum_form", Router;
-    /// The same, refused because only our own form is accepted.
+    /// The same, refused because only our own form is accepted; or the form of old keepalived's unicast, refused.
     ChecksumFormErrors, "checksum_form_errors", Router;
     /// Adverts without the HMAC trailer that is demanded.
     HmacMissing, "hmac_missing", Router;
@@ -243,6 +247,8 @@ mod tests {
             C::IpErrors,
             C::OwnerConflicts,
             C::OwnSource,
+            C::DeliveryErrors,
+            C::UnknownPeers,
             C::LosingAdverts,
             C::EqualPriorities,
             C::FirstNotLinkLocal,

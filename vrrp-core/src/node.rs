@@ -19,11 +19,12 @@ use crate::auth::WallClock;
 use crate::counters::{Counters, Scope};
 use crate::fsm::{Actions, Addresses, Advertise, Event, Limit, Role};
 use crate::release::{self, Handover};
-use crate::router::{EmitError, VirtualRouter};
-use crate::rx::{Discard, Received, Rejected};
+use crate::router::{Carriage, EmitError, VirtualRouter};
+use crate::rx::{Discard, Received, Rejected, TTL};
 use crate::sync::Member;
 use crate::timed::{Instant, Timed};
 use crate::types::Family;
+use crate::wire::ipv4;
 
 mod condition;
 mod deadlines;
@@ -35,12 +36,14 @@ mod io;
 mod setup;
 mod times;
 mod trackers;
+mod unicast;
 mod unmet;
 
 pub use condition::Condition;
 pub use faults::Faults;
 pub use io::{Input, Message, Output, Which};
 pub use setup::{DuplicateVrid, Follower, GroupError, GroupId, Groups, InterfaceId, RouterId, RouterSetup, TrackerId};
+pub use unicast::{OldChecksum, Peer, PeerError, Peers, Unicast};
 pub use unmet::Unmet;
 
 use deadlines::Deadlines;
@@ -48,6 +51,7 @@ use entry::{Entry, Serving};
 use groups::Group;
 use times::Times;
 use trackers::Tracker;
+use unicast::Circle;
 
 /// All virtual routers of a host.
 ///
@@ -63,6 +67,7 @@ use trackers::Tracker;
 /// let router = node.add(RouterSetup {
 ///     interface: eth0,
 ///     source: None,
+///     unicast: None,
 ///     config: RouterConfig {
 ///         vrid: Vrid::new(50).expect("not 0"),
 ///         params: Params {
@@ -94,6 +99,8 @@ pub struct Node<I> {
     groups: Groups,
     entries: Vec<Entry<I>>,
     by_vrid: BTreeMap<(InterfaceId, Family, u8), RouterId>,
+    /// Some router has peers: what is sent to this host alone may be for it.
+    unicast: bool,
     trackers: Vec<Tracker>,
     sync_groups: Vec<Group>,
     /// Adver_Timers, of Masters.
@@ -111,6 +118,7 @@ impl<I: Instant> Node<I> {
             groups,
             entries: Vec::new(),
             by_vrid: BTreeMap::new(),
+            unicast: false,
             trackers: Vec::new(),
             sync_groups: Vec::new(),
             adverts: Deadlines::default(),
@@ -122,24 +130,39 @@ impl<I: Instant> Node<I> {
 
     /// Adds a router: disabled, its link down.
     pub fn add(&mut self, setup: RouterSetup) -> Result<RouterId, DuplicateVrid> {
-        let RouterSetup { interface, source, config } = setup;
+        let RouterSetup { interface, source, unicast, config } = setup;
         let id = RouterId(self.entries.len());
         let (vrid, family) = (config.vrid, config.addresses.family());
-        if let Some(&first) = self.by_vrid.get(&(interface, family, vrid.get())) {
-            return Err(DuplicateVrid { first, vrid });
+        let circle = unicast.map(|unicast| Circle::new(unicast, family));
+        let namesake = self.by_vrid.get(&(interface, family, vrid.get())).copied();
+        if let Some(first) = self.namesakes(namesake).find(|(_, entry)| !entry.is_told_from(circle.as_ref())) {
+            return Err(DuplicateVrid { first: first.0, vrid });
         }
         self.by_vrid.insert((interface, family, vrid.get()), id);
+        self.unicast |= circle.is_some();
         let base = config.params;
+        let mut router = VirtualRouter::new(config);
+        let mut faults = Faults::empty();
+        if let Some(circle) = &circle {
+            router = router.by_unicast();
+            if circle.len() == 0 {
+                faults = Faults::NO_PEER;
+                // In Initialize nothing follows from it.
+                let _ = router.handle(Event::Healthy(false));
+            }
+        }
         self.entries.push(Entry {
             interface,
             source,
+            circle,
+            namesake,
             base,
             follows: Vec::new(),
             tracked_fault: false,
             group: None,
             member: Member::Unready,
-            router: Timed::new(VirtualRouter::new(config)),
-            faults: Faults::empty(),
+            router: Timed::new(router),
+            faults,
             epoch: 0,
             serving: Serving::No,
             announcements: None,
@@ -216,12 +239,14 @@ impl<I: Instant> Node<I> {
                 }
             }
             Input::Datagram { interface, octets } => {
-                let received = Received::check_datagram(octets, self.groups.v4);
+                let check = if self.unicast { Received::check_any_datagram } else { Received::check_datagram };
+                let received = check(octets, self.groups.v4);
                 self.advert(at, interface, Family::V4, &received, out);
             }
             Input::Message { interface, meta, octets } => {
                 let family = Family::of(meta.source);
-                let received = Received::check(&meta, octets, self.groups.of(family));
+                let check = if self.unicast { Received::check_any } else { Received::check };
+                let received = check(&meta, octets, self.groups.of(family));
                 self.advert(at, interface, family, &received, out);
             }
         }
@@ -256,9 +281,28 @@ impl<I: Instant> Node<I> {
 
     /// Writes the message of an [`Output::Advertise`] into the front of `buffer`; [`MAX_EMITTED`](crate::router::MAX_EMITTED)
     /// octets always suffice. Each call is one packet, see [`VirtualRouter::emit`].
+    ///
+    /// A router that has peers sends more than this one, which is for the first: see [`Node::message_to`].
     pub fn message<'b>(
         &mut self,
         router: RouterId,
+        advertise: Advertise,
+        buffer: &'b mut [u8],
+    ) -> Result<Message<'b>, EmitError> {
+        self.message_to(router, 0, advertise, buffer)
+    }
+
+    /// How many messages an [`Output::Advertise`] of a router is: one, or where it has peers, one for each of them.
+    pub fn recipients(&self, router: RouterId) -> usize {
+        let circle = self.entries.get(router.0).and_then(|entry| entry.circle.as_ref());
+        circle.map_or(1, Circle::len)
+    }
+
+    /// As [`Node::message`], for the recipient of this number, from 0 to below [`Node::recipients`].
+    pub fn message_to<'b>(
+        &mut self,
+        router: RouterId,
+        recipient: usize,
         advertise: Advertise,
         buffer: &'b mut [u8],
     ) -> Result<Message<'b>, EmitError> {
@@ -269,9 +313,20 @@ impl<I: Instant> Node<I> {
         }
         let carriage = router.carriage();
         let source = router.machine().link.source().ok_or(EmitError::NoSource)?;
-        let destination = self.groups.of(router.family());
-        let octets = router.emit(advertise, destination, buffer)?;
-        Ok(Message { interface: entry.interface, source, destination, carriage, octets })
+        let group = self.groups.of(router.family());
+        let Some(circle) = &entry.circle else {
+            let octets = router.emit(advertise, group, buffer)?;
+            return Ok(Message { interface: entry.interface, source, destination: group, ttl: TTL, carriage, octets });
+        };
+        let (destination, old_checksum) = circle.recipient(recipient).ok_or(EmitError::NoPeer)?;
+        // Where the destination is signed, it is always the true one.
+        let covered = if old_checksum && carriage == Carriage::Message { group } else { destination };
+        let octets = router.emit(advertise, covered, buffer)?;
+        let ttl = circle.ttl;
+        if carriage == Carriage::Datagram {
+            ipv4::set_ttl(octets, ttl);
+        }
+        Ok(Message { interface: entry.interface, source, destination, ttl, carriage, octets })
     }
 
     /// A router's state, addresses and counters.
@@ -325,7 +380,7 @@ impl<I: Instant> Node<I> {
             Err(rejected) => return self.reject(interface, family, *rejected, out),
         };
         let vrid = received.advert.vrid_octet();
-        let known = self.by_vrid.get(&(interface, family, vrid)).copied();
+        let known = self.router_for(interface, family, vrid, Some(received.source));
         let Some((id, entry)) = known.and_then(|id| Some((id, self.entries.get_mut(id.0)?))) else {
             let rejected = received.rejected(Discard::UnknownVrid(vrid));
             return self.reject(interface, family, rejected, out);
@@ -333,8 +388,15 @@ impl<I: Instant> Node<I> {
         if let Some(now) = self.clock {
             entry.router.router_mut().set_wall_clock(now);
         }
+        let own = entry.router.router().machine().link.source();
+        if let Some(Err(reason)) = entry.circle.as_ref().map(|circle| circle.admit(received, own)) {
+            return self.reject(interface, family, received.rejected(reason), out);
+        }
         match entry.router.receive(at, received) {
             Ok((actions, notices)) => {
+                if let Some(circle) = &mut entry.circle {
+                    circle.learn(received);
+                }
                 if !notices.is_empty() {
                     out.push(Output::Noticed { router: id, source: received.source, notices });
                 }
@@ -351,8 +413,25 @@ impl<I: Instant> Node<I> {
         }
     }
 
+    /// The router that an advert is for: of several with one identifier, the one that has its source as a peer.
+    fn router_for(&self, interface: InterfaceId, family: Family, vrid: u8, source: Option<IpAddr>) -> Option<RouterId> {
+        let last = self.by_vrid.get(&(interface, family, vrid)).copied()?;
+        if self.entries.get(last.0)?.namesake.is_none() {
+            return Some(last);
+        }
+        let has = |entry: &Entry<I>| entry.circle.as_ref().zip(source).is_some_and(|(circle, from)| circle.has(from));
+        let meant = self.namesakes(Some(last)).find(|(_, entry)| has(entry));
+        Some(meant.map_or(last, |(id, _)| id))
+    }
+
+    /// This router and the others of its identifier, interface and family.
+    fn namesakes(&self, last: Option<RouterId>) -> impl Iterator<Item = (RouterId, &Entry<I>)> {
+        let known = |id: RouterId| self.entries.get(id.0).map(|entry| (id, entry));
+        core::iter::successors(last.and_then(known), move |(_, entry)| entry.namesake.and_then(known))
+    }
+
     fn reject(&mut self, interface: InterfaceId, family: Family, rejected: Rejected, out: &mut Vec<Output>) {
-        let router = rejected.vrid.and_then(|vrid| self.by_vrid.get(&(interface, family, vrid)).copied());
+        let router = rejected.vrid.and_then(|vrid| self.router_for(interface, family, vrid, rejected.source));
         let counter = rejected.reason.counter();
         match (counter.scope(), router.and_then(|id| self.entries.get_mut(id.0))) {
             (Scope::Router, Some(entry)) if !rejected.reason.is_routers() => entry.router.router_mut().count(counter),

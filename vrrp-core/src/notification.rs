@@ -82,11 +82,13 @@ impl Notification {
     /// What a dropped advertisement calls for. Exhaustive; `None` for reasons that no model has.
     pub const fn of_discard(reason: &Discard) -> Option<Self> {
         match reason {
-            Discard::Ttl(_) => Some(Self::ProtocolError(ProtocolError::IpTtl)),
+            Discard::Ttl(_) | Discard::PeerTtl { .. } => Some(Self::ProtocolError(ProtocolError::IpTtl)),
             Discard::Parse(ParseError::Version(_) | ParseError::V2OverIpv6) | Discard::Version { .. } => {
                 Some(Self::ProtocolError(ProtocolError::Version))
             }
-            Discard::Checksum(_) | Discard::ChecksumForm { .. } => Some(Self::ProtocolError(ProtocolError::Checksum)),
+            Discard::Checksum(_) | Discard::ChecksumForm { .. } | Discard::OldChecksum => {
+                Some(Self::ProtocolError(ProtocolError::Checksum))
+            }
             Discard::UnknownVrid(_) => Some(Self::ProtocolError(ProtocolError::Vrid)),
             Discard::Parse(ParseError::Length { .. }) => {
                 Some(Self::VirtualRouterError(VirtualRouterError::PacketLength))
@@ -102,6 +104,9 @@ impl Notification {
             | Discard::Protocol(_)
             | Discard::Destination(_)
             | Discard::Parse(ParseError::Type(_))
+            | Discard::ByMulticast
+            | Discard::ByUnicast
+            | Discard::NoPeer
             | Discard::OwnSource
             | Discard::Owner => None,
         }

@@ -10,7 +10,7 @@ use crate::auth::session::{Proof, Session};
 use crate::auth::{Auth, WallClock};
 use crate::counters::{Counter, Counters};
 use crate::fsm::{Actions, Addresses, Advertise, Cause, Event, Link, Machine, NewMasterReason, Params, Role, State};
-use crate::rx::{Discard, Notices, Received};
+use crate::rx::{Arrival, Discard, Notices, Received};
 use crate::types::{AddressList, Family, FirstAddress, Version, Vrid};
 use crate::wire::BufferTooSmall;
 use crate::wire::advert::{AdvertRepr, ChecksumForm, MAX_LEN, auth_type};
@@ -98,6 +98,8 @@ pub struct VirtualRouter<A> {
     new_master_reason: NewMasterReason,
     last_adv_source: Option<IpAddr>,
     session: Session,
+    /// Its adverts go from peer to peer.
+    unicast: bool,
 }
 
 impl<A: AsRef<[IpAddr]>> VirtualRouter<A> {
@@ -114,7 +116,16 @@ impl<A: AsRef<[IpAddr]>> VirtualRouter<A> {
             new_master_reason: NewMasterReason::NotMaster,
             last_adv_source: None,
             session,
+            unicast: false,
         }
+    }
+
+    /// Its adverts go from peer to peer instead of to the group: what came to the group is dropped, and over IPv6 any address
+    /// is a source. Whether a sender is a peer is the caller's to check, as [`Node`](crate::node::Node) does.
+    #[must_use]
+    pub fn by_unicast(mut self) -> Self {
+        self.unicast = true;
+        self
     }
 
     /// Virtual router identifier.
@@ -257,6 +268,11 @@ impl<A: AsRef<[IpAddr]>> VirtualRouter<A> {
         if advert.vrid() != Some(self.config.vrid) || advert.family() != self.family() {
             return Err(Discard::UnknownVrid(advert.vrid_octet()));
         }
+        match received.arrival {
+            Arrival::Multicast if self.unicast => return Err(Discard::ByMulticast),
+            Arrival::Unicast { .. } if !self.unicast => return Err(Discard::ByUnicast),
+            Arrival::Multicast | Arrival::Unicast { .. } => {}
+        }
         let ours = self.machine.params.version();
         let theirs = advert.version();
         if ours != theirs {
@@ -298,7 +314,8 @@ impl<A: AsRef<[IpAddr]>> VirtualRouter<A> {
         let mut notices = proof.notices;
         notices.set(Notices::ADDRESS_LIST, !same_addresses(self.addresses(), &advert.addresses()));
         notices.set(Notices::INTERVAL, interval != our_interval);
-        notices.set(Notices::CHECKSUM_FORM, self.other_form(received));
+        let old_checksum = matches!(received.arrival, Arrival::Unicast { old_checksum: true, .. });
+        notices.set(Notices::CHECKSUM_FORM, old_checksum || self.other_form(received));
         notices.set(Notices::FIRST_NOT_LINK_LOCAL, advert.first_not_link_local().is_some());
         let equal = priority == Some(self.machine.params.priority);
         notices.set(Notices::SECOND_OWNER, equal && owner);
@@ -406,7 +423,7 @@ impl<A: AsRef<[IpAddr]>> VirtualRouter<A> {
     fn of_family(&self, event: Event) -> Event {
         let family = self.family();
         match event {
-            Event::Link(Link::Up(source)) if !is_source(source, family) => Event::Link(Link::NoAddress),
+            Event::Link(Link::Up(source)) if !is_source(source, family, self.unicast) => Event::Link(Link::NoAddress),
             Event::Params(params) => Event::Params(for_family(params, family)),
             Event::Link(_)
             | Event::Enabled(_)
@@ -421,11 +438,11 @@ impl<A: AsRef<[IpAddr]>> VirtualRouter<A> {
     }
 }
 
-/// Whether adverts of `family` can come from the address: over IPv6 from a link-local one alone (R73).
-const fn is_source(address: IpAddr, family: Family) -> bool {
+/// Whether adverts of `family` can come from the address: to the group of IPv6 from a link-local one alone (R73).
+const fn is_source(address: IpAddr, family: Family, unicast: bool) -> bool {
     match (address, family) {
         (IpAddr::V4(_), Family::V4) => true,
-        (IpAddr::V6(address), Family::V6) => address.is_unicast_link_local(),
+        (IpAddr::V6(address), Family::V6) => unicast || address.is_unicast_link_local(),
         (IpAddr::V4(_), Family::V6) | (IpAddr::V6(_), Family::V4) => false,
     }
 }
@@ -465,6 +482,8 @@ pub enum EmitError {
     Buffer(BufferTooSmall),
     /// It cannot be signed: an HMAC trailer needs the time of day, an Authentication Header needs IPv4. Nothing goes out unsigned.
     Unsigned,
+    /// The router has no such peer to send to.
+    NoPeer,
 }
 
 impl fmt::Display for EmitError {
@@ -472,6 +491,7 @@ impl fmt::Display for EmitError {
         match self {
             Self::NoSource => f.write_str("there is no address to send from"),
             Self::Buffer(error) => error.fmt(f),
+            Self::NoPeer => f.write_str("there is no such peer to send to"),
             Self::Unsigned => f.write_str("it cannot be signed: no time of day, or an Authentication Header over IPv6"),
         }
     }

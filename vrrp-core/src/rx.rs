@@ -5,11 +5,15 @@
 //! | rung | reason | requirement |
 //! |---|---|---|
 //! | a whole IPv4 datagram of protocol 112, or (feature `auth`) 51 with a well-formed Authentication Header | [`Discard::Ip`], [`Discard::Protocol`], [`Discard::Ah`] | R7, R50, R63 |
-//! | sent to the group | [`Discard::Destination`] | R3, R73 |
-//! | TTL or hop limit 255 | [`Discard::Ttl`] | R6, R73 |
+//! | sent to the group, or to an address of this host alone | [`Discard::Destination`] | R3, R73 |
+//! | TTL or hop limit 255, of what was sent to the group | [`Discard::Ttl`] | R6, R73 |
 //! | eight octets, a version that the family has, type 1, an address (VRRPv3), exact length (feature `auth`: or 28 octets more) | [`Discard::Parse`] | R9, R10, R94, R47 |
 //! | checksum | [`Discard::Checksum`] | R20, R105 |
 //! | virtual router configured on the interface, in this family | [`Discard::UnknownVrid`] | R47 |
+//! | sent to the group, or by unicast, as the router's adverts travel | [`Discard::ByMulticast`], [`Discard::ByUnicast`] | |
+//! | from a peer (unicast) | [`Discard::NoPeer`] | |
+//! | TTL or hop limit within the peer's bounds (unicast) | [`Discard::PeerTtl`] | |
+//! | not the checksum of old keepalived (unicast, where refused) | [`Discard::OldChecksum`] | |
 //! | its version | [`Discard::Version`] | R9 |
 //! | its form of checksum (VRRPv3 over IPv4, where strict) | [`Discard::ChecksumForm`] | R105 |
 //! | link-local first (IPv6, where strict) | [`Discard::FirstNotLinkLocal`] | R96, R117 |
@@ -19,6 +23,9 @@
 //! | we are not the owner (VRRPv2) | [`Discard::Owner`] | R47 |
 //! | authentication type, then password (VRRPv2) | [`Discard::UnknownAuthType`], [`Discard::AuthType`], [`Discard::Password`] | R16, R62 |
 //! | interval not 0 and, in VRRPv2, ours | [`Discard::Interval`] | R49, R117 |
+//!
+//! Unicast is closed by its list of peers: what a stranger sends is dropped, whatever its TTL. The TTL itself is bounded for
+//! those peers alone that have bounds: the 255 of a LAN would keep peers apart that are routers away, as in clouds they are.
 //!
 //! Authentication stands as high as it can: the rungs above it cost nothing, need no key, and what they say of a packet holds
 //! whoever sent it; nothing below them is believed of a stranger. keepalived looks at the trailer before length and checksum,
@@ -40,7 +47,7 @@ use crate::auth::{AhError, TrailerError};
 #[cfg(feature = "auth")]
 use crate::auth::{ah, trailer};
 use crate::counters::Counter;
-use crate::types::{AdvertInterval, Family, Version};
+use crate::types::{AdvertInterval, Family, Version, is_unicast};
 use crate::wire::advert::{Advert, ChecksumForm, ChecksumMismatch, ParseError, check_form};
 use crate::wire::ipv4::{Ipv4Error, Ipv4Packet, PROTOCOL_VRRP};
 
@@ -58,6 +65,21 @@ pub struct Meta {
     pub ttl: u8,
 }
 
+/// How an advertisement came.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Arrival {
+    /// To the multicast group, with the TTL or hop limit that it must have.
+    Multicast,
+    /// To an address of this host alone.
+    Unicast {
+        /// Its TTL, or hop limit.
+        ttl: u8,
+        /// Its checksum covers the multicast group, which it was not sent to, as old versions of keepalived do (VRRPv3 over
+        /// IPv4).
+        old_checksum: bool,
+    },
+}
+
 /// An advertisement that passed the rungs that need no configuration.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Received<'a> {
@@ -67,6 +89,8 @@ pub struct Received<'a> {
     pub advert: Advert<'a>,
     /// The form of its checksum.
     pub checksum: ChecksumForm,
+    /// How it came.
+    pub arrival: Arrival,
     /// What stands behind the message.
     #[cfg(feature = "auth")]
     pub(crate) trailer: Option<trailer::Trailer<'a>>,
@@ -77,8 +101,18 @@ pub struct Received<'a> {
 
 impl<'a> Received<'a> {
     /// Climbs the ladder down to the checksum. `octets` is a whole IPv4 datagram, header included; link-layer padding behind
-    /// it is ignored. `group` is the multicast group that the interface listens to.
+    /// it is ignored. `group` is the multicast group that the interface listens to; what was not sent to it is dropped.
     pub fn check_datagram(octets: &'a [u8], group: Ipv4Addr) -> Result<Self, Rejected> {
+        Self::climb_datagram(octets, group, false)
+    }
+
+    /// As [`Received::check_datagram`], and lets pass what was sent to this host alone: whether its source and its TTL are
+    /// those of a peer remains to be checked, as [`Node`](crate::node::Node) does.
+    pub fn check_any_datagram(octets: &'a [u8], group: Ipv4Addr) -> Result<Self, Rejected> {
+        Self::climb_datagram(octets, group, true)
+    }
+
+    fn climb_datagram(octets: &'a [u8], group: Ipv4Addr, unicast: bool) -> Result<Self, Rejected> {
         let packet = Ipv4Packet::parse(octets).map_err(|error| Rejected::anonymous(Discard::Ip(error)))?;
         let meta = Meta { source: packet.source().into(), destination: packet.destination().into(), ttl: packet.ttl() };
         #[cfg(feature = "auth")]
@@ -88,38 +122,61 @@ impl<'a> Received<'a> {
                 vrid: None,
                 reason: Discard::Ah(error),
             })?;
-            let received = Self::check(&meta, ah.message(), group.into())?;
+            let received = Self::climb(&meta, ah.message(), group.into(), unicast)?;
             return Ok(Self { ah: Some(ah), ..received });
         }
         if packet.protocol() != PROTOCOL_VRRP {
             return Err(meta.rejected(packet.payload(), Discard::Protocol(packet.protocol())));
         }
-        Self::check(&meta, packet.payload(), group.into())
+        Self::climb(&meta, packet.payload(), group.into(), unicast)
     }
 
     /// Climbs the ladder from the second rung down to the checksum. `payload` is the message alone, of a whole datagram of
-    /// protocol 112. `group` is the multicast group that the interface listens to.
+    /// protocol 112. `group` is the multicast group that the interface listens to; what was not sent to it is dropped.
     #[inline]
     pub fn check(meta: &Meta, payload: &'a [u8], group: IpAddr) -> Result<Self, Rejected> {
+        Self::climb(meta, payload, group, false)
+    }
+
+    /// As [`Received::check`], and lets pass what was sent to this host alone, see [`Received::check_any_datagram`].
+    #[inline]
+    pub fn check_any(meta: &Meta, payload: &'a [u8], group: IpAddr) -> Result<Self, Rejected> {
+        Self::climb(meta, payload, group, true)
+    }
+
+    #[inline]
+    fn climb(meta: &Meta, payload: &'a [u8], group: IpAddr, unicast: bool) -> Result<Self, Rejected> {
         let &Meta { source, destination, ttl } = meta;
         let rejected = |reason| meta.rejected(payload, reason);
         let family = Family::of(source);
-        if destination != group || Family::of(group) != family {
+        let to_group = destination == group;
+        // Raw sockets deliver what is for this host: an address that is none of a group is one of its own.
+        let to_us = unicast && is_unicast(destination) && Family::of(destination) == family;
+        if Family::of(group) != family || !(to_group || to_us) {
             return Err(rejected(Discard::Destination(destination)));
         }
-        if ttl != TTL {
+        if to_group && ttl != TTL {
             return Err(rejected(Discard::Ttl(ttl)));
         }
         let message_len = message_len(payload, family).map_err(|error| rejected(Discard::Parse(error)))?;
         let (message, behind) = payload.split_at(message_len);
         let advert = Advert::formed(message, family);
-        let checksum = advert
-            .verify_before(source, destination, behind)
-            .map_err(|mismatch| rejected(Discard::Checksum(mismatch)))?;
+        let mut old_checksum = false;
+        let checksum = match advert.verify_before(source, destination, behind) {
+            Ok(form) => form,
+            Err(mismatch) => {
+                old_checksum = !to_group && family == Family::V4 && advert.verify(source, group).is_ok();
+                if !old_checksum {
+                    return Err(rejected(Discard::Checksum(mismatch)));
+                }
+                ChecksumForm::PseudoHeader
+            }
+        };
         Ok(Self {
             source,
             advert,
             checksum,
+            arrival: if to_group { Arrival::Multicast } else { Arrival::Unicast { ttl, old_checksum } },
             #[cfg(feature = "auth")]
             trailer: behind.try_into().ok().map(trailer::Trailer::new),
             #[cfg(feature = "auth")]
@@ -181,7 +238,7 @@ pub enum Discard {
     Ip(Ipv4Error),
     /// Another protocol than 112.
     Protocol(u8),
-    /// Not sent to the group; unicast is for listed peers only.
+    /// Sent neither to the group nor, where that is asked for, to this host.
     Destination(IpAddr),
     /// TTL or hop limit below 255: the packet crossed a router.
     Ttl(u8),
@@ -191,6 +248,23 @@ pub enum Discard {
     Checksum(ChecksumMismatch),
     /// No such virtual router on this interface.
     UnknownVrid(u8),
+    /// Sent to the group; the virtual router has peers, and hears them alone.
+    ByMulticast,
+    /// Sent to this host alone; the virtual router has no peers, and listens to the group.
+    ByUnicast,
+    /// Sent by somebody who is no peer.
+    NoPeer,
+    /// Sent by a peer, with a TTL or hop limit outside of the bounds that the peer has.
+    PeerTtl {
+        /// The packet's.
+        ttl: u8,
+        /// The lowest that the peer may have.
+        min: u8,
+        /// The highest.
+        max: u8,
+    },
+    /// The checksum of old keepalived, which is refused.
+    OldChecksum,
     /// The virtual router speaks the other version.
     Version {
         /// Ours.
@@ -240,7 +314,9 @@ impl Discard {
     pub const fn counter(&self) -> Counter {
         match self {
             Self::Ip(_) | Self::Protocol(_) | Self::Destination(_) => Counter::IpErrors,
-            Self::Ttl(_) => Counter::TtlErrors,
+            Self::Ttl(_) | Self::PeerTtl { .. } => Counter::TtlErrors,
+            Self::ByMulticast | Self::ByUnicast => Counter::DeliveryErrors,
+            Self::NoPeer => Counter::UnknownPeers,
             Self::Parse(ParseError::Version(_) | ParseError::V2OverIpv6) | Self::Version { .. } => {
                 Counter::VersionErrors
             }
@@ -249,7 +325,7 @@ impl Discard {
             Self::Parse(ParseError::NoAddress) | Self::FirstNotLinkLocal(_) => Counter::AddressListErrors,
             Self::Checksum(_) => Counter::ChecksumErrors,
             Self::UnknownVrid(_) => Counter::VridErrors,
-            Self::ChecksumForm { .. } => Counter::ChecksumFormErrors,
+            Self::ChecksumForm { .. } | Self::OldChecksum => Counter::ChecksumFormErrors,
             Self::OwnSource => Counter::OwnSource,
             Self::Owner => Counter::OwnerConflicts,
             Self::Ah(AhError::Missing) => Counter::AhMissing,
@@ -280,8 +356,13 @@ impl Discard {
             | Self::Parse(_)
             | Self::Checksum(_)
             | Self::Ah(AhError::Malformed)
-            | Self::UnknownVrid(_) => false,
-            Self::Version { .. }
+            | Self::UnknownVrid(_)
+            | Self::NoPeer
+            | Self::PeerTtl { .. }
+            | Self::OldChecksum => false,
+            Self::ByMulticast
+            | Self::ByUnicast
+            | Self::Version { .. }
             | Self::ChecksumForm { .. }
             | Self::FirstNotLinkLocal(_)
             | Self::OwnSource
@@ -302,6 +383,15 @@ impl fmt::Display for Discard {
             Self::Ip(error) => error.fmt(f),
             Self::Protocol(protocol) => write!(f, "IP protocol is {protocol}, 112 expected"),
             Self::Destination(address) => write!(f, "sent to {address}, not to the multicast group"),
+            Self::ByMulticast => f.write_str("sent to the multicast group, ours go from peer to peer (unicast_peer)"),
+            Self::ByUnicast => f.write_str("sent to this host alone, ours go to the multicast group (no unicast_peer)"),
+            Self::NoPeer => f.write_str("its sender is no peer (unicast_peer)"),
+            Self::PeerTtl { ttl, min, max } => {
+                write!(f, "TTL is {ttl}, {min} to {max} expected of this peer (min_ttl, max_ttl)")
+            }
+            Self::OldChecksum => f.write_str(
+                "its checksum covers the multicast group, as old versions of keepalived write it, and that is refused",
+            ),
             Self::Ttl(ttl) => write!(f, "TTL is {ttl}, 255 expected: it crossed a router or is forged"),
             Self::Parse(error) => error.fmt(f),
             Self::Checksum(ChecksumMismatch { found, computed }) => {

@@ -457,7 +457,8 @@ impl fmt::Display for AddressError {
 
 impl core::error::Error for AddressError {}
 
-const fn is_unicast(address: IpAddr) -> bool {
+/// Whether a host can have the address.
+pub(crate) const fn is_unicast(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => !(address.is_unspecified() || address.is_multicast() || address.is_broadcast()),
         IpAddr::V6(address) => !(address.is_unspecified() || address.is_multicast()),

@@ -34,19 +34,23 @@ mod rung {
     pub(super) const PARSE: u8 = 5;
     pub(super) const CHECKSUM: u8 = 6;
     pub(super) const VRID: u8 = 7;
-    pub(super) const VERSION: u8 = 8;
-    pub(super) const FORM: u8 = 9;
-    pub(super) const FIRST: u8 = 10;
-    pub(super) const OWN_SOURCE: u8 = 11;
-    pub(super) const AH: u8 = 12;
-    pub(super) const TRAILER: u8 = 13;
-    pub(super) const OWNER: u8 = 14;
-    pub(super) const AUTH: u8 = 15;
-    pub(super) const INTERVAL: u8 = 16;
-    pub(super) const PASSED: u8 = 17;
+    pub(super) const DELIVERY: u8 = 8;
+    pub(super) const VERSION: u8 = 9;
+    pub(super) const FORM: u8 = 10;
+    pub(super) const FIRST: u8 = 11;
+    pub(super) const OWN_SOURCE: u8 = 12;
+    pub(super) const AH: u8 = 13;
+    pub(super) const TRAILER: u8 = 14;
+    pub(super) const OWNER: u8 = 15;
+    pub(super) const AUTH: u8 = 16;
+    pub(super) const INTERVAL: u8 = 17;
+    pub(super) const PASSED: u8 = 18;
+    /// The node's alone.
+    pub(super) const PEER: u8 = 19;
 }
 
 /// What a router is made of: eight octets of the input.
+#[allow(clippy::struct_excessive_bools, reason = "each is a bit of the input, apart from the others")]
 #[derive(Clone, Copy)]
 struct Setting {
     version: Version,
@@ -60,6 +64,7 @@ struct Setting {
     vrid: Vrid,
     interval: u8,
     role: Role,
+    unicast: bool,
 }
 
 /// A packet, and whether it is just as its sender made it.
@@ -82,7 +87,9 @@ pub fn ladder(data: &[u8]) {
     let (Some(mut router), Some(packet)) = (ours.router(1), packet(&ours, &theirs, head[7], rest)) else { return };
     let (foretold, doubtful) = reference(&ours, &packet);
     let received = match packet.family {
+        Family::V4 if ours.unicast => Received::check_any_datagram(&packet.octets, GROUP),
         Family::V4 => Received::check_datagram(&packet.octets, GROUP),
+        Family::V6 if ours.unicast => Received::check_any(&packet.meta, &packet.octets, Groups::default().v6.into()),
         Family::V6 => Received::check(&packet.meta, &packet.octets, Groups::default().v6.into()),
     };
     let outcome = match &received {
@@ -158,6 +165,7 @@ impl Setting {
             strict: checksum & 1 != 0,
             pseudo: checksum & 2 != 0,
             global: checksum & 5 == 4,
+            unicast: checksum & 8 != 0,
             priority: Priority::new(priority).unwrap_or_default(),
             vrid: Vrid::new(vrid).or(Vrid::new(51)).expect("51 is not 0"),
             interval: interval % 4 + 1,
@@ -211,6 +219,9 @@ impl Setting {
             auth: self.auth()?,
             checksum: ChecksumPolicy { send, accept },
         });
+        if self.unicast {
+            router = router.by_unicast();
+        }
         router.set_wall_clock(WallClock::from_unix(Duration::from_secs(0x6800_0000)));
         let _ = router.handle(Event::Link(Link::Up(address(self.family, host))));
         let _ = router.handle(Event::Enabled(self.role != Role::Initialize));
@@ -230,14 +241,15 @@ fn address(family: Family, host: u8) -> IpAddr {
 
 /// How the packet is made: bit 0: arbitrary octets, otherwise a router's own; bit 1: another configuration's than the
 /// receiver's; bit 2: the checksum is put right after the changes; bit 3: with a pseudo-header; bit 4: priority 0; bit 5: from the
-/// receiver's address; bit 6: the receiver's family whatever the sender's.
+/// receiver's address; bit 6: the receiver's family whatever the sender's;
+/// bit 7: to the group, also for a router that has peers.
 fn packet(ours: &Setting, theirs: &Setting, how: u8, rest: &[u8]) -> Option<Packet> {
     let bit = |n: u8| how & 1 << n != 0;
     let host = if bit(5) { 1 } else { 2 };
     let sender = if bit(1) { *theirs } else { Setting { priority: theirs.priority, auth: theirs.auth, ..*ours } };
     let family = if bit(6) { ours.family } else { sender.family };
-    let group = Groups::default().of(sender.family);
-    let mut meta = Meta { source: address(family, host), destination: Groups::default().of(family), ttl: 255 };
+    let destination = |family| if ours.unicast && !bit(7) { address(family, 1) } else { Groups::default().of(family) };
+    let mut meta = Meta { source: address(family, host), destination: destination(family), ttl: 255 };
     if bit(0) {
         let octets = rest.to_vec();
         return Some(Packet { family, meta, octets, untouched: false });
@@ -247,10 +259,10 @@ fn packet(ours: &Setting, theirs: &Setting, how: u8, rest: &[u8]) -> Option<Pack
     let advertise = if bit(4) { Advertise::Release } else { Advertise::Claim };
     let carriage = router.carriage();
     // An Authentication Header cannot be put over IPv6.
-    let message = router.emit(advertise, group, &mut buffer).ok()?;
+    let message = router.emit(advertise, destination(sender.family), &mut buffer).ok()?;
     let mut octets = message.to_vec();
     if sender.family == Family::V4 && carriage == Carriage::Message {
-        octets = [&ipv4(octets.len(), host)?[..], &octets].concat();
+        octets = [&ipv4(octets.len(), host, destination(Family::V4))?[..], &octets].concat();
     }
     let before = octets.clone();
     for change in rest.chunks_exact(2).take(8) {
@@ -273,9 +285,12 @@ fn packet(ours: &Setting, theirs: &Setting, how: u8, rest: &[u8]) -> Option<Pack
     Some(Packet { family, meta, octets, untouched })
 }
 
-fn ipv4(payload: usize, host: u8) -> Option<[u8; 20]> {
-    let [a, b] = u16::try_from(20 + payload).ok()?.to_be_bytes();
-    Some([0x45, 0xc0, a, b, 0, 1, 0, 0, 255, 112, 0, 0, 10, 0, 0, host, 224, 0, 0, 18])
+fn ipv4(payload: usize, host: u8, destination: IpAddr) -> Option<[u8; 20]> {
+    let IpAddr::V4(destination) = destination else { return None };
+    let [high, low] = u16::try_from(20 + payload).ok()?.to_be_bytes();
+    let mut header = [0x45, 0xc0, high, low, 0, 1, 0, 0, 255, 112, 0, 0, 10, 0, 0, host, 0, 0, 0, 0];
+    header[16..].copy_from_slice(&destination.octets());
+    Some(header)
 }
 
 /// Puts the checksum right of the message in front of a trailer, where there is one.
@@ -338,10 +353,17 @@ fn reference(ours: &Setting, packet: &Packet) -> (u8, Option<u8>) {
             Err(rung) => return (rung, None),
         },
     };
-    if meta.destination != Groups::default().of(packet.family) {
+    let group = Groups::default().of(packet.family);
+    let to_group = meta.destination == group;
+    let host = match meta.destination {
+        IpAddr::V4(address) => !matches!(address.octets(), [224..=239, ..] | [0, 0, 0, 0] | [255, 255, 255, 255]),
+        IpAddr::V6(address) => address.octets()[0] != 255 && address.octets() != [0; 16],
+    };
+    let to_us = ours.unicast && host;
+    if !to_group && !to_us {
         return (rung::DESTINATION, None);
     }
-    if meta.ttl != 255 {
+    if to_group && meta.ttl != 255 {
         return (rung::TTL, None);
     }
     let Some(expected) = well_formed(message, packet.family) else { return (rung::PARSE, None) };
@@ -352,25 +374,32 @@ fn reference(ours: &Setting, packet: &Packet) -> (u8, Option<u8>) {
     let plain = packet.family == Family::V4 && found == sum(&blank(expected), None);
     let covered = if packet.family == Family::V4 { expected } else { message.len() };
     let pseudo = version == 3 && found == sum(&blank(covered), Some(&meta));
-    if !plain && !pseudo {
+    let of_group = Meta { destination: group, ..meta };
+    let old = packet.family == Family::V4 && version == 3 && found == sum(&blank(expected), Some(&of_group));
+    if !plain && !pseudo && !old {
         return (rung::CHECKSUM, None);
     }
-    below(ours, packet.family, &message[..expected], meta.source, Seen { plain, ah, trailer })
+    below(ours, packet.family, &message[..expected], meta.source, Seen { plain, ah, trailer, to_group })
 }
 
 /// What the upper rungs saw.
+#[allow(clippy::struct_excessive_bools, reason = "each is one observation, apart from the others")]
 #[derive(Clone, Copy)]
 struct Seen {
     plain: bool,
     ah: bool,
     trailer: bool,
+    to_group: bool,
 }
 
 /// The rungs that depend on the router.
 fn below(ours: &Setting, family: Family, message: &[u8], source: IpAddr, seen: Seen) -> (u8, Option<u8>) {
-    let Seen { plain, ah, trailer } = seen;
+    let Seen { plain, ah, trailer, to_group } = seen;
     if message[1] != ours.vrid.get() || family != ours.family {
         return (rung::VRID, None);
+    }
+    if to_group == ours.unicast {
+        return (rung::DELIVERY, None);
     }
     if message[0] / 16 != ours.version.get() {
         return (rung::VERSION, None);
@@ -456,6 +485,8 @@ fn rung_of(reason: &Discard) -> u8 {
         Discard::Parse(_) => rung::PARSE,
         Discard::Checksum(_) => rung::CHECKSUM,
         Discard::UnknownVrid(_) => rung::VRID,
+        Discard::ByMulticast | Discard::ByUnicast => rung::DELIVERY,
+        Discard::NoPeer | Discard::PeerTtl { .. } | Discard::OldChecksum => rung::PEER,
         Discard::Version { .. } => rung::VERSION,
         Discard::ChecksumForm { .. } => rung::FORM,
         Discard::FirstNotLinkLocal(_) => rung::FIRST,

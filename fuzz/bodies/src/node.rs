@@ -1,4 +1,5 @@
-//! An arbitrary sequence of inputs and passing time over a node with six routers, of both versions and families.
+//! An arbitrary sequence of inputs and passing time over a node with eight routers, of both versions and families, two of them with
+//! peers.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::num::NonZeroU8;
@@ -6,7 +7,8 @@ use std::time::Duration;
 
 use vrrp_core::fsm::{Addresses, Advertise, Link, Machine, Params, PreemptDelay, Role, Rules, State};
 use vrrp_core::node::{
-    Faults, Follower, GroupId, Groups, Input, InterfaceId, Node, Output, RouterId, RouterSetup, TrackerId, Unmet, Which,
+    Faults, Follower, GroupId, Groups, Input, InterfaceId, Node, OldChecksum, Output, Peer, Peers, RouterId,
+    RouterSetup, TrackerId, Unicast, Unmet, Which,
 };
 use vrrp_core::release::Handover;
 use vrrp_core::router::{ChecksumPolicy, RouterConfig, VirtualRouter};
@@ -65,6 +67,17 @@ struct Told {
     handed_over: usize,
 }
 
+/// Two peers, of which one is bounded.
+fn unicast(family: Family) -> Unicast {
+    let address = |last: u8| match family {
+        Family::V4 => IpAddr::from([10, 0, 0, last]),
+        Family::V6 => IpAddr::from([0xfe80, 0, 0, 0, 0, 0, 0, u16::from(last)]),
+    };
+    let bounded = Peer { min_ttl: TTL, ..Peer::new(address(6)) };
+    let peers = Peers::new([Peer::new(address(4)), bounded]).expect("two peers");
+    Unicast { peers, ttl: TTL, old_checksum: OldChecksum::Learn }
+}
+
 struct World {
     node: Node<Duration>,
     ids: Vec<RouterId>,
@@ -88,6 +101,8 @@ impl World {
             (1, 2, Family::V4, v2, 200, SimplePassword::new(b"secret")),
             (0, 1, v6, v3, 100, None),
             (1, 2, v6, v2, 255, None),
+            (0, 3, Family::V4, v3, 100, None),
+            (1, 3, v6, v3, 200, None),
         ];
         let add = |(interface, vrid, family, interval, priority, password): (usize, _, _, Option<_>, _, Option<_>)| {
             let config = RouterConfig {
@@ -103,7 +118,8 @@ impl World {
                 auth: password.map_or(Auth::None, Auth::SimpleText),
                 checksum: ChecksumPolicy::default(),
             };
-            node.add(RouterSetup { interface: INTERFACES[interface], source: None, config }).ok()
+            let unicast = (vrid == 3).then(|| unicast(family));
+            node.add(RouterSetup { interface: INTERFACES[interface], source: None, unicast, config }).ok()
         };
         let ids: Vec<RouterId> = routers.into_iter().filter_map(add).collect();
         for (router, handover) in ids.iter().copied().zip(HANDOVERS.into_iter().cycle()) {
@@ -224,9 +240,16 @@ impl World {
         };
         let repr = AdvertRepr { vrid, priority, interval, password, addresses, checksum: ChecksumForm::PseudoHeader };
         let mut buffer = [0; 64];
-        let destination = Groups::default().of(family);
-        let octets = repr.emit(source, destination, &mut buffer).expect("one address fits");
-        self.input(Input::Message { interface, meta: Meta { source, destination, ttl: TTL }, octets });
+        let group = Groups::default().of(family);
+        let own = if family == Family::V4 { OWN } else { OWN_V6 };
+        let (destination, covered, ttl) = match octets.next() % 6 {
+            0 => (own, own, TTL),
+            1 => (own, own, 63),
+            2 => (own, group, TTL),
+            _ => (group, group, TTL),
+        };
+        let octets = repr.emit(source, covered, &mut buffer).expect("one address fits");
+        self.input(Input::Message { interface, meta: Meta { source, destination, ttl }, octets });
     }
 
     /// Time passes; what is due afterwards fires, late.
@@ -258,8 +281,10 @@ impl World {
             match *output {
                 Output::Advertise { router, advertise } => {
                     let mut buffer = [0; MAX_LEN];
-                    let sent = self.node.message(router, advertise, &mut buffer).is_ok();
-                    assert!(sent || advertise == Advertise::Release, "a claim comes from an address");
+                    for recipient in 0..self.node.recipients(router) {
+                        let sent = self.node.message_to(router, recipient, advertise, &mut buffer).is_ok();
+                        assert!(sent || advertise == Advertise::Release, "a claim comes from an address");
+                    }
                 }
                 Output::Addresses { router, wanted, accept, epoch } => {
                     let told = &mut self.told[router.index()];

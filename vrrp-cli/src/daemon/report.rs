@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant, SystemTime};
 
 use vrrp_core::fsm::{Cause, Role, Transition};
-use vrrp_core::node::{Condition, GroupId, InterfaceId, Node, RouterId, TrackerId, Unmet};
+use vrrp_core::node::{Condition, Faults, GroupId, InterfaceId, Node, RouterId, TrackerId, Unmet};
 use vrrp_core::rx::{Discard, Notices, Rejected};
 use vrrp_core::track::Status;
 use vrrp_core::{Family, Priority};
@@ -283,6 +283,8 @@ impl Reporter {
                 Family::V4 => "its interface has no IPv4 address to send from".to_owned(),
                 Family::V6 => "its interface has no usable link-local IPv6 address to send from".to_owned(),
             },
+            Unmet::Fault(Faults::SOURCE) => "this host does not have the address that its adverts come from".to_owned(),
+            Unmet::Fault(Faults::NO_PEER) => "it has no `unicast_peer`".to_owned(),
             Unmet::Fault(_) => "the kernel refused its addresses".to_owned(),
             Unmet::Tracker(tracker) | Unmet::Undetermined(tracker) => self.tracked(tracker, node.status(tracker)),
             Unmet::Member(mate) => format!("{} of its sync group cannot take part", self.name(mate)),
@@ -367,7 +369,7 @@ mod tests {
             auth: Auth::None,
             checksum: ChecksumPolicy::default(),
         };
-        let id = node.add(RouterSetup { interface: InterfaceId(0), source: None, config }).unwrap();
+        let id = node.add(RouterSetup { interface: InterfaceId(0), source: None, unicast: None, config }).unwrap();
         let names = Names {
             routers: vec!["VI_1".to_owned()],
             groups: Vec::new(),

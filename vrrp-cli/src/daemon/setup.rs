@@ -261,6 +261,7 @@ impl Builder {
         let setup = RouterSetup {
             interface: InterfaceId(u32::try_from(own).unwrap_or(u32::MAX)),
             source: instance.mcast_source,
+            unicast: None,
             config: RouterConfig {
                 vrid: instance.vrid,
                 params: Params {

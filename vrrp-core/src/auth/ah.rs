@@ -17,8 +17,8 @@
 //!
 //! Signed are the IPv4 header, this header with zeros in the place of the HMAC, and the message. Of the IPv4 header the fields
 //! that change on the way are zeros: type of service, flags and fragment offset, checksum. RFC 2402 also has the TTL as zero;
-//! keepalived signs it as it is. Both are accepted, since only a TTL of 255 gets here, and keepalived's is sent: it accepts no
-//! other.
+//! keepalived signs it as it is. Both are accepted, and so is a signature over 255 of a unicast datagram that crossed routers.
+//! What is sent is keepalived's, over 255: over unicast, keepalived accepts it only if that is what arrives.
 //!
 //! **The signature covers the header that the kernel would write.** So what is sent is a whole datagram, header included, for
 //! a socket with `IP_HDRINCL`; its identification is never 0, which the kernel would replace.
@@ -39,6 +39,7 @@ use md5::Md5;
 use super::replay::Replay;
 use super::{AhError, WallClock, replay};
 use crate::checksum::Checksum;
+use crate::rx::Arrival;
 use crate::types::SimplePassword;
 use crate::wire::ipv4::PROTOCOL_VRRP;
 
@@ -112,9 +113,13 @@ impl<'a> AhPacket<'a> {
 
     /// Whether `key` signed this datagram, TTL included or not. Takes the same time whichever octet differs.
     pub fn verify(&self, key: AhKey) -> bool {
+        self.is_signed_over(key, &[self.ip[TTL_AT], 0])
+    }
+
+    /// Whether `key` signed this datagram with one of these in the place of the TTL.
+    fn is_signed_over(&self, key: AhKey, ttls: &[u8]) -> bool {
         let (head, mac) = self.head.split_at(MAC_AT);
-        let ttl = self.ip[TTL_AT];
-        [ttl, 0].into_iter().any(|ttl| {
+        ttls.iter().any(|&ttl| {
             digest(key, self.ip, ttl, head, self.message)
                 .is_some_and(|digest| digest.verify_truncated_left(mac).is_ok())
         })
@@ -154,11 +159,16 @@ pub fn seal(key: AhKey, source: Ipv4Addr, destination: Ipv4Addr, sequence: u32, 
 }
 
 /// The rungs, in this order: SPI, authentic, new.
-pub(crate) fn check(key: AhKey, replay: &Replay, packet: &AhPacket<'_>) -> Result<(), AhError> {
+pub(crate) fn check(key: AhKey, replay: &Replay, packet: &AhPacket<'_>, arrival: Arrival) -> Result<(), AhError> {
     if packet.spi().to_be_bytes() != packet.source() {
         return Err(AhError::Spi(packet.spi()));
     }
-    if !packet.verify(key) {
+    let authentic = match arrival {
+        Arrival::Multicast => packet.verify(key),
+        // On its way from the peer, routers may have counted it down.
+        Arrival::Unicast { ttl, .. } => packet.is_signed_over(key, &[ttl, 0, crate::rx::TTL]),
+    };
+    if !authentic {
         return Err(AhError::Invalid);
     }
     let sequence = packet.sequence();

@@ -95,7 +95,7 @@ impl Session {
         }
         match (auth, received.ah, self.replay.as_deref()) {
             (Auth::Ah(key), Some(packet), Some(replay)) => {
-                ah::check(*key, replay, &packet).map_err(Discard::Ah)?;
+                ah::check(*key, replay, &packet, received.arrival).map_err(Discard::Ah)?;
                 Ok(Proof::UNNEEDED)
             }
             (Auth::Hmac(config), _, Some(replay)) => {

@@ -9,6 +9,7 @@ use super::handover::Releasing;
 use super::io::Output;
 use super::setup::{GroupId, InterfaceId, RouterId, TrackerId};
 use super::times::Times;
+use super::unicast::Circle;
 use crate::announce::Schedule;
 use crate::counters::Counter;
 use crate::fsm::{Link, Params};
@@ -21,6 +22,10 @@ use crate::track::Influence;
 pub(super) struct Entry<I> {
     pub(super) interface: InterfaceId,
     pub(super) source: Option<IpAddr>,
+    /// Whom its adverts go to and come from, when that is not the group.
+    pub(super) circle: Option<Circle>,
+    /// Another router of its identifier, interface and family, with other peers.
+    pub(super) namesake: Option<RouterId>,
     pub(super) router: Timed<I, Box<[IpAddr]>>,
     pub(super) faults: Faults,
     /// As configured; the machine's have the effective priority.
@@ -56,6 +61,11 @@ pub(super) enum Serving {
 impl<I: Instant> Entry<I> {
     pub(super) fn is_healthy(&self) -> bool {
         self.faults.is_empty() && !self.tracked_fault
+    }
+
+    /// Whether a router with these peers can have its identifier: both have peers, and none in common.
+    pub(super) fn is_told_from(&self, circle: Option<&Circle>) -> bool {
+        self.circle.as_ref().zip(circle).is_some_and(|(ours, theirs)| ours.is_disjoint(theirs))
     }
 
     /// A configured source needs no address on the interface, only the link.

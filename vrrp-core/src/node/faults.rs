@@ -6,5 +6,9 @@ bitflags::bitflags! {
     pub struct Faults: u8 {
         /// The kernel refused to install its addresses.
         const INSTALL = 1;
+        /// The address that its adverts shall come from is not on this host.
+        const SOURCE = 1 << 1;
+        /// Its adverts go from peer to peer, and it has no peer.
+        const NO_PEER = 1 << 2;
     }
 }

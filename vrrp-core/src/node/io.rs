@@ -159,7 +159,8 @@ pub enum Input<'a> {
 /// What to do, in this order.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Output {
-    /// Send the message that [`Node::message`](super::Node::message) writes.
+    /// Send the message that [`Node::message`](super::Node::message) writes; where the router has peers, each of
+    /// [`Node::message_to`](super::Node::message_to).
     Advertise {
         /// Whose.
         router: RouterId,
@@ -257,8 +258,10 @@ pub struct Message<'b> {
     pub interface: InterfaceId,
     /// Source address of the datagram.
     pub source: IpAddr,
-    /// Destination address: the multicast group of the router's family.
+    /// Destination address: the multicast group of the router's family, or a peer.
     pub destination: IpAddr,
+    /// TTL, or hop limit.
+    pub ttl: u8,
     /// What the octets are.
     pub carriage: Carriage,
     /// The VRRP message without IP header, or the whole datagram.

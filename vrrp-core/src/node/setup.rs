@@ -5,6 +5,7 @@ use alloc::boxed::Box;
 use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use super::unicast::Unicast;
 use crate::router::RouterConfig;
 use crate::types::{Family, Vrid};
 
@@ -29,8 +30,11 @@ pub struct RouterSetup {
     /// Its interface.
     pub interface: InterfaceId,
     /// Adverts come from this address instead of the interface's primary one. One of another family than the router's, or
-    /// of IPv6 and not link-local, keeps it in FAULT.
+    /// of IPv6 and not link-local where they go to the group, keeps it in FAULT.
     pub source: Option<IpAddr>,
+    /// Adverts go to these peers, and are heard from them alone; `None` is the multicast group. Send each of
+    /// [`Node::message_to`](super::Node::message_to).
+    pub unicast: Option<Unicast>,
     /// Its configuration.
     pub config: RouterConfig<Box<[IpAddr]>>,
 }
@@ -118,7 +122,7 @@ impl fmt::Display for GroupError {
 
 impl core::error::Error for GroupError {}
 
-/// Two routers of one family with one identifier on one interface.
+/// Two routers of one family with one identifier on one interface, which no list of peers tells apart.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct DuplicateVrid {
     /// The router that has it.

@@ -22,6 +22,7 @@ mod lan;
 mod maintenance;
 mod policy;
 mod trackers;
+mod unicast;
 
 const GROUP: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 18);
 const ETH0: InterfaceId = InterfaceId(0);
@@ -43,6 +44,7 @@ fn setup(interface: InterfaceId, vrid: u8, params: Params) -> RouterSetup {
     RouterSetup {
         interface,
         source: None,
+        unicast: None,
         config: RouterConfig {
             vrid: Vrid::new(vrid).unwrap(),
             params,

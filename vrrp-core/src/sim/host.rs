@@ -14,7 +14,7 @@ use super::{Conditions, Time};
 use crate::fsm::{Addresses, Link, Params};
 use crate::node::{
     DuplicateVrid, Faults, Follower, Groups, Input, InterfaceId, Message, Node, Output, RouterId, RouterSetup,
-    TrackerId, Which,
+    TrackerId, Unicast, Which,
 };
 use crate::release::Handover;
 use crate::router::{Carriage, RouterConfig};
@@ -46,6 +46,8 @@ pub struct HostSetup {
     pub backlog: usize,
     /// How its routers let go of their addresses when it is stopped.
     pub handover: Handover,
+    /// The peers of its routers, where their adverts do not go to the group.
+    pub unicast: Option<Unicast>,
     /// Its virtual routers, all on the one interface.
     pub routers: Vec<RouterConfig<Box<[IpAddr]>>>,
     /// Its sync groups, as places of routers. A list that makes no group is left out.
@@ -64,6 +66,7 @@ impl HostSetup {
             kernel: Duration::from_millis(1),
             backlog: 256,
             handover: Handover::default(),
+            unicast: None,
             routers,
             groups: Vec::new(),
             follows: Vec::new(),
@@ -77,6 +80,7 @@ pub(super) struct Frame {
     pub(super) from: usize,
     pub(super) source: IpAddr,
     pub(super) destination: IpAddr,
+    ttl: u8,
     /// IPv4: the datagram with its header. IPv6: the message.
     pub(super) octets: Box<[u8]>,
 }
@@ -175,7 +179,12 @@ impl Host {
         let mut node = Node::new(Groups::default());
         let mut ids = Vec::new();
         for config in &self.setup.routers {
-            let router = node.add(RouterSetup { interface: LAN, source: None, config: config.clone() })?;
+            let router = node.add(RouterSetup {
+                interface: LAN,
+                source: None,
+                unicast: self.setup.unicast.clone(),
+                config: config.clone(),
+            })?;
             node.handle(now, Input::Handover { router, handover: self.setup.handover }, out);
             ids.push(router);
         }
@@ -218,6 +227,11 @@ impl Host {
 
     pub(super) fn place(&self) -> Place {
         Place { ipv4: self.setup.ipv4, ipv6: self.setup.ipv6, up: self.link }
+    }
+
+    /// Whether its kernel takes a frame to this address.
+    pub(super) fn is_meant(&self, destination: IpAddr) -> bool {
+        destination.is_multicast() || [IpAddr::V4(self.setup.ipv4), IpAddr::V6(self.setup.ipv6)].contains(&destination)
     }
 
     pub(super) fn hears(&self) -> bool {
@@ -298,7 +312,7 @@ impl Frame {
         match self.source {
             IpAddr::V4(_) => Input::Datagram { interface: LAN, octets: &self.octets },
             IpAddr::V6(_) => {
-                let meta = Meta { source: self.source, destination: self.destination, ttl: u8::MAX };
+                let meta = Meta { source: self.source, destination: self.destination, ttl: self.ttl };
                 Input::Message { interface: LAN, meta, octets: &self.octets }
             }
         }
@@ -306,16 +320,16 @@ impl Frame {
 
     /// What arrives of a message: over IPv4 with the header in front, which raw sockets deliver.
     pub(super) fn new(from: usize, message: &Message<'_>) -> Self {
-        let Message { source, destination, carriage, octets: message, .. } = *message;
+        let Message { source, destination, ttl, carriage, octets: message, .. } = *message;
         let mut octets = Vec::with_capacity(message.len() + 20);
         if let (IpAddr::V4(source), IpAddr::V4(destination), Carriage::Message) = (source, destination, carriage) {
             let total = u16::try_from(message.len() + 20).unwrap_or(u16::MAX).to_be_bytes();
             // Version and header length, precedence "internetwork control"; no fragment; TTL, protocol.
-            octets.extend_from_slice(&[0x45, 0xc0, total[0], total[1], 0, 0, 0x40, 0, 255, 112, 0, 0]);
+            octets.extend_from_slice(&[0x45, 0xc0, total[0], total[1], 0, 0, 0x40, 0, ttl, 112, 0, 0]);
             octets.extend_from_slice(&source.octets());
             octets.extend_from_slice(&destination.octets());
         }
         octets.extend_from_slice(message);
-        Self { from, source, destination, octets: octets.into() }
+        Self { from, source, destination, ttl, octets: octets.into() }
     }
 }

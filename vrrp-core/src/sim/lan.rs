@@ -448,8 +448,9 @@ impl Lan {
             match output {
                 Output::Advertise { router, advertise } => {
                     let mut buffer = core::mem::take(&mut self.buffer);
-                    if let Ok(message) = node.message(router, advertise, &mut buffer) {
-                        let frame = Frame::new(host, &message);
+                    for recipient in 0..node.recipients(router) {
+                        let message = node.message_to(router, recipient, advertise, &mut buffer);
+                        let Ok(frame) = message.map(|message| Frame::new(host, &message)) else { continue };
                         if let Some(priority) = node.router(router).map(|router| router.machine().params.priority) {
                             self.log(Detail::Adverts, || Happening::Sent(HostId(host), advertise, priority));
                         }
@@ -492,7 +493,7 @@ impl Lan {
         let (segment, sends) = (self.hosts[from].segment, self.hosts[from].hears());
         for to in 0..self.hosts.len() {
             let host = &self.hosts[to];
-            if to == from || !sends || !host.hears() || host.segment != segment {
+            if to == from || !sends || !host.hears() || host.segment != segment || !host.is_meant(frame.destination) {
                 continue;
             }
             let conditions = host.hearing.unwrap_or(self.conditions);

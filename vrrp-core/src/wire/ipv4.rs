@@ -132,6 +132,17 @@ fn address(octets: &[u8], at: usize) -> Ipv4Addr {
     }
 }
 
+/// Writes the TTL into a datagram; one without a whole header stays as it is. The checksum of the header, which is the
+/// kernel's to write, is not put right.
+#[cfg(feature = "alloc")]
+pub(crate) fn set_ttl(datagram: &mut [u8], ttl: u8) {
+    if datagram.len() >= HEADER_LEN
+        && let Some(field) = datagram.get_mut(field::TTL)
+    {
+        *field = ttl;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -13,13 +13,15 @@ use super::super::{Action, Chance, Conditions, Detail, HostId, HostSetup, Time, 
 use super::{Claim, Expectation, Scenario, ScenarioError, When};
 use crate::Auth;
 use crate::fsm::{Params, PreemptDelay, Role, Rules};
+use crate::node::{OldChecksum, Peer, Peers, Unicast};
 use crate::release::Handover;
+use crate::rx::TTL;
 use crate::track::{Influence, Status, Weight};
 use crate::types::{AdvertInterval, Centiseconds, Priority, SimplePassword, Version, Vrid};
 
 type Result<T> = core::result::Result<T, String>;
 
-const OPTIONS: &str = "priority, owner, v2, v3, interval, ipv6, nopreempt, preempt-delay, adverts, silent, vrid, address, vip, password, kernel, backlog, handover, tracks, stopped";
+const OPTIONS: &str = "priority, owner, v2, v3, interval, ipv6, nopreempt, preempt-delay, adverts, silent, vrid, address, vip, password, peer, kernel, backlog, handover, tracks, stopped";
 const VERBS: &str = "start, stop, crash, power-off, stall, link, partition, heal, set, lan, kernel, maintenance, track";
 
 impl FromStr for Scenario {
@@ -122,6 +124,7 @@ impl Parser {
         let mut wanted = Wanted::default();
         let mut setup = HostSetup::new(name, number, Vec::new());
         let mut starts = true;
+        let mut peers = Vec::new();
         while let Some(option) = words.0.next() {
             match option {
                 "address" => match words.address()? {
@@ -143,10 +146,15 @@ impl Parser {
                         other => return Err(format!("`{other}` is not immediate, announced or first-advert")),
                     }
                 }
+                "peer" => peers.push(Peer::new(words.address()?)),
                 "stopped" => starts = false,
                 other if wanted.option(other, words)? => {}
                 other => return Err(format!("`{other}` is no option of a router: {OPTIONS}")),
             }
+        }
+        if !peers.is_empty() {
+            let peers = Peers::new(peers).map_err(|error| error.to_string())?;
+            setup.unicast = Some(Unicast { peers, ttl: TTL, old_checksum: OldChecksum::default() });
         }
         setup.routers.push(wanted.config()?);
         if starts {

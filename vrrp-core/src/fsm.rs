@@ -267,7 +267,7 @@ pub struct Actions {
     pub announce: bool,
     /// 4. The timer.
     pub timer: Option<TimerOp>,
-    /// 5. The delay before a preemption.
+    /// 5. The delay before a preemption. A transition ends it without a word.
     pub delay: Option<DelayOp>,
     /// 6. Tell the operator.
     pub transition: Option<Transition>,
@@ -434,7 +434,7 @@ impl Machine {
             addresses: was_master.then_some(Addresses::Remove),
             announce: false,
             timer: Some(TimerOp::Cancel),
-            delay: self.no_delay(),
+            delay: None,
             transition: Some(Transition { from: self.state.role(), to: Role::Initialize, cause }),
         };
         (Self { state: State::Initialize, ..self }, actions)
@@ -447,7 +447,7 @@ impl Machine {
             addresses: Some(Addresses::Install),
             announce: true,
             timer: Some(TimerOp::Set(Timer::Adver, self.params.interval.duration())),
-            delay: self.no_delay(),
+            delay: None,
             transition: Some(Transition { from: self.state.role(), to: Role::Master, cause }),
         };
         (Self { state: State::Master { answered: false }, ..self }, actions)
@@ -460,7 +460,7 @@ impl Machine {
             addresses: Some(Addresses::Remove),
             announce: false,
             timer: Some(TimerOp::Set(Timer::MasterDown, self.params.master_down_interval(master_interval))),
-            delay: self.no_delay(),
+            delay: None,
             transition: Some(Transition { from: self.state.role(), to: Role::Backup, cause }),
         };
         (Self { state: State::Backup { heard: Heard::Master, master_interval, due: false }, ..self }, actions)
@@ -586,7 +586,7 @@ impl Machine {
         (Self { state, ..self }, Actions { timer, delay, ..Actions::NONE })
     }
 
-    /// What ends the delay of a preemption, if it runs in this state.
+    /// What ends the delay of a preemption, if it runs in this state and the router stays Backup.
     const fn no_delay(&self) -> Option<DelayOp> {
         match self.state {
             State::Backup { heard: Heard::Spared, .. } => Some(DelayOp::Stop),

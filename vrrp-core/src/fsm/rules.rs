@@ -102,7 +102,7 @@ impl PreemptDelay {
     }
 }
 
-/// What to do with the delay before a preemption, which runs beside Master_Down_Timer.
+/// What to do with the delay before a preemption, which runs beside Master_Down_Timer and ends with the state Backup.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum DelayOp {
     /// It is over this long after the event, whatever was before: [`DelayOver`](super::Event::DelayOver).

@@ -96,7 +96,7 @@ impl World {
                 assert!(self.delay, "only a running delay is stopped");
                 self.delay = false;
             }
-            None => self.delay &= event != Event::DelayOver,
+            None => self.delay &= event != Event::DelayOver && transition.is_none(),
         }
         let spares = matches!(machine.state, State::Backup { heard: Heard::Spared, .. });
         assert_eq!(self.delay, spares, "the delay runs while a weaker Master is spared");

@@ -42,20 +42,19 @@ fn unchanged(clause: &'static str, machine: Machine) -> Row {
     Row { clause, next: machine, actions: Actions::NONE }
 }
 
-/// Whoever leaves the state in which a weaker Master is spared, ends the delay.
+/// A Backup that no longer spares a weaker Master ends the delay; one that ceases to be Backup need not say so.
 fn stops(before: Machine) -> Option<DelayOp> {
     matches!(before.state, State::Backup { heard: Heard::Spared, .. }).then_some(DelayOp::Stop)
 }
 
 fn to_master(rule: &'static str, mut next: Machine, from: Role, cause: Cause) -> Row {
-    let delay = stops(next);
     next.state = State::Master { answered: false };
     let actions = Actions {
         advertise: Some(Advertise::Claim),
         addresses: Some(Addresses::Install),
         announce: true,
         timer: Some(TimerOp::Set(Timer::Adver, whole(nanos_of(next.params.interval)))),
-        delay,
+        delay: None,
         transition: transition(from, Role::Master, cause),
     };
     Row { clause: rule, next, actions }
@@ -75,12 +74,11 @@ fn to_backup(rule: &'static str, mut next: Machine, from: Role, of: AdvertInterv
 }
 
 fn to_initialize(mut next: Machine, from: Role, cause: Cause) -> Row {
-    let delay = stops(next);
     next.state = State::Initialize;
     let timer = Some(TimerOp::Cancel);
     let transition = transition(from, Role::Initialize, cause);
     if from == Role::Backup {
-        return Row { clause: "R34", next, actions: Actions { timer, delay, transition, ..Actions::NONE } };
+        return Row { clause: "R34", next, actions: Actions { timer, transition, ..Actions::NONE } };
     }
     let carried = matches!(next.link, Link::Up(_));
     let actions = Actions {

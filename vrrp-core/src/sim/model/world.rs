@@ -143,7 +143,7 @@ impl Locals {
             Some(TimerOp::Cancel) => None,
         };
         let delay = match actions.delay {
-            None => before.delay.filter(|_| event != Event::DelayOver),
+            None => before.delay.filter(|_| event != Event::DelayOver && actions.transition.is_none()),
             Some(DelayOp::Start(span)) => Some(Clock::new(span.duration())),
             Some(DelayOp::Stop) => None,
         };

@@ -65,6 +65,24 @@ fn a_delay_that_changes_begins_anew_and_one_that_goes_ends() {
     assert_eq!(router.expire(ms(1000) + DOWN).transition.unwrap().cause, Cause::LowerPriorityMaster);
 }
 
+#[test]
+fn who_ceases_to_be_backup_ends_the_delay() {
+    let owner = Event::Params(Params { priority: Priority::OWNER, ..delayed(ms(60_000)) });
+    for (event, wait) in [(owner, Some(ms(1000))), (Event::Enabled(false), None), (Event::Link(Link::Down), None)] {
+        let mut router = backup(delayed(ms(60_000)));
+        let _ = router.handle(ms(1000), advert(50, secs(1)));
+        assert!(matches!(router.router().machine().state, State::Backup { heard: Heard::Spared, .. }));
+        let actions = router.handle(ms(2000), event);
+        assert_eq!((actions.delay, router.deadline()), (None, wait.map(|wait| ms(2000) + wait)), "{event:?}");
+        let _ = router.handle(ms(3000), Event::Enabled(false));
+        let _ = router.handle(ms(4000), Event::Link(Link::Up(OWN)));
+        let _ = router.handle(ms(4000), Event::Params(params(100, secs(1))));
+        let _ = router.handle(ms(4000), Event::Enabled(true));
+        let actions = router.expire(ms(4000) + DOWN);
+        assert_eq!(actions.transition.unwrap().cause, Cause::MasterTimeout, "{event:?}");
+    }
+}
+
 /// Held up beyond both ends, a process believes what was the case: the Master was silent before the delay was over, or not.
 #[test]
 fn both_ends_in_the_past_are_taken_in_their_order() {

@@ -14,7 +14,7 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::net::IpAddr;
 
-use crate::announce::Schedule;
+use crate::announce::Program;
 use crate::auth::WallClock;
 use crate::counters::{Counters, Scope};
 use crate::fsm::{Actions, Addresses, Advertise, Event, Limit, Role};
@@ -165,6 +165,7 @@ impl<I: Instant> Node<I> {
             faults,
             epoch: 0,
             serving: Serving::No,
+            program: Program::default(),
             announcements: None,
             handover: Handover::default(),
             releasing: None,
@@ -173,6 +174,14 @@ impl<I: Instant> Node<I> {
         self.adverts.grow();
         self.others.grow();
         Ok(id)
+    }
+
+    /// Chooses when a router announces its addresses, from the next time on that it begins to; [`Program::default`] unless
+    /// chosen.
+    pub fn set_announcements(&mut self, router: RouterId, program: Program) {
+        if let Some(entry) = self.entries.get_mut(router.0) {
+            entry.program = program;
+        }
     }
 
     /// Feeds an input that happened at `at`, which may be earlier than now. Effects are appended to `out`.
@@ -261,7 +270,7 @@ impl<I: Instant> Node<I> {
     /// Fires every deadline that is due at `now`. Feed what is waiting first, see the rule of order above.
     pub fn expire(&mut self, now: I, out: &mut Vec<Output>) {
         self.expire_adverts(now, out);
-        // Each firing moves its router's deadline past `now`, protocol and announcement once each.
+        // Each firing moves its router's deadline on: of the protocol past `now`, of an announcement at least by a round.
         while let Some((_, slot)) = self.others.first().filter(|(deadline, _)| *deadline <= now) {
             let id = RouterId(slot);
             let Some(entry) = self.entries.get_mut(slot) else { return };
@@ -463,8 +472,7 @@ impl<I: Instant> Node<I> {
                 out.push(Output::Addresses { router: id, wanted, accept, epoch: entry.epoch });
             }
             None if announce && entry.serving == Serving::Yes => {
-                entry.announcements = Some((at, Schedule::START));
-                entry.announce_if_due(at, id, out);
+                entry.announce(at, entry.program.lower, id, out);
             }
             None => {}
         }
@@ -490,8 +498,7 @@ impl<I: Instant> Node<I> {
         let Some(entry) = self.entries.get_mut(id.0) else { return };
         if entry.serving == Serving::Asked && entry.epoch == epoch {
             entry.serving = Serving::Yes;
-            entry.announcements = Some((at, Schedule::START));
-            entry.announce_if_due(at, id, out);
+            entry.announce(at, entry.program.first, id, out);
             self.reschedule(id);
         }
     }

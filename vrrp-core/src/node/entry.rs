@@ -10,7 +10,7 @@ use super::io::Output;
 use super::setup::{GroupId, InterfaceId, RouterId, TrackerId};
 use super::times::Times;
 use super::unicast::Circle;
-use crate::announce::Schedule;
+use crate::announce::{Program, Rounds, Schedule};
 use crate::counters::Counter;
 use crate::fsm::{Link, Params};
 use crate::release::Handover;
@@ -39,6 +39,7 @@ pub(super) struct Entry<I> {
     /// Counts the changes of what is wanted of the addresses.
     pub(super) epoch: u64,
     pub(super) serving: Serving,
+    pub(super) program: Program,
     pub(super) announcements: Option<(I, Schedule)>,
     /// How it lets go of its addresses on purpose.
     pub(super) handover: Handover,
@@ -76,12 +77,18 @@ impl<I: Instant> Entry<I> {
         }
     }
 
+    /// Begins the announcements anew.
+    pub(super) fn announce(&mut self, at: I, rounds: Rounds, id: RouterId, out: &mut Vec<Output>) {
+        self.announcements = Some((at, Schedule::new(&self.program, rounds)));
+        self.announce_if_due(at, id, out);
+    }
+
     pub(super) fn announcement_due(&self) -> Option<I> {
         let (start, schedule) = self.announcements?;
         schedule.due().map(|offset| start + offset)
     }
 
-    /// One round, however many are overdue.
+    /// One round; what is overdue beyond the schedule's tolerance is left out.
     pub(super) fn announce_if_due(&mut self, now: I, id: RouterId, out: &mut Vec<Output>) {
         if self.announcement_due().is_none_or(|due| due > now) {
             return;
@@ -90,10 +97,11 @@ impl<I: Instant> Entry<I> {
         let count = u64::try_from(count).unwrap_or(u64::MAX);
         self.router.router_mut().count_many(Counter::AnnouncementsSent, count);
         out.push(Output::Announce { router: id });
-        while self.announcement_due().is_some_and(|due| due <= now) {
-            if let Some((_, schedule)) = &mut self.announcements {
-                *schedule = schedule.next();
-            }
+        let Some((start, mut schedule)) = self.announcements else { return };
+        schedule = schedule.next();
+        while schedule.due().is_some_and(|due| start + due + schedule.tolerance() <= now) {
+            schedule = schedule.next();
         }
+        self.announcements = Some((start, schedule));
     }
 }

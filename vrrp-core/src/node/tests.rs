@@ -6,6 +6,7 @@ use std::vec;
 
 use super::*;
 use crate::Version;
+use crate::announce::{Program, Rounds};
 use crate::auth::Auth;
 use crate::counters::Counter;
 use crate::fsm::{Cause, Link, Params, Rules, Transition};
@@ -237,6 +238,40 @@ fn r113_a_losing_advert_is_answered_with_an_announcement_and_its_rounds() {
     assert!(out.contains(&Output::Noticed { router: solo.id, source: PEER, notices: Notices::LOSING }));
     assert_eq!(solo.hear(at, &advert(7, 50)).len(), 1, "the second one is noticed, not answered");
     assert_eq!(announces(&solo.expire(at + ms(100))), 1);
+}
+
+#[test]
+fn addresses_are_announced_as_the_operator_chose() {
+    let (mut solo, start, epoch) = Solo::master(100);
+    let bursts = |count, again| Rounds::Bursts { count, again };
+    let first = bursts(2, Some(ms(500)));
+    let program = Program { first, lower: bursts(1, None), refresh: Some(ms(700)), ..Program::default() };
+    solo.node.set_announcements(solo.id, program);
+    let mut rounds = announces(&solo.handle(start, Input::Installed { router: solo.id, epoch }));
+    assert_eq!(rounds, 1);
+    for after in [10, 500, 510, 700] {
+        let (early, due) = (start + ms(after - 1), start + ms(after));
+        assert_eq!((announces(&solo.expire(early)), announces(&solo.expire(due))), (0, 1), "after {after} ms");
+        rounds += 1;
+    }
+    assert_eq!(rounds, 5);
+    // From the answer on, the refresh is counted anew.
+    let at = start + ms(800);
+    assert_eq!(announces(&solo.hear(at, &advert(7, 50))), 1);
+    assert_eq!(announces(&solo.expire(at + ms(699))), 0);
+    assert_eq!(announces(&solo.expire(at + ms(700))), 1);
+}
+
+/// The number of rounds is the operator's: who was held up for a moment makes up for them, but not for long.
+#[test]
+fn a_burst_has_its_rounds_though_the_process_was_held_up() {
+    for (count, late, expected) in [(5, 500, 4), (5, 1_500, 1), (1_000_000, 1_500, 101)] {
+        let (mut solo, start, epoch) = Solo::master(100);
+        let program = Program { first: Rounds::Bursts { count, again: None }, ..Program::default() };
+        solo.node.set_announcements(solo.id, program);
+        assert_eq!(announces(&solo.handle(start, Input::Installed { router: solo.id, epoch })), 1);
+        assert_eq!(announces(&solo.expire(start + ms(late))), expected, "{count} rounds, {late} ms late");
+    }
 }
 
 #[test]

@@ -68,7 +68,7 @@ pub fn run(path: &Path, options: &config::Options) -> ExitCode {
         eprint_block("nothing was started: the file defines no virtual router");
         return ExitCode::from(EXIT_REFUSED);
     }
-    let plan = match setup::Plan::new(&config) {
+    let plan = match setup::Plan::new(&config, &loaded.sources) {
         Ok(plan) => plan,
         Err(errors) => {
             for error in &errors {
@@ -138,7 +138,7 @@ fn serve(plan: setup::Plan) -> Result<(), ServeError> {
         names,
         policy,
         trackers,
-        tables,
+        work,
         notify,
         leftovers,
         monitor,
@@ -149,7 +149,7 @@ fn serve(plan: setup::Plan) -> Result<(), ServeError> {
     let wakeup = Wakeup::new()?;
     let (sender, feedback) = crossbeam_channel::unbounded();
     let election = ToElection { sender, wakeup: wakeup.clone() };
-    let (orders, jobs) = orders::orders(tables.len());
+    let (orders, jobs) = orders::orders(work.tables.len());
     let (notifier, notify, hurry) = notify::Notifier::new(notify)?;
 
     let signals = watch_signals(&election, hurry)?;
@@ -161,7 +161,7 @@ fn serve(plan: setup::Plan) -> Result<(), ServeError> {
         move || watch.run(&election, &orders, &stop)
     })?;
     let notify_thread = spawn("notify", &election, move || notifier.run())?;
-    let places = claims::Places::new(&tables);
+    let places = claims::Places::new(&work.tables);
     let devices: Vec<_> = interfaces.iter().map(|interface| interface.device.clone()).collect();
     let names = report::Names {
         routers: names,
@@ -169,8 +169,8 @@ fn serve(plan: setup::Plan) -> Result<(), ServeError> {
         tracked: policy.tracked,
         interfaces: devices.iter().map(|device| device.name.clone()).collect(),
     };
-    let (spare_tables, spare_devices) = (tables.clone(), devices.clone());
-    let kernel = kernel::Kernel::new(tables, devices, &leftovers, orders.clone(), election.clone(), notify)?;
+    let (spare, spare_devices) = (work.clone(), devices.clone());
+    let kernel = kernel::Kernel::new(work, devices, &leftovers, orders.clone(), election.clone(), notify)?;
     let kernel_thread = spawn("kernel", &election, move || kernel.run(&jobs))?;
 
     let watching = trackers.start(&election)?;
@@ -189,7 +189,7 @@ fn serve(plan: setup::Plan) -> Result<(), ServeError> {
     let removed = match kernel_thread.join() {
         Ok(Some(removed)) => removed,
         Ok(None) | Err(_) => {
-            kernel::remove_all(&spare_tables, &spare_devices).inspect_err(|error| tracing::error!("{error}")).is_ok()
+            kernel::remove_all(&spare, &spare_devices).inspect_err(|error| tracing::error!("{error}")).is_ok()
         }
     };
     watching.join();

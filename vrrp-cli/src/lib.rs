@@ -8,4 +8,5 @@ pub mod daemon;
 pub mod demo;
 pub mod fmt;
 pub mod lab;
+mod routing;
 pub mod show;

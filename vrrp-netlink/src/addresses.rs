@@ -27,13 +27,16 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use netlink_packet_core::{Emitable, NLM_F_CREATE, NLM_F_EXCL, parse_ip, parse_u32};
 use netlink_packet_route::address::{
-    AddressAttribute, AddressFlags, AddressHeader, AddressHeaderFlags, AddressMessage, AddressScope,
+    AddressAttribute, AddressFlags, AddressHeader, AddressMessage, AddressScope, CacheInfo,
 };
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 
 use crate::links::{NAME_MAX, numbered};
 use crate::rtnl::{Garbled, Request, Rtnl, attributes, text};
 use crate::{Error, Result};
+
+/// A lifetime without end, as the kernel writes it (`INFINITY_LIFE_TIME`).
+const FOREVER: u32 = u32::MAX;
 
 /// Where an address is valid, as the kernel numbers it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -72,6 +75,11 @@ pub struct Address {
     /// IPv4 label, at most [`NAME_MAX`] octets. `None` lets the kernel use the interface's name, which is what a dump
     /// then shows; not sent for IPv6.
     pub label: Option<String>,
+    /// Seconds for which it is preferred as a source, counted from when it is added; 0 makes it deprecated at once, `None`
+    /// is for ever. A dump shows what is left; for a permanent IPv4 address the kernel does not tell it.
+    pub preferred_lifetime: Option<u32>,
+    /// What else it is.
+    pub options: Options,
     /// Not the first IPv4 address of its subnet on the interface (`IFA_F_SECONDARY`; for IPv6, a temporary address).
     /// Told by the kernel, ignored when adding.
     pub secondary: bool,
@@ -79,6 +87,28 @@ pub struct Address {
     pub tentative: bool,
     /// IPv6 duplicate address detection found another owner. Told by the kernel, ignored when adding.
     pub duplicate: bool,
+}
+
+/// What an address can be besides its numbers.
+///
+/// ```
+/// use vrrp_netlink::addresses::{Address, Options};
+/// let mut address = Address::new(2, [192, 0, 2, 1].into(), 24);
+/// address.options = Options { no_prefix_route: true, ..Options::default() };
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "flags of the kernel, each on its own")]
+pub struct Options {
+    /// The home address of Mobile IPv6 (`home`); the kernel ignores it for IPv4.
+    pub home: bool,
+    /// IPv6: other hosts are asked whether they have it, and it is not used before (`-nodad`). Ignored for IPv4.
+    pub detect_duplicates: bool,
+    /// IPv6 of prefix length 64: temporary addresses are made from it (`mngtmpaddr`).
+    pub manage_temporary: bool,
+    /// The kernel makes no route to its subnet (`noprefixroute`).
+    pub no_prefix_route: bool,
+    /// A multicast address: the interface joins the group (`autojoin`).
+    pub auto_join: bool,
 }
 
 /// What a change found.
@@ -101,6 +131,8 @@ impl Address {
             broadcast: None,
             scope: Scope::UNIVERSE,
             label: None,
+            preferred_lifetime: None,
+            options: Options::default(),
             secondary: false,
             tentative: false,
             duplicate: false,
@@ -118,6 +150,7 @@ impl Address {
             _ => return Ok(None),
         };
         let (mut local, mut remote, mut broadcast, mut label) = (None, None, None, None);
+        let mut preferred = FOREVER;
         let mut flags = AddressFlags::from_bits_retain(u32::from(header.flags.bits()));
         let rest = payload.get(header.buffer_len()..).unwrap_or_default();
         attributes(rest, |kind, value| {
@@ -126,6 +159,7 @@ impl Address {
                 libc::IFA_ADDRESS => remote = Some(parse_ip(value)?),
                 libc::IFA_BROADCAST => broadcast = Some(parse_ip(value)?),
                 libc::IFA_LABEL => label = Some(text(value)),
+                libc::IFA_CACHEINFO => preferred = CacheInfo::parse(value)?.ifa_preferred,
                 libc::IFA_FLAGS => flags = AddressFlags::from_bits_retain(parse_u32(value)?),
                 _ => {}
             }
@@ -148,6 +182,14 @@ impl Address {
             }),
             scope: Scope(header.scope.into()),
             label,
+            preferred_lifetime: Some(preferred).filter(|&seconds| seconds != FOREVER),
+            options: Options {
+                home: flags.contains(AddressFlags::Homeaddress),
+                detect_duplicates: bits == 128 && !flags.contains(AddressFlags::Nodad),
+                manage_temporary: flags.contains(AddressFlags::Managetempaddr),
+                no_prefix_route: flags.contains(AddressFlags::Noprefixroute),
+                auto_join: flags.contains(AddressFlags::Mcautojoin),
+            },
             secondary: flags.contains(AddressFlags::Secondary),
             tentative: flags.contains(AddressFlags::Tentative),
             duplicate: flags.contains(AddressFlags::Dadfailed),
@@ -168,7 +210,8 @@ impl Rtnl {
 
     /// Adds addresses, in order, each whether or not those before it succeed; one result for each.
     ///
-    /// IPv6 addresses are added without duplicate address detection: a virtual address moves between hosts, and the
+    /// IPv6 addresses are added without duplicate address detection, unless
+    /// [`detect_duplicates`](Options::detect_duplicates) asks for it: a virtual address moves between hosts, and the
     /// detection would leave it unusable for a second. An address that is there stays as it is
     /// ([`Change::AlreadySo`]), though its label, broadcast address or scope may differ.
     pub fn add_addresses(&mut self, addresses: &[Address]) -> Vec<Result<Change>> {
@@ -242,9 +285,22 @@ fn identity(address: &Address) -> AddressMessage {
 fn addition(address: &Address) -> AddressMessage {
     let mut message = identity(address);
     message.header.scope = AddressScope::from(address.scope.0);
-    if address.address.is_ipv6() {
-        message.header.flags = AddressHeaderFlags::Nodad;
-    } else {
+    let options = address.options;
+    let mut flags = AddressFlags::empty();
+    flags.set(AddressFlags::Nodad, address.address.is_ipv6() && !options.detect_duplicates);
+    flags.set(AddressFlags::Homeaddress, options.home);
+    flags.set(AddressFlags::Managetempaddr, options.manage_temporary);
+    flags.set(AddressFlags::Noprefixroute, options.no_prefix_route);
+    flags.set(AddressFlags::Mcautojoin, options.auto_join);
+    if !flags.is_empty() {
+        message.attributes.push(AddressAttribute::Flags(flags));
+    }
+    if let Some(preferred) = address.preferred_lifetime {
+        let mut lifetimes = CacheInfo::default();
+        (lifetimes.ifa_preferred, lifetimes.ifa_valid) = (preferred, FOREVER);
+        message.attributes.push(AddressAttribute::CacheInfo(lifetimes));
+    }
+    if address.address.is_ipv4() {
         message.attributes.extend(address.broadcast.map(AddressAttribute::Broadcast));
         message.attributes.extend(address.label.clone().map(AddressAttribute::Label));
     }

@@ -16,9 +16,12 @@ pub mod neighbour;
 pub mod packet;
 pub mod process;
 pub mod process_events;
+pub mod routes;
 pub mod rtnl;
+pub mod rules;
 pub mod socket;
 pub mod socket6;
+pub mod sysctl;
 
 #[cfg(test)]
 mod testing;

@@ -1,4 +1,4 @@
-//! News about interfaces and addresses, as the kernel sends them.
+//! News about interfaces and addresses, and of routes and rules that go, as the kernel sends them.
 //!
 //! Knows nothing of virtual routers; keeps no state. Open the monitor first, then dump the tables with
 //! [`Rtnl`](crate::rtnl::Rtnl), then apply the events: whatever happened in between is told twice rather than never.
@@ -20,6 +20,8 @@
 //!             Event::LinkRemoved { name, .. } => println!("{name} is gone"),
 //!             Event::Address(address) => println!("{} is here", address.address),
 //!             Event::AddressRemoved(address) => println!("{} is gone", address.address),
+//!             Event::RouteRemoved(route) => println!("the route to {} is gone", route.destination),
+//!             Event::RuleRemoved(rule) => println!("the rule of priority {:?} is gone", rule.priority),
 //!             Event::Overrun => println!("something was missed: dump links and addresses"),
 //!         }
 //!     }
@@ -37,7 +39,9 @@ use netlink_sys::Socket;
 
 use crate::addresses::Address;
 use crate::links::Link;
+use crate::routes::Route;
 use crate::rtnl::{Body, Garbled, Replies, Reply, transport};
+use crate::rules::Rule;
 use crate::{Error, Result};
 
 /// The receive buffer of [`Monitor::open`], in bytes.
@@ -62,6 +66,11 @@ pub enum Event {
     Address(Address),
     /// An address is gone.
     AddressRemoved(Address),
+    /// A route is gone. Told by [`Monitor::open_with_routes`] only, and not for routes of IPv4 that go because their
+    /// interface was switched off or lost an address.
+    RouteRemoved(Box<Route>),
+    /// A routing rule is gone. Told by [`Monitor::open_with_routes`] only.
+    RuleRemoved(Box<Rule>),
     /// Events were lost or could not be read. What is known is out of date: read the tables again with
     /// [`Rtnl::links`](crate::rtnl::Rtnl::links) and [`Rtnl::addresses`](crate::rtnl::Rtnl::addresses). Events that
     /// follow in the same vector may be older than that.
@@ -81,6 +90,17 @@ impl Monitor {
     /// Opens a monitor with a receive buffer of [`RECEIVE_BUFFER`] bytes, some thousand events.
     pub fn open() -> Result<Self> {
         Self::with_buffer(RECEIVE_BUFFER)
+    }
+
+    /// As [`Monitor::open`], and hears of routes and rules that go. On a host with a routing daemon that is a lot of news.
+    pub fn open_with_routes() -> Result<Self> {
+        let monitor = Self::open()?;
+        let groups =
+            [libc::RTNLGRP_IPV4_ROUTE, libc::RTNLGRP_IPV6_ROUTE, libc::RTNLGRP_IPV4_RULE, libc::RTNLGRP_IPV6_RULE];
+        for group in groups {
+            monitor.socket.add_membership(group).map_err(|error| Error::new("open a netlink monitor", error))?;
+        }
+        Ok(monitor)
     }
 
     /// Opens a monitor with a receive buffer of `bytes`.
@@ -148,6 +168,8 @@ fn event(reply: &Reply<'_>) -> std::result::Result<Option<Event>, Garbled> {
         libc::RTM_DELLINK => Link::read(payload)?.map(|link| Event::LinkRemoved { index: link.index, name: link.name }),
         libc::RTM_NEWADDR => Address::read(payload)?.map(Event::Address),
         libc::RTM_DELADDR => Address::read(payload)?.map(Event::AddressRemoved),
+        libc::RTM_DELROUTE => Route::read(payload)?.map(|route| Event::RouteRemoved(Box::new(route))),
+        libc::RTM_DELRULE => Rule::read(payload)?.map(|rule| Event::RuleRemoved(Box::new(rule))),
         _ => None,
     })
 }

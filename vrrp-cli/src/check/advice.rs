@@ -7,6 +7,7 @@ use std::os::unix::fs::MetadataExt as _;
 use super::place;
 use crate::config::model::{ScriptSettings, SyncGroupSettings, Track, WeightSetting};
 use crate::config::{Code, Config, Diagnostic, Instance, Script, SourceMap, Span, VirtualAddress};
+use crate::routing::{Names, Routing};
 
 /// Adds what there is to say. `here`: the file is meant for this host, so that its scripts can be looked at.
 pub(super) fn advise(sources: &SourceMap, config: &Config, here: bool, found: &mut Vec<Diagnostic>) {
@@ -15,6 +16,10 @@ pub(super) fn advise(sources: &SourceMap, config: &Config, here: bool, found: &m
     if here {
         advisor.scripts();
     }
+    let names = if here { Names::of_config(config) } else { Names::built_in() };
+    let other_host = |finding: &Diagnostic| !here && finding.code == Code::NoSuchName;
+    let routing = Routing::plan(config, &names).findings;
+    routing.into_iter().filter(|finding| !other_host(finding)).for_each(|finding| advisor.push(finding));
     advisor.weights();
     advisor.timeouts();
     advisor.addresses();

@@ -59,7 +59,7 @@ impl Places {
     pub(super) fn new(tables: &[Table]) -> Self {
         let places = |table: &Table| {
             let id = table.id;
-            table.addresses.iter().map(move |i| ((i.device, i.address), id)).collect::<Vec<_>>()
+            table.entries.addresses.iter().map(move |i| ((i.device, i.address), id)).collect::<Vec<_>>()
         };
         Self(tables.iter().flat_map(places).collect())
     }

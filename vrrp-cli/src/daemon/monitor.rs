@@ -14,7 +14,9 @@ use vrrp_netlink::addresses::Address;
 use vrrp_netlink::links::Link;
 use vrrp_netlink::monitor::{Event, Monitor};
 use vrrp_netlink::process::{Poller, Wakeup};
+use vrrp_netlink::routes::Route;
 use vrrp_netlink::rtnl::Rtnl;
+use vrrp_netlink::rules;
 
 use super::ear::{Ear, Kind};
 use super::election::Level;
@@ -52,6 +54,16 @@ pub(super) struct Links {
     addresses: Vec<Address>,
     /// Virtual addresses: never the source of adverts (R2).
     pub(super) virtual_addresses: HashSet<(IpAddr, u8)>,
+    /// What else is put back when somebody removes it.
+    pub(super) kept: Kept,
+}
+
+/// Addresses of this host, routes and rules that are put back when somebody removes them.
+#[derive(Debug, Default)]
+pub(super) struct Kept {
+    pub(super) addresses: HashSet<(IpAddr, u8)>,
+    pub(super) routes: Vec<Route>,
+    pub(super) rules: HashSet<(rules::Family, Option<u32>)>,
 }
 
 impl Links {
@@ -217,19 +229,40 @@ impl Watch {
         for event in events.drain(..) {
             match event {
                 Event::Link(link) => {
-                    self.links.by_index.insert(link.index, link);
+                    let runs = link.admin_up && link.running;
+                    let before = self.links.by_index.insert(link.index, link);
+                    if before.is_none_or(|before| (before.admin_up && before.running) != runs) {
+                        orders.job(Job::Recheck);
+                    }
                 }
                 Event::LinkRemoved { index, .. } => {
                     self.links.by_index.remove(&index);
                     self.links.addresses.retain(|a| a.index != index);
                 }
-                Event::Address(address) => self.links.add(address),
+                Event::Address(address) => {
+                    let virtual_addresses = &self.links.virtual_addresses;
+                    if address.duplicate && virtual_addresses.contains(&(address.address, address.prefix_len)) {
+                        orders.job(Job::Duplicate(address.clone()));
+                    }
+                    self.links.add(address);
+                }
                 Event::AddressRemoved(address) => {
                     self.links.remove(&address);
                     // An interface that is switched off loses its addresses of IPv6, and its routers let go of theirs.
                     let up = self.links.by_index.get(&address.index).is_some_and(|link| link.admin_up);
-                    if up && self.links.virtual_addresses.contains(&(address.address, address.prefix_len)) {
+                    let key = (address.address, address.prefix_len);
+                    if up && (self.links.virtual_addresses.contains(&key) || self.links.kept.addresses.contains(&key)) {
                         orders.job(Job::Missing(address));
+                    }
+                }
+                Event::RouteRemoved(route) => {
+                    if self.links.kept.routes.iter().any(|ours| ours.same_place(&route)) {
+                        orders.job(Job::RouteMissing(route));
+                    }
+                }
+                Event::RuleRemoved(rule) => {
+                    if self.links.kept.rules.contains(&(rule.family, rule.priority)) {
+                        orders.job(Job::RuleMissing(rule));
                     }
                 }
                 Event::Overrun => {
@@ -240,7 +273,10 @@ impl Watch {
         }
         if self.overrun {
             match self.links.read(&mut self.rtnl) {
-                Ok(()) => self.overrun = false,
+                Ok(()) => {
+                    self.overrun = false;
+                    orders.job(Job::Recheck);
+                }
                 // What is known stands until it can be read.
                 Err(error) => tracing::warn!("{error}: trying again"),
             }

@@ -10,6 +10,8 @@ use crossbeam_channel::{Receiver, Sender};
 use vrrp_core::fsm::Addresses;
 use vrrp_core::node::RouterId;
 use vrrp_netlink::addresses::Address;
+use vrrp_netlink::routes::Route;
+use vrrp_netlink::rules::Rule;
 
 use super::monitor::Device;
 use super::notify;
@@ -22,6 +24,14 @@ pub(super) enum Job {
     Device(Device),
     /// An address is gone from the host.
     Missing(Address),
+    /// Another host has this address of IPv6: the kernel asked, and does not use it.
+    Duplicate(Address),
+    /// A route is gone from the host.
+    RouteMissing(Box<Route>),
+    /// A routing rule is gone from the host.
+    RuleMissing(Box<Rule>),
+    /// Anything may be gone from the host without a word: news was lost, or an interface was switched off and on.
+    Recheck,
     /// Hand this to the notify thread once the addresses are as wanted now.
     Notify(notify::Event),
     /// Carry out what is wanted, then end.

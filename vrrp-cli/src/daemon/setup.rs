@@ -2,9 +2,10 @@
 //! had is reported, all of it at once, before the first thread starts.
 
 mod policy;
+mod tables;
 mod trackers;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::time::Instant;
 
@@ -15,21 +16,21 @@ use vrrp_core::release::Handover;
 use vrrp_core::router::{AcceptChecksum, ChecksumPolicy, RouterConfig};
 use vrrp_core::wire::advert::ChecksumForm;
 use vrrp_core::{AddressError, AddressList, Auth, Family};
-use vrrp_netlink::addresses::Scope;
 use vrrp_netlink::capabilities::{self, Capability};
 use vrrp_netlink::monitor::Monitor;
 use vrrp_netlink::rtnl::Rtnl;
 
 use super::ear::{Ear, Kind};
-use super::kernel::{Installation, Table};
+use super::kernel::{self, Entries, Extra, Installation, Table};
 use super::keys::{self, Unusable};
 use super::lock::{self, Lock};
 use super::monitor::{Device, Links};
 use super::notify;
 use super::script::{self, Found, Program};
 use super::trackers::Trackers;
-use crate::config::model::AddressOption;
-use crate::config::{Code, Config, Diagnostic, Global, Instance, Script, SourceMap, Spanned, VirtualAddress};
+use crate::config::model::{AddressOption, Garp};
+use crate::config::{Code, Config, Diagnostic, Global, Instance, Script, Severity, SourceMap, Spanned, VirtualAddress};
+use crate::routing::{self, Names, Routing};
 
 pub(super) use policy::Policy;
 
@@ -78,7 +79,7 @@ pub(super) struct Plan {
     pub(super) names: Vec<String>,
     pub(super) policy: Policy,
     pub(super) trackers: Trackers,
-    pub(super) tables: Vec<Table>,
+    pub(super) work: kernel::Work,
     pub(super) notify: notify::Plan,
     /// Routers of which an address is on the host already.
     pub(super) leftovers: Vec<RouterId>,
@@ -91,19 +92,22 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    pub(super) fn new(config: &Config) -> Result<Self, Vec<StartError>> {
+    /// `sources` tells where what the kernel refuses later is written.
+    pub(super) fn new(config: &Config, sources: &SourceMap) -> Result<Self, Vec<StartError>> {
         let lacking = capabilities::missing(&[Capability::NetAdmin, Capability::NetRaw]).map_err(one)?;
         if !lacking.is_empty() {
             return Err(vec![StartError::Capabilities(lacking)]);
         }
         lock::raise_file_limit();
-        let monitor = Monitor::open().map_err(one)?;
+        let routing = Routing::plan(config, &Names::of_config(config));
+        let monitor = if routing.is_empty() { Monitor::open() } else { Monitor::open_with_routes() }.map_err(one)?;
         let mut rtnl = Rtnl::open().map_err(one)?;
         let mut links = Links::default();
         links.read(&mut rtnl).map_err(one)?;
 
         let groups = Groups { v4: config.global.mcast_group4, v6: config.global.mcast_group6 };
         let mut builder = Builder {
+            sources,
             links,
             node: Node::new(groups),
             interfaces: Vec::new(),
@@ -115,9 +119,10 @@ impl Plan {
             handover: handover(config.global.settings.handover.as_deref()).unwrap_or(Handover::Announced),
             secure: config.global.settings.enable_script_security,
             warnings: Vec::new(),
+            default_interface: config.global.settings.default_interface.clone(),
         };
-        for instance in &config.instances {
-            builder.add(instance, &config.global);
+        for (instance, routing) in config.instances.iter().zip(&routing.instances) {
+            builder.add(instance, config, routing);
         }
         let notify = builder.notify(config);
         let mut refusals = Vec::new();
@@ -125,7 +130,15 @@ impl Plan {
         for diagnostic in refusals {
             builder.refuse(diagnostic);
         }
+        let statics = builder.statics(config, &routing.statics);
+        for finding in routing.findings {
+            match finding.severity() {
+                Severity::Error => builder.refuse(finding),
+                Severity::Warning => builder.warnings.push(finding),
+            }
+        }
         builder.refuse_own_addresses(config);
+        let paces = builder.paces(config);
         if builder.errors.is_empty() {
             config.instances.iter().for_each(|instance| builder.lock(instance));
         }
@@ -144,9 +157,15 @@ impl Plan {
         if !errors.is_empty() {
             return Err(errors);
         }
-        let policy = Policy::new(config, &mut node, &links).map_err(|error| vec![error])?;
+        let mut policy = Policy::new(config, &mut node, &links).map_err(|error| vec![error])?;
         let trackers = trackers.numbered(&policy);
-        links.virtual_addresses = virtual_addresses(&tables);
+        let track_groups = tables::groups(config, &mut node, &tables, &mut policy);
+        let promoting = config.instances.iter().filter(|instance| instance.settings().promote_secondaries);
+        let promote: BTreeSet<_> = promoting.map(|instance| instance.interface.value.clone()).collect();
+        let work =
+            kernel::Work { tables, statics, groups: track_groups, promote: promote.into_iter().collect(), paces };
+        links.virtual_addresses = tables::virtual_addresses(&work.tables);
+        links.kept = tables::kept(&work.tables, &work.statics);
         let names = config.instances.iter().map(|instance| instance.name.clone()).collect();
         let rtnl = (rtnl, links);
         Ok(Self {
@@ -156,7 +175,7 @@ impl Plan {
             names,
             policy,
             trackers,
-            tables,
+            work,
             notify,
             leftovers,
             monitor,
@@ -167,7 +186,8 @@ impl Plan {
     }
 }
 
-struct Builder {
+struct Builder<'s> {
+    sources: &'s SourceMap,
     /// How addresses are released where the instance does not say.
     handover: Handover,
     links: Links,
@@ -181,9 +201,11 @@ struct Builder {
     /// Scripts that others can change are refused where they would run as root.
     secure: bool,
     warnings: Vec<Diagnostic>,
+    /// Where static addresses are that name no interface.
+    default_interface: Option<Spanned<String>>,
 }
 
-impl Builder {
+impl Builder<'_> {
     fn lock(&mut self, instance: &Instance) {
         match Lock::take(&instance.interface.value, family(instance), instance.vrid) {
             Ok(Some(lock)) => self.locks.push(lock),
@@ -202,7 +224,7 @@ impl Builder {
 
     /// A router that does not own an address would remove it as soon as another is Master: not where it is the only one.
     fn refuse_own_addresses(&mut self, config: &Config) {
-        let virtual_addresses = virtual_addresses(&self.tables);
+        let virtual_addresses = tables::virtual_addresses(&self.tables);
         for instance in config.instances.iter().filter(|instance| instance.mcast_source.is_none()) {
             let own = self.by_name.get(&instance.interface.value).and_then(|place| self.interfaces.get(*place));
             let Some(index) = own.and_then(|interface| interface.device.index) else { continue };
@@ -222,14 +244,15 @@ impl Builder {
         }
     }
 
-    fn add(&mut self, instance: &Instance, global: &Global) {
+    fn add(&mut self, instance: &Instance, config: &Config, routing: &routing::Entries) {
         let own = self.interface(&instance.interface);
-        match self.router(instance, global, own) {
+        match self.router(instance, &config.global, own) {
             Ok(id) => {
                 let handover = self.handover_of(instance);
                 self.node.handle(Instant::now(), Input::Handover { router: id, handover }, &mut Vec::new());
-                let addresses: Vec<_> =
-                    instance.addresses.iter().map(|address| self.installation(instance, address, own)).collect();
+                let all = instance.addresses.iter().chain(&instance.settings().virtual_ipaddress_excluded);
+                let owner = instance.priority.is_owner();
+                let addresses: Vec<_> = all.map(|address| self.installation(address, Some(own), owner)).collect();
                 let found = |i: &Installation| {
                     let index = self.interfaces.get(i.device).and_then(|interface| interface.device.index);
                     !i.owned && index.is_some_and(|index| self.links.has(index, i.address, i.prefix_len))
@@ -237,7 +260,12 @@ impl Builder {
                 if addresses.iter().any(found) {
                     self.leftovers.push(id);
                 }
-                self.tables.push(Table { id, name: instance.name.clone(), addresses });
+                let (routes, rules) = self.routing(routing, &[]);
+                let entries = Entries { addresses, routes, rules };
+                let name = instance.name.clone();
+                let extra = Extra::new(own, Garp::of(instance, &config.global).extra);
+                self.tables.push(Table { id, name, entries, extra });
+                self.node.set_announcements(id, tables::program(instance, config));
             }
             Err(error) => self.errors.push(error),
         }
@@ -279,32 +307,11 @@ impl Builder {
         self.node.add(setup).map_err(|error| unexpected(error.to_string()))
     }
 
-    fn installation(&mut self, instance: &Instance, address: &VirtualAddress, own: usize) -> Installation {
-        let device = address.device.as_ref().map_or(own, |device| self.interface(device));
-        let kind = Kind::claims(Family::of(address.address));
-        let hears = &mut self.interfaces[device].hears;
-        if !hears.contains(&kind) {
-            hears.push(kind);
-        }
-        let index = self.interfaces[device].device.index;
-        // The owner's addresses are its real ones (RFC 3768 section 5.3.4): what was there before us is not ours to remove.
-        let owned = instance.priority.is_owner()
-            && index.is_some_and(|index| self.links.has(index, address.address, address.prefix_len));
-        Installation {
-            device,
-            address: address.address,
-            prefix_len: address.prefix_len,
-            broadcast: address.broadcast,
-            scope: Scope(address.scope.unwrap_or(Scope::UNIVERSE.0)),
-            label: address.label.clone(),
-            owned,
-        }
-    }
-
     /// Addresses that are checked for duplicates cannot be on two hosts even for a moment.
     fn handover_of(&self, instance: &Instance) -> Handover {
         let checked = AddressOption::Flag("-nodad");
-        let checked = instance.addresses.iter().any(|address| address.options.contains(&checked));
+        let mut checked_ones = instance.addresses.iter().chain(&instance.settings().virtual_ipaddress_excluded);
+        let checked = checked_ones.any(|address| address.options.contains(&checked));
         if checked {
             return Handover::Immediate;
         }
@@ -378,12 +385,6 @@ fn auth(instance: &Instance) -> Result<Auth, StartError> {
         Some(password) if instance.authentication_header => Auth::Ah(AhKey::new(password)),
         Some(password) => Auth::SimpleText(password),
     })
-}
-
-/// All addresses that come and go with the election.
-fn virtual_addresses(tables: &[Table]) -> HashSet<(IpAddr, u8)> {
-    let all = tables.iter().flat_map(|table| &table.addresses);
-    all.filter(|installation| !installation.owned).map(|i| (i.address, i.prefix_len)).collect()
 }
 
 /// The family of its addresses, which have one in common.

@@ -169,7 +169,12 @@ impl Watched {
             Event::Address(address) if concerns(address) => true,
             Event::AddressRemoved(address) if concerns(address) => false,
             Event::Overrun => has(&mut ear.rtnl, self.address).unwrap_or(ear.held),
-            Event::Address(_) | Event::AddressRemoved(_) | Event::Link(_) | Event::LinkRemoved { .. } => ear.held,
+            Event::Address(_)
+            | Event::AddressRemoved(_)
+            | Event::Link(_)
+            | Event::LinkRemoved { .. }
+            | Event::RouteRemoved(_)
+            | Event::RuleRemoved(_) => ear.held,
         }
     }
 }

@@ -170,8 +170,43 @@ fn foreign_families_are_passed_over_and_mixed_ones_garbled() {
 #[test]
 fn wide_flags_overrule_the_eight_bits_of_the_header() {
     let mut message = identity(&v4(1, [192, 0, 2, 1], 24));
-    message.header.flags = AddressHeaderFlags::Secondary;
+    message.header.flags = netlink_packet_route::address::AddressHeaderFlags::Secondary;
     assert!(Address::read(&octets(&message)).unwrap().unwrap().secondary);
     message.attributes.push(AddressAttribute::Flags(AddressFlags::Noprefixroute));
     assert!(!Address::read(&octets(&message)).unwrap().unwrap().secondary);
+}
+
+#[test]
+fn every_option_is_set_and_read_back() {
+    in_namespace(|| {
+        let mut rtnl = Rtnl::open().unwrap();
+        let index = rtnl.create_bridge("br0").unwrap();
+        rtnl.set_up(index, true).unwrap();
+        let options = Options::default();
+        let with = |address: &str, length: u8, options: Options, preferred_lifetime: Option<u32>| Address {
+            preferred_lifetime,
+            options,
+            ..Address::new(index, address.parse().unwrap(), length)
+        };
+        let sent = [
+            with("192.0.2.1", 24, Options { no_prefix_route: true, ..options }, None),
+            with("239.1.1.1", 32, Options { auto_join: true, ..options }, None),
+            with("2001:db8::1", 64, Options { home: true, no_prefix_route: true, ..options }, None),
+            with("2001:db8::2", 64, Options { manage_temporary: true, ..options }, Some(0)),
+            with("2001:db8::3", 64, Options { detect_duplicates: true, ..options }, None),
+        ];
+        assert_eq!(outcome(rtnl.add_addresses(&sent)), [Change::Done; 5]);
+        let seen = rtnl.addresses().unwrap();
+        for one in &sent {
+            let found = seen.iter().find(|seen| seen.address == one.address).unwrap();
+            assert_eq!((found.options, found.preferred_lifetime), (one.options, one.preferred_lifetime), "{one:?}");
+        }
+        let mut short = sent[4].clone();
+        (short.address, short.preferred_lifetime) = ("2001:db8::4".parse().unwrap(), Some(300));
+        outcome(rtnl.add_addresses(&[short.clone()]));
+        let left =
+            rtnl.addresses().unwrap().iter().find(|seen| seen.address == short.address).unwrap().preferred_lifetime;
+        assert!(left.is_some_and(|left| (200..=300).contains(&left)), "{left:?}");
+        outcome(rtnl.remove_addresses(&sent));
+    });
 }

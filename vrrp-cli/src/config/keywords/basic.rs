@@ -81,10 +81,10 @@ pub(super) const ROWS: &[Keyword] = {
             "garp_group",
             R::GarpGroup,
             Context::GarpGroup,
-            LATER,
+            Built::Yes,
             "a common pace of announcements on some interfaces",
         ),
-        block("track_group", R::TrackGroup, Context::TrackGroup, LATER, "instances that fail with a static entry"),
+        block("track_group", R::TrackGroup, Context::TrackGroup, Built::Yes, "instances that fail with a static entry"),
         global(
             "router_id",
             G::RouterId,

@@ -28,9 +28,9 @@ settings! {
     use_pid_dir: bool = Flag, "off", NotYet, "process ids are kept in a directory of their own";
     child_wait_time: Option<Duration> = WholeSeconds(0, 4_294_967_295), "5", NotYet, "patience with processes at the end";
     linkbeat_use_polling: bool = Flag, "off", NotYet, "poll the state of all links";
-    static_ipaddress: Vec<VirtualAddress> = Lines(shape::Lines::Addresses), "none", NotYet, "addresses this host has, master or not";
-    static_routes: Vec<Route> = Lines(shape::Lines::Routes), "none", NotYet, "routes this host has, master or not";
-    static_rules: Vec<Rule> = Lines(shape::Lines::Rules), "none", NotYet, "routing rules this host has, master or not";
+    static_ipaddress: Vec<VirtualAddress> = Lines(shape::Lines::Addresses), "none", Yes, "addresses this host has, master or not";
+    static_routes: Vec<Route> = Lines(shape::Lines::Routes), "none", Yes, "routes this host has, master or not";
+    static_rules: Vec<Rule> = Lines(shape::Lines::Rules), "none", Yes, "routing rules this host has, master or not";
     linkbeat_interfaces: Vec<LinkbeatInterface> = Lines(shape::Lines::LinkbeatInterfaces), "none", NotYet, "interfaces whose link state is polled";
     interface_up_down_delays: Vec<UpDownDelay> = Lines(shape::Lines::UpDownDelays), "none", NotYet, "how long a link must be down, or up, to count";
 }
@@ -121,14 +121,14 @@ settings! {
 settings! {
     /// What `garp_group` holds.
     struct GarpGroupSettings in GarpGroup;
-    garp_interval: Option<Duration> = Seconds(1, LONGEST), "0", NotYet, "pause between two gratuitous ARP";
-    gna_interval: Option<Duration> = Seconds(1, LONGEST), "0", NotYet, "pause between two unsolicited NA";
-    interface: Option<Spanned<String>> = Interface, "required", NotYet, "the interface";
-    interfaces: Vec<Spanned<String>> = Lines(shape::Lines::Interfaces), "required", NotYet, "the interfaces";
+    garp_interval: Option<Duration> = Seconds(1, LONGEST), "0", Yes, "pause between two gratuitous ARP";
+    gna_interval: Option<Duration> = Seconds(1, LONGEST), "0", Yes, "pause between two unsolicited NA";
+    interface: Option<Spanned<String>> = Interface, "required", Yes, "the interface";
+    interfaces: Vec<Spanned<String>> = Lines(shape::Lines::Interfaces), "required", Yes, "the interfaces";
 }
 
 settings! {
     /// What `track_group` holds.
     struct TrackGroupSettings in TrackGroup;
-    group: Vec<Spanned<String>> = Lines(shape::Lines::Instances), "required", NotYet, "the instances";
+    group: Vec<Spanned<String>> = Lines(shape::Lines::Instances), "required", Yes, "the instances";
 }

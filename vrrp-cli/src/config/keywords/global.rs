@@ -60,23 +60,23 @@ settings! {
     vrrp_delay_after_boot: Option<Duration> = Seconds(1_000, LONGEST), "0", NotYet, "the same, counted from the boot";
     log_unknown_vrids: bool = Flag, "off", NotYet, "log adverts of virtual routers that are not configured";
     dynamic_interfaces: Option<String> = OptChoice(&["allow_if_changes"]), "off", NotYet, "interfaces may appear later";
-    default_interface: Option<Spanned<String>> = Interface, "eth0", NotYet, "interface of static addresses without `dev`";
+    default_interface: Option<Spanned<String>> = Interface, "eth0", Yes, "interface of static addresses without `dev`";
     disable_local_igmp: bool = Flag, "off", NotYet, "no IGMP reports for local groups";
     vmac_prefix: Option<String> = Word("NAME", 11), "vrrp", NotYet, "how names of virtual interfaces begin";
     vmac_addr_prefix: Option<String> = Word("NAME", 11), "`vmac_prefix`", NotYet, "the same for those of addresses";
     vrrp_rx_bufs_policy: Option<ReceiveBuffer> = RxPolicy, "the kernel's", NotYet, "size of the receive buffer";
     vrrp_rx_bufs_multiplier: Option<u32> = Int(1, OCTETS, ""), "3", NotYet, "so many adverts fit into the buffer";
 
-    vrrp_garp_master_repeat: Option<u32> = Int(1, 2_147_483_647, "messages"), "5", NotYet, "announcements in a burst";
-    vrrp_garp_master_delay: Option<Duration> = WholeSeconds(0, LONGEST_DELAY), "5", NotYet, "time until the second burst; 0: none";
-    vrrp_garp_master_refresh: Option<Duration> = Seconds(0, LONGEST_DELAY * shape::SECOND), "0", NotYet, "announce again so often; 0: never";
-    vrrp_garp_master_refresh_repeat: Option<u32> = Int(1, 2_147_483_647, "messages"), "1", NotYet, "announcements each time";
-    vrrp_garp_lower_prio_delay: Option<Duration> = WholeSeconds(0, LONGEST_DELAY), "`vrrp_garp_master_delay`", NotYet, "time until the second burst after an advert of lower priority";
-    vrrp_garp_lower_prio_repeat: Option<u32> = Int(0, 2_147_483_647, "messages"), "`vrrp_garp_master_repeat`", NotYet, "announcements after an advert of lower priority";
-    vrrp_garp_interval: Option<Duration> = Seconds(0, LONGEST), "0", NotYet, "pause between two gratuitous ARP on an interface";
-    vrrp_gna_interval: Option<Duration> = Seconds(0, LONGEST), "0", NotYet, "pause between two unsolicited NA on an interface";
-    vrrp_min_garp: Option<bool> = Bool, "off", NotYet, "one announcement and no second burst";
-    vrrp_garp_extra_if: Option<ExtraInterfaces> = ExtraIf, "off", NotYet, "announce on other interfaces of the addresses";
+    vrrp_garp_master_repeat: Option<u32> = Int(1, 2_147_483_647, "messages"), "5", Yes, "announcements in a burst";
+    vrrp_garp_master_delay: Option<Duration> = WholeSeconds(0, LONGEST_DELAY), "5", Yes, "time until the second burst; 0: none";
+    vrrp_garp_master_refresh: Option<Duration> = Seconds(0, LONGEST_DELAY * shape::SECOND), "0", Yes, "announce again so often, at most ten times a second; 0: never";
+    vrrp_garp_master_refresh_repeat: Option<u32> = Int(1, 2_147_483_647, "messages"), "1", Yes, "announcements each time";
+    vrrp_garp_lower_prio_delay: Option<Duration> = WholeSeconds(0, LONGEST_DELAY), "`vrrp_garp_master_delay`", Yes, "time until the second burst after an advert of lower priority";
+    vrrp_garp_lower_prio_repeat: Option<u32> = Int(0, 2_147_483_647, "messages"), "`vrrp_garp_master_repeat`", Yes, "announcements after an advert of lower priority";
+    vrrp_garp_interval: Option<Duration> = Seconds(0, LONGEST), "0", Yes, "pause between two gratuitous ARP on an interface";
+    vrrp_gna_interval: Option<Duration> = Seconds(0, LONGEST), "0", Yes, "pause between two unsolicited NA on an interface";
+    vrrp_min_garp: Option<bool> = Bool, "off", Yes, "one announcement and no second burst";
+    vrrp_garp_extra_if: Option<ExtraInterfaces> = ExtraIf, "off", Yes, "announce on other interfaces of the addresses";
 
     handover: Option<String> = Choice(&["announced", "immediate"]), "announced", Yes, "when a master that is stopped on purpose lets go of an address: when its successor announces it, or at once; not in keepalived";
 
@@ -145,8 +145,8 @@ settings! {
     include_check: Option<Vec<String>> = Words("[+|-]read|match|wildcard_match|brace_match|all...", 1, 16), "lenient", NotYet, "which missing includes are errors";
     config_save_dir: Option<String> = Path, "none", NotYet, "where to write the configuration as read";
     tmp_config_directory: Option<String> = Path, "memory", NotYet, "where to keep the joined configuration";
-    iproute_usr_dir: Option<String> = Path, "the distribution's", NotYet, "where iproute keeps names";
-    iproute_etc_dir: Option<String> = Path, "the distribution's", NotYet, "where iproute keeps local names";
+    iproute_usr_dir: Option<String> = Path, "the distribution's", Yes, "where iproute keeps names";
+    iproute_etc_dir: Option<String> = Path, "the distribution's", Yes, "where iproute keeps local names";
     data_use_instance: Option<bool> = Bool, "off", NotYet, "name of the daemon in names of dumps";
     state_dump_file: Option<String> = Path, "/tmp/keepalived.data", NotYet, "where to write the state";
     stats_dump_file: Option<String> = Path, "/tmp/keepalived.stats", NotYet, "where to write the counters";

@@ -20,7 +20,6 @@ const LONGEST_DELAY: u64 = 4_294;
 const GROUP: &str = "the adverts would go to another group than those of the other routers: two masters";
 const UNICAST: &str = "the adverts would go to the multicast group, which the peers do not listen to: two masters";
 const VRF: &str = "the addresses would be served outside of the VRF";
-const EXCLUDED: &str = "these addresses would be served by no host";
 
 settings! {
     /// What `vrrp_instance` sets beside the election. Unset is `None`, `false` or empty.
@@ -29,7 +28,7 @@ settings! {
     down_timer_adverts: Option<u8> = Int(1, 100, "adverts"), "`vrrp_down_timer_adverts`", Yes, "lost adverts until the master counts as down";
     dont_track_primary: bool = Flag, "off", NotYet, "go on when the own interface is down";
     no_virtual_ipaddress: bool = Flag, "off", NotYet, "the instance may have no address";
-    promote_secondaries: bool = Flag, "off", NotYet, "removing an address leaves others of its subnet";
+    promote_secondaries: bool = Flag, "off", Yes, "removing an address leaves others of its subnet";
     accept: bool = Flag, "on", Yes, "the master answers at the addresses";
     no_accept: bool = Flag, "off", NotYet, "the master does not answer at the addresses";
     preempt_delay: Option<Duration> = Seconds(0, LONGEST), "0", Yes, "wait before taking over from a lower priority";
@@ -39,13 +38,13 @@ settings! {
     owner_ignore_adverts: Option<bool> = Bool, "`vrrp_owner_ignore_adverts`", Yes, "the owner of the addresses hears no adverts";
     lower_prio_no_advert: Option<bool> = Bool, "`vrrp_lower_prio_no_advert`", Yes, "do not answer an advert of lower priority";
     higher_prio_send_advert: Option<bool> = Bool, "`vrrp_higher_prio_send_advert`", Yes, "send one more advert before giving way";
-    garp_master_delay: Option<Duration> = WholeSeconds(0, LONGEST_DELAY), "`vrrp_garp_master_delay`", NotYet, "time until the second burst; 0: none";
-    garp_master_repeat: Option<u32> = Int(1, 2_147_483_647, "messages"), "`vrrp_garp_master_repeat`", NotYet, "announcements in a burst";
-    garp_master_refresh: Option<Duration> = Seconds(0, LONGEST_DELAY * shape::SECOND), "`vrrp_garp_master_refresh`", NotYet, "announce again so often; 0: never";
-    garp_master_refresh_repeat: Option<u32> = Int(1, 2_147_483_647, "messages"), "`vrrp_garp_master_refresh_repeat`", NotYet, "announcements each time";
-    garp_lower_prio_delay: Option<Duration> = WholeSeconds(0, LONGEST_DELAY), "`vrrp_garp_lower_prio_delay`", NotYet, "time until the second burst after an advert of lower priority";
-    garp_lower_prio_repeat: Option<u32> = Int(0, 2_147_483_647, "messages"), "`vrrp_garp_lower_prio_repeat`", NotYet, "announcements after an advert of lower priority";
-    garp_extra_if: Option<ExtraInterfaces> = ExtraIf, "`vrrp_garp_extra_if`", NotYet, "announce on other interfaces of the addresses";
+    garp_master_delay: Option<Duration> = WholeSeconds(0, LONGEST_DELAY), "`vrrp_garp_master_delay`", Yes, "time until the second burst; 0: none";
+    garp_master_repeat: Option<u32> = Int(1, 2_147_483_647, "messages"), "`vrrp_garp_master_repeat`", Yes, "announcements in a burst";
+    garp_master_refresh: Option<Duration> = Seconds(0, LONGEST_DELAY * shape::SECOND), "`vrrp_garp_master_refresh`", Yes, "announce again so often, at most ten times a second; 0: never";
+    garp_master_refresh_repeat: Option<u32> = Int(1, 2_147_483_647, "messages"), "`vrrp_garp_master_refresh_repeat`", Yes, "announcements each time";
+    garp_lower_prio_delay: Option<Duration> = WholeSeconds(0, LONGEST_DELAY), "`vrrp_garp_lower_prio_delay`", Yes, "time until the second burst after an advert of lower priority";
+    garp_lower_prio_repeat: Option<u32> = Int(0, 2_147_483_647, "messages"), "`vrrp_garp_lower_prio_repeat`", Yes, "announcements after an advert of lower priority";
+    garp_extra_if: Option<ExtraInterfaces> = ExtraIf, "`vrrp_garp_extra_if`", Yes, "announce on other interfaces of the addresses";
     use_vmac: Option<VmacSetting> = Vmac, "off", NotYet, "addresses have the virtual router's MAC address";
     use_vmac_addr: bool = Flag, "off", NotYet, "also addresses on other interfaces";
     vmac_xmit_base: bool = Flag, "off", NotYet, "adverts leave from the interface itself";
@@ -73,9 +72,9 @@ settings! {
     track_file: Vec<Track> = Lines(shape::Lines::TrackFiles), "none", Yes, "files that the priority depends on";
     track_process: Vec<Track> = Lines(shape::Lines::TrackProcesses), "none", Yes, "processes that the priority or the state depends on";
     track_bfd: Vec<Track> = Lines(shape::Lines::TrackBfds), "none", NotYet, "BFD sessions that the priority or the state depends on";
-    virtual_ipaddress_excluded: Vec<VirtualAddress> = Lines(shape::Lines::Addresses), "none", Refused(EXCLUDED), "addresses that adverts do not name";
-    virtual_routes: Vec<Route> = Lines(shape::Lines::Routes), "none", NotYet, "routes that the master has";
-    virtual_rules: Vec<Rule> = Lines(shape::Lines::Rules), "none", NotYet, "routing rules that the master has";
+    virtual_ipaddress_excluded: Vec<VirtualAddress> = Lines(shape::Lines::Addresses), "none", Yes, "addresses that adverts do not name";
+    virtual_routes: Vec<Route> = Lines(shape::Lines::Routes), "none", Yes, "routes that the master has";
+    virtual_rules: Vec<Rule> = Lines(shape::Lines::Rules), "none", Yes, "routing rules that the master has";
     handover: Option<String> = Choice(&["announced", "immediate"]), "that of `global_defs`", Yes, "when a master that is stopped on purpose lets go of an address; not in keepalived";
     auth_hmac: Option<HmacAuth> = Hmac, "none", Yes, "adverts are signed, in both versions";
 }

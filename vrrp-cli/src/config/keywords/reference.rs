@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::*;
-use crate::config::lower::address::{BUILT as ADDRESS_BUILT, OPTIONS as ADDRESS_OPTIONS};
+use crate::config::lower::address::{OPTIONS as ADDRESS_OPTIONS, UNBUILT as ADDRESS_UNBUILT};
 use crate::config::lower::route::{ROUTE, RULE, Takes};
 use crate::config::{Options, parse_str_with};
 
@@ -96,18 +96,14 @@ fn reference() -> String {
     text.push_str("\n## Lines of addresses\n\n`ADDRESS[/LENGTH]` and options, in any order. Without a length it is that of a single host.\n\n");
     text.push_str("| Option | Value | Built |\n|---|---|---|\n");
     for (name, takes_value) in ADDRESS_OPTIONS {
-        let built = match *name {
-            name if ADDRESS_BUILT.contains(&name) => "yes",
-            "peer" => "not yet, refused `E021`",
-            _ => "not yet, `W010`",
-        };
+        let built = if ADDRESS_UNBUILT.contains(name) { "not yet, `W010`" } else { "yes" };
         writeln!(text, "| `{name}` | {} | {built} |", if *takes_value { "one" } else { "none" }).expect("a string");
     }
     for (title, first, table) in [
         ("routes", "`[inet|inet6] [add|prepend|append] [KIND] DESTINATION|default`", ROUTE),
         ("rules", "`[inet|inet6] [not]`", RULE),
     ] {
-        write!(text, "\n## Lines of {title}\n\n{first} and options. Not built yet.\n\n| Option | Value | Meaning |\n|---|---|---|\n")
+        write!(text, "\n## Lines of {title}\n\n{first} and options.\n\n| Option | Value | Meaning |\n|---|---|---|\n")
             .expect("a string");
         for (other, name, takes) in table {
             let value = match takes {
@@ -119,7 +115,7 @@ fn reference() -> String {
                 Takes::Interface => "an interface".into(),
                 Takes::Choice(choices) => cell(&choices.join("|")),
                 Takes::Text => "a name or number".into(),
-                Takes::Rest => "the rest of the line".into(),
+                Takes::Encapsulation => "`ip`, `ip6`, `mpls` or `ila` and its options".into(),
             };
             let meaning = if other == name { String::from("as in iproute2") } else { format!("`{name}`") };
             writeln!(text, "| `{other}` | {value} | {meaning} |").expect("a string");

@@ -28,24 +28,16 @@ pub(crate) const OPTIONS: &[(&str, bool)] = &[
     ("track_group", true),
 ];
 
-/// Options whose effect is built.
-pub(crate) const BUILT: &[&str] = &["brd", "broadcast", "dev", "scope", "label"];
+/// Options whose effect is not built.
+pub(crate) const UNBUILT: &[&str] = &["use_vmac"];
 
 /// How a line without address is explained.
 const USAGE: &str = "a line here is written `ADDRESS[/LENGTH] [brd ADDRESS] [dev INTERFACE] [scope NAME] [label NAME]`";
 
-/// Which list a line stands in.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum List {
-    /// `virtual_ipaddress`.
-    Virtual,
-    /// One that is not built, and reported as a whole.
-    Other,
-}
-
 impl<'t, 's> Lowerer<'t, 's, '_> {
-    /// One address; the network mask's effect on `brd +` and `brd -` included. `None` when the line is refused.
-    pub(super) fn address_line(&mut self, statement: &'t Statement<'s>, list: List) -> Option<VirtualAddress> {
+    /// One address, which an advert names or not; the network mask's effect on `brd +` and `brd -` included. `None` when the
+    /// line is refused.
+    pub(super) fn address_line(&mut self, statement: &'t Statement<'s>, advertised: bool) -> Option<VirtualAddress> {
         if let Some(block) = &statement.block {
             let message = "an address takes no block";
             self.report(Diagnostic::new(Code::BlockUnexpected, block.open, message).help("remove the braces"));
@@ -54,7 +46,8 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
             return None;
         }
         let (first, options) = statement.words.split_first()?;
-        let (address, prefix_len) = self.address_and_prefix(first)?;
+        let group = !advertised && options.iter().any(|option| option.text == "autojoin");
+        let (address, prefix_len) = self.address_and_prefix(first, group)?;
         let span = statement.words.last().map_or(first.span, |last| first.span.to(last.span));
         let mut result = VirtualAddress {
             address,
@@ -75,7 +68,7 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
                 }
                 return None;
             };
-            if list == List::Virtual && !BUILT.contains(&name) {
+            if UNBUILT.contains(&name) {
                 self.note_option(option);
             }
             if !takes_value {
@@ -128,22 +121,17 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
         value
     }
 
-    /// An option of a virtual address that has no effect, or would do harm without it.
+    /// An option of an address that has no effect.
     fn note_option(&mut self, option: &Word<'s>) {
         let text = option.text.as_ref();
-        if text == "peer" {
-            let help = "it cannot be ignored: the address would be another one, with another route";
-            let diagnostic = Diagnostic::new(Code::NotYet, option.span, format!("`{text}` is not supported yet"));
-            self.report(diagnostic.help(help));
-            return;
-        }
         let message = format!("`{text}` is not supported yet, ignored");
         let help = "the address is installed without it";
         let Some((name, _)) = OPTIONS.iter().find(|(name, _)| *name == text) else { return };
         self.note(Context::Addresses, name, Diagnostic::new(Code::Ignored, option.span, message).help(help));
     }
 
-    fn address_and_prefix(&mut self, word: &Word<'s>) -> Option<(IpAddr, u8)> {
+    /// `group`: it may be a multicast address, whose group the interface joins.
+    fn address_and_prefix(&mut self, word: &Word<'s>, group: bool) -> Option<(IpAddr, u8)> {
         let elsewhere = keywords::everywhere(&word.text);
         if !word.quoted && !elsewhere.is_empty() {
             let message = format!("`{}` is not allowed {}", word.text, Context::Addresses.place());
@@ -156,7 +144,10 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
             Some((text, prefix)) => (text, Some(prefix)),
             None => (word.text.as_ref(), None),
         };
-        let address = self.host_ip(word, text, "a virtual address")?;
+        let address = match text.parse::<IpAddr>() {
+            Ok(address) if group && address.is_multicast() => address,
+            _ => self.host_ip(word, text, "a virtual address")?,
+        };
         let most = if address.is_ipv4() { 32 } else { 128 };
         let Some(prefix) = prefix else { return Some((address, most)) };
         let valid = |text: &str| text.parse::<u8>().ok().filter(|length| *length <= most);

@@ -5,7 +5,6 @@ use std::net::IpAddr;
 
 use vrrp_core::{AdvertInterval, Priority, SimplePassword, Version, Vrid};
 
-use super::address::List;
 use super::{Context, Diagnostic, Lowerer, Setting};
 use crate::config::diagnostic::Code;
 use crate::config::keywords::{AuthSetting, InstanceSetting, Meaning};
@@ -322,7 +321,7 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
             if self.sink.is_full() {
                 return;
             }
-            match self.tolerate(true, |lowerer| lowerer.address_line(statement, List::Virtual)) {
+            match self.tolerate(true, |lowerer| lowerer.address_line(statement, true)) {
                 Some(address) => read.push(address),
                 None => *refused += 1,
             }
@@ -539,7 +538,7 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
             Field::Given(interface) => Some(interface),
             Field::Missing | Field::Refused => None,
         };
-        addresses.retain(|address| {
+        let mut free = |address: &VirtualAddress| {
             let link_local = matches!(address.address, IpAddr::V6(address) if address.is_unicast_link_local());
             let place = address.device.as_ref().or(interface).filter(|_| link_local);
             let key = (address.address, place.map(|name| name.value.clone()));
@@ -550,7 +549,11 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
                 .help("an address belongs to one virtual router only");
             self.tolerate(true, |lowerer| lowerer.report(diagnostic));
             false
-        });
+        };
+        addresses.retain(&mut free);
+        if let Some(more) = &mut draft.more {
+            more.virtual_ipaddress_excluded.retain(&mut free);
+        }
         if let Some(first) = addresses.get(MOST) {
             let message = format!("this instance has {} virtual addresses", addresses.len());
             let diagnostic = Diagnostic::new(Code::TooManyAddresses, span, message)

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 
-use super::address::List;
 use super::{Diagnostic, Lowerer, Setting, keywords};
 use crate::config::diagnostic::Code;
 use crate::config::keywords::Lines;
@@ -23,7 +22,7 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
         let statements = setting.block?.statements.as_slice();
         Some(match lines {
             Lines::Addresses => {
-                Value::Addresses(self.lines(statements, |lowerer, line| lowerer.address_line(line, List::Other)))
+                Value::Addresses(self.lines(statements, |lowerer, line| lowerer.address_line(line, false)))
             }
             Lines::Routes => Value::Routes(self.lines(statements, Self::route)),
             Lines::Rules => Value::Rules(self.lines(statements, Self::rule)),

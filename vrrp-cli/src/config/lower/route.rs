@@ -23,14 +23,18 @@ pub(crate) enum Takes {
     Choice(&'static [&'static str]),
     /// A name or number that the host resolves.
     Text,
-    /// A kind of encapsulation and all its options, to the end of the line.
-    Rest,
+    /// A kind of encapsulation and all its options.
+    Encapsulation,
 }
 
 /// Other name, name, value.
 type LineOptions = &'static [(&'static str, &'static str, Takes)];
 
 const U32: u64 = 0xffff_ffff;
+/// Options that are no numbers, and can be locked like those.
+const LOCKABLE: &[&str] = &["rtt", "rttvar", "rto_min", "congctl"];
+/// Options of an encapsulation, each with a value.
+const ENCAPSULATION: &[&str] = &["id", "dst", "src", "tos", "ttl", "tc", "hoplimit", "flags"];
 const FAMILIES: &[&str] = &["inet", "inet6"];
 const ACTIONS: &[&str] = &["add", "prepend", "append"];
 const KINDS: &[&str] =
@@ -54,7 +58,7 @@ pub(crate) const ROUTE: LineOptions = &[
     ("oif", "dev", Takes::Interface),
     ("vrf", "vrf", Takes::Interface),
     ("onlink", "onlink", Takes::Nothing),
-    ("encap", "encap", Takes::Rest),
+    ("encap", "encap", Takes::Encapsulation),
     ("expires", "expires", Takes::Number(0, U32)),
     ("mtu", "mtu", Takes::Number(0, U32)),
     ("advmss", "advmss", Takes::Number(0, U32)),
@@ -118,13 +122,16 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
     pub(super) fn route(&mut self, line: &'t Statement<'s>) -> Option<Route> {
         let mut words = line.words.as_slice();
         let span = words.first()?.span.to(words.last()?.span);
-        let mut kind = None;
-        let mut destination = None;
+        let (mut family, mut action, mut kind, mut destination) = (None, None, None, None);
         while let Some((word, rest)) = words.split_first() {
-            let text = word.text.as_ref();
-            let found = KINDS.iter().find(|kind| **kind == text).copied();
-            kind = kind.or(found);
-            if found.is_none() && !FAMILIES.contains(&text) && !ACTIONS.contains(&text) {
+            let among = |list: &[&'static str]| list.iter().find(|known| **known == word.text).copied();
+            if let Some(found) = among(FAMILIES) {
+                family = Some(found);
+            } else if let Some(found) = among(ACTIONS) {
+                action = Some(found);
+            } else if let Some(found) = among(KINDS) {
+                kind = Some(found);
+            } else {
                 break;
             }
             words = rest;
@@ -162,18 +169,20 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
             self.report(Diagnostic::new(Code::BadLine, span, message).help(help));
             return None;
         }
-        Some(Route { kind, destination, options, next_hops, span })
+        Some(Route { family, action, kind, destination, options, next_hops, span })
     }
 
     pub(super) fn rule(&mut self, line: &'t Statement<'s>) -> Option<Rule> {
         let mut words = line.words.as_slice();
         let span = words.first()?.span.to(words.last()?.span);
-        let (mut inverted, mut options) = (false, Vec::new());
+        let (mut family, mut inverted, mut options) = (None, false, Vec::new());
         while let Some((word, rest)) = words.split_first() {
             words = rest;
             match word.text.as_ref() {
                 "not" => inverted = true,
-                text if FAMILIES.contains(&text) => {}
+                text if FAMILIES.contains(&text) => {
+                    family = FAMILIES.iter().find(|known| **known == text).copied();
+                }
                 _ => options.push(self.line_option(word, &mut words, RULE, Lines::Rules)?),
             }
         }
@@ -186,7 +195,7 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
             self.report(Diagnostic::new(Code::BadLine, span, message).help(help));
             return None;
         }
-        Some(Rule { inverted, options, span })
+        Some(Rule { family, inverted, options, span })
     }
 
     /// The outer `None`: refused. The inner one: `default`.
@@ -216,7 +225,8 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
             return None;
         };
         // `mtu lock 1400`
-        let locked = matches!(takes, Takes::Number(..)) && rest.first().is_some_and(|next| next.text == "lock");
+        let lockable = matches!(takes, Takes::Number(..)) || LOCKABLE.contains(name);
+        let locked = lockable && rest.first().is_some_and(|next| next.text == "lock");
         if locked {
             *rest = rest.get(1..).unwrap_or_default();
         }
@@ -238,9 +248,14 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
             Takes::Network => OptionValue::Network(self.route_destination(value)?),
             Takes::Interface => OptionValue::Interface(self.device_name(value)?),
             Takes::Choice(choices) => OptionValue::Text(self.choice_of(value, choices, &help)?.to_owned()),
-            Takes::Rest => {
-                let words = std::mem::take(rest);
-                let all = std::iter::once(value).chain(words).map(|word| word.text.as_ref()).collect::<Vec<_>>();
+            Takes::Encapsulation => {
+                let words = rest;
+                let named = usize::from(matches!(value.text.as_ref(), "mpls" | "ila"));
+                let pairs = words.get(named..).unwrap_or_default().chunks(2);
+                let own = pairs.take_while(|pair| ENCAPSULATION.contains(&pair[0].text.as_ref())).map(<[_]>::len);
+                let (own, others) = words.split_at((named + own.sum::<usize>()).min(words.len()));
+                *words = others;
+                let all = std::iter::once(value).chain(own).map(|word| word.text.as_ref()).collect::<Vec<_>>();
                 OptionValue::Text(all.join(" "))
             }
             Takes::Text | Takes::Nothing => OptionValue::Text(value.text.clone().into_owned()),

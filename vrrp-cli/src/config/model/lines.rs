@@ -37,6 +37,10 @@ pub struct Peer {
 /// A line of `virtual_routes` or `static_routes`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Route {
+    /// `inet` or `inet6`, where written.
+    pub family: Option<&'static str>,
+    /// `add`, `prepend` or `append`: where it stands among others to the same network; the first when `None`.
+    pub action: Option<&'static str>,
     /// `unicast`, `blackhole` and so on; `unicast` when `None`.
     pub kind: Option<&'static str>,
     /// Network and prefix length; `None` is `default`.
@@ -52,6 +56,8 @@ pub struct Route {
 /// A line of `virtual_rules` or `static_rules`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Rule {
+    /// `inet` or `inet6`, where written.
+    pub family: Option<&'static str>,
     /// `not`: applies to what does not match.
     pub inverted: bool,
     /// Selectors and action, in their order.

@@ -365,7 +365,8 @@ fn options(line: Line, options: &[LineOption]) -> Line {
 
 impl Words for Route {
     fn words(&self) -> Vec<Item> {
-        let line = self.kind.into_iter().fold(Line::default(), Line::word);
+        let before = [self.family, self.action, self.kind];
+        let line = before.into_iter().flatten().fold(Line::default(), Line::word);
         let line = options(line.word(destination(self.destination.as_ref())), &self.options);
         self.next_hops.iter().fold(line, |line, hop| options(line.word("nexthop"), hop)).0
     }
@@ -373,6 +374,7 @@ impl Words for Route {
 
 impl Words for Rule {
     fn words(&self) -> Vec<Item> {
-        options(Line::default().flag("not", self.inverted), &self.options).0
+        let line = self.family.into_iter().fold(Line::default(), Line::word);
+        options(line.flag("not", self.inverted), &self.options).0
     }
 }

@@ -4,10 +4,10 @@
 
 use std::net::IpAddr;
 
-use vrrp_netlink::addresses::{Address, Scope};
+use vrrp_netlink::addresses::{Address, Options, Scope};
 use vrrp_netlink::rtnl::Rtnl;
 
-use super::Table;
+use super::table::Entries;
 use crate::daemon::monitor::Device;
 
 /// A virtual address as it is installed.
@@ -20,6 +20,15 @@ pub(in crate::daemon) struct Installation {
     pub(in crate::daemon) broadcast: Option<std::net::Ipv4Addr>,
     pub(in crate::daemon) scope: Scope,
     pub(in crate::daemon) label: Option<String>,
+    pub(in crate::daemon) peer: Option<IpAddr>,
+    pub(in crate::daemon) preferred_lifetime: Option<u32>,
+    pub(in crate::daemon) options: Options,
+    /// It is put back when somebody removes it.
+    pub(in crate::daemon) tracked: bool,
+    /// The group that fails without it; only of what the host has whoever is Master.
+    pub(in crate::daemon) group: Option<usize>,
+    /// Where it is written.
+    pub(in crate::daemon) line: Box<str>,
     /// The address owner's own address: it was there before us and stays.
     pub(in crate::daemon) owned: bool,
 }
@@ -43,6 +52,11 @@ pub(super) fn is_gone(error: &vrrp_netlink::Error) -> bool {
     error.errno() == Some(nix::errno::Errno::ENODEV as i32)
 }
 
+/// Whether the interface is gone, or switched off.
+pub(super) fn is_down(error: &vrrp_netlink::Error) -> bool {
+    is_gone(error) || error.errno() == Some(nix::errno::Errno::ENETDOWN as i32)
+}
+
 pub(super) fn exists(device: &Device) -> bool {
     device.index.is_some()
 }
@@ -52,15 +66,20 @@ pub(super) fn in_a_subnet(address: &Address) -> bool {
     address.address.is_ipv4() && address.prefix_len < 32
 }
 
-/// The addresses of a table whose interfaces exist at the moment.
-pub(super) fn found<'t>(table: &'t Table, devices: &'t [Device]) -> impl Iterator<Item = Address> + 't {
-    table.addresses.iter().filter_map(|installation| address(installation, devices))
+/// The addresses of `entries` whose interfaces exist at the moment.
+pub(super) fn found<'t>(
+    entries: &'t Entries,
+    devices: &'t [Device],
+) -> impl Iterator<Item = (&'t Installation, Address)> + 't {
+    entries.addresses.iter().filter_map(|installation| Some((installation, address(installation, devices)?)))
 }
 
-/// Those of them that are ours to remove.
-pub(super) fn removable(table: &Table, devices: &[Device]) -> Vec<Address> {
-    let ours = table.addresses.iter().filter(|installation| !installation.owned);
-    ours.filter_map(|installation| address(installation, devices)).collect()
+/// Those of them that are ours to remove, the last first.
+pub(super) fn removable(entries: &Entries, devices: &[Device]) -> Vec<Address> {
+    let ours = found(entries, devices).filter(|(installation, _)| !installation.owned);
+    let mut ours: Vec<_> = ours.map(|(_, address)| address).collect();
+    ours.reverse();
+    ours
 }
 
 /// `None` when its interface does not exist at the moment.
@@ -70,5 +89,8 @@ fn address(installation: &Installation, devices: &[Device]) -> Option<Address> {
     address.broadcast = installation.broadcast;
     address.scope = installation.scope;
     address.label.clone_from(&installation.label);
+    address.peer = installation.peer;
+    address.preferred_lifetime = installation.preferred_lifetime;
+    address.options = installation.options;
     Some(address)
 }

@@ -5,7 +5,7 @@
 use vrrp_core::fsm::Addresses;
 use vrrp_netlink::addresses::Address;
 
-use super::{Kernel, announce};
+use super::Kernel;
 
 impl Kernel {
     /// Carries out the hand-overs that were ordered since the last look, all at once.
@@ -19,7 +19,7 @@ impl Kernel {
             let renewed = wanted.addresses == Addresses::Install && wanted.epoch != order.epoch;
             let Some(router) = self.routers.get_mut(order.router).filter(|_| !renewed) else { continue };
             router.handed_over.push(order.address);
-            addresses.extend(router.installed.extract_if(.., |installed| installed.address == order.address));
+            addresses.extend(router.held.addresses.extract_if(.., |installed| installed.address == order.address));
             going.resize(addresses.len(), order.router);
         }
         if !addresses.is_empty() {
@@ -29,11 +29,11 @@ impl Kernel {
         for order in &orders {
             let Some(router) = self.routers.get(order.router) else { continue };
             let of_it = |address: &&super::Installation| address.address == order.address;
-            if let Some(installation) = router.table.addresses.iter().find(of_it)
+            if let Some(installation) = router.table.entries.addresses.iter().find(of_it)
                 && router.handed_over.contains(&order.address)
             {
                 let name = &router.table.name;
-                match announce::successor(&self.packets, installation, &self.devices, order.mac) {
+                match self.announcer.successor(installation, &self.devices, order.mac) {
                     Ok(()) => tracing::info!("({name}) {} is handed over to {}", order.address, Mac(order.mac)),
                     Err(error) => tracing::warn!("({name}) {} not announced: {error}", order.address),
                 }

@@ -1,0 +1,108 @@
+//! What a router has while it is Master, and what of it is on the host.
+//!
+//! Knows neither orders nor elections.
+
+use vrrp_core::node::{RouterId, TrackerId};
+use vrrp_netlink::addresses::Address;
+use vrrp_netlink::routes::Route;
+use vrrp_netlink::rtnl::Rtnl;
+use vrrp_netlink::rules::Rule;
+
+use super::{Extra, Installation, Pace, Routed, Ruled, addresses, routes, rules};
+use crate::daemon::monitor::Device;
+
+/// What belongs together, in the order in which it is installed.
+#[derive(Clone, Default, Debug)]
+pub(in crate::daemon) struct Entries {
+    /// Those that adverts name, then those that they do not.
+    pub(in crate::daemon) addresses: Vec<Installation>,
+    pub(in crate::daemon) routes: Vec<Routed>,
+    pub(in crate::daemon) rules: Vec<Ruled>,
+}
+
+/// What a router has while it is Master.
+#[derive(Clone, Debug)]
+pub(in crate::daemon) struct Table {
+    pub(in crate::daemon) id: RouterId,
+    pub(in crate::daemon) name: String,
+    pub(in crate::daemon) entries: Entries,
+    pub(in crate::daemon) extra: Option<Extra>,
+}
+
+/// All that the kernel thread is there for.
+#[derive(Clone, Debug)]
+pub(in crate::daemon) struct Work {
+    pub(in crate::daemon) tables: Vec<Table>,
+    /// What the host has whoever is Master.
+    pub(in crate::daemon) statics: Entries,
+    /// What stands for the groups of the static entries, by their number.
+    pub(in crate::daemon) groups: Vec<TrackerId>,
+    /// Interfaces on which removing an address must not remove others of its subnet.
+    pub(in crate::daemon) promote: Vec<String>,
+    pub(in crate::daemon) paces: Vec<Pace>,
+}
+
+/// What may be on the host because of us.
+#[derive(Default)]
+pub(super) struct Held {
+    pub(super) addresses: Vec<Address>,
+    pub(super) routes: Vec<Route>,
+    pub(super) rules: Vec<Rule>,
+}
+
+/// What of some entries is not on the host.
+#[derive(Default)]
+pub(super) struct Lacking {
+    /// Something was refused, and may be tried again.
+    pub(super) again: bool,
+    /// Groups that fail without it.
+    pub(super) groups: Vec<usize>,
+}
+
+impl Lacking {
+    /// Something waits for its interface.
+    pub(super) fn absent(&mut self, group: Option<usize>) {
+        self.groups.extend(group);
+    }
+
+    /// Something was refused.
+    pub(super) fn refused(&mut self, group: Option<usize>) {
+        self.again = true;
+        self.groups.extend(group);
+    }
+
+    pub(super) fn and(mut self, other: Self) -> Self {
+        self.again |= other.again;
+        self.groups.extend(other.groups);
+        self
+    }
+}
+
+impl Held {
+    /// All of `entries` that is ours to remove, on the interfaces that exist.
+    pub(super) fn all(entries: &Entries, devices: &[Device]) -> Self {
+        Self {
+            addresses: addresses::removable(entries, devices),
+            routes: routes::removable(entries, devices),
+            rules: rules::removable(entries),
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.addresses.is_empty() && self.routes.is_empty() && self.rules.is_empty()
+    }
+
+    /// Removes rules, then routes; what cannot be removed stays in here.
+    pub(super) fn remove_routing(&mut self, rtnl: &mut Rtnl) {
+        self.rules = rules::remove(rtnl, std::mem::take(&mut self.rules));
+        self.routes = routes::remove(rtnl, std::mem::take(&mut self.routes));
+    }
+}
+
+impl Entries {
+    /// Whether any of it is on this device.
+    pub(super) fn uses(&self, device: usize) -> bool {
+        self.addresses.iter().any(|installation| installation.device == device)
+            || self.routes.iter().any(|routed| routed.devices.contains(&Some(device)))
+    }
+}

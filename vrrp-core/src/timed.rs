@@ -29,7 +29,18 @@ impl<I: Copy + Ord + Add<Duration, Output = I>> Instant for I {}
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Timed<I, A> {
     router: VirtualRouter<A>,
-    armed: Option<Armed<I>>,
+    clock: Clock<I>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Clock<I> {
+    /// No timer runs.
+    Off {
+        /// A router that must not preempt and starts before this has not listened for long enough, however long it could hear
+        /// already: a fault kept it from starting.
+        deaf_until: Option<I>,
+    },
+    On(Armed<I>),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -63,7 +74,7 @@ const MISSED_PERIODS: u32 = 64;
 impl<I: Instant, A: AsRef<[IpAddr]>> Timed<I, A> {
     /// No timer runs.
     pub fn new(router: VirtualRouter<A>) -> Self {
-        Self { router, armed: None }
+        Self { router, clock: Clock::Off { deaf_until: None } }
     }
 
     /// The router.
@@ -78,7 +89,7 @@ impl<I: Instant, A: AsRef<[IpAddr]>> Timed<I, A> {
 
     /// When [`Timed::expire`] is due.
     pub fn deadline(&self) -> Option<I> {
-        let armed = self.armed?;
+        let armed = self.armed()?;
         Some(match armed.runs {
             Runs::Adver { .. } | Runs::MasterDown => armed.deadline,
             Runs::Listening { until } => armed.deadline.max(until),
@@ -90,9 +101,10 @@ impl<I: Instant, A: AsRef<[IpAddr]>> Timed<I, A> {
     /// when only Master_Down_Timer holds it back; so does the first advertisement.
     ///
     /// A router that must not preempt listens for three of its Master_Down_Intervals, at least three seconds, when it is
-    /// started, when its link comes up and when it gets an address to send from.
+    /// started, when its link comes up and when it gets an address to send from; what is in FAULT meanwhile, for what it
+    /// tracks, claims no sooner for that.
     pub fn listens_until(&self) -> Option<I> {
-        match self.armed?.runs {
+        match self.armed()?.runs {
             Runs::Listening { until } => Some(until),
             Runs::Adver { .. } | Runs::MasterDown | Runs::Sparing { .. } => None,
         }
@@ -122,8 +134,10 @@ impl<I: Instant, A: AsRef<[IpAddr]>> Timed<I, A> {
             | Event::Overdue
             | Event::DelayOver => Actions::NONE,
         };
+        let could_hear = self.can_hear();
         let actions = self.router.handle(event);
         self.apply(at, &actions);
+        self.ears(at, could_hear);
         after(before, actions)
     }
 
@@ -153,7 +167,8 @@ impl<I: Instant, A: AsRef<[IpAddr]>> Timed<I, A> {
     pub fn expire(&mut self, now: I) -> Actions {
         self.end_delay(now);
         let due = self.deadline().filter(|deadline| *deadline <= now);
-        let (Some(deadline), Some(armed)) = (due, self.armed.take_if(|_| due.is_some())) else { return Actions::NONE };
+        let (Some(deadline), Some(armed)) = (due, self.armed()) else { return Actions::NONE };
+        self.clock = Clock::Off { deaf_until: None };
         let event = match armed.runs {
             Runs::Adver { replaced } if now >= replaced => Event::Overdue,
             Runs::Adver { .. } => Event::Expired(Timer::Adver),
@@ -175,7 +190,7 @@ impl<I: Instant, A: AsRef<[IpAddr]>> Timed<I, A> {
 
     /// A weaker Master is not spared any longer, unless it has fallen silent before: nothing else follows at once.
     fn end_delay(&mut self, now: I) {
-        if let Some(Armed { deadline, runs: Runs::Sparing { until }, .. }) = self.armed
+        if let Some(Armed { deadline, runs: Runs::Sparing { until }, .. }) = self.armed()
             && until <= now
             && until <= deadline
         {
@@ -188,7 +203,7 @@ impl<I: Instant, A: AsRef<[IpAddr]>> Timed<I, A> {
     /// Whether this Master was silent for so long at `at` that an advert from then is its successor's: answering that would
     /// silence the successor.
     fn overdue(&self, at: I) -> bool {
-        self.armed.is_some_and(|armed| match armed.runs {
+        self.armed().is_some_and(|armed| match armed.runs {
             Runs::Adver { replaced } => at >= replaced,
             Runs::MasterDown | Runs::Listening { .. } | Runs::Sparing { .. } => false,
         })
@@ -196,7 +211,7 @@ impl<I: Instant, A: AsRef<[IpAddr]>> Timed<I, A> {
 
     /// Whether Master_Down_Timer was set by what happened after `at`: nothing from then may move its deadline back.
     fn outdated(&self, at: I) -> bool {
-        self.armed.is_some_and(|armed| match armed.runs {
+        self.armed().is_some_and(|armed| match armed.runs {
             Runs::MasterDown | Runs::Listening { .. } | Runs::Sparing { .. } => at < armed.anchor,
             Runs::Adver { .. } => false,
         })
@@ -208,57 +223,90 @@ impl<I: Instant, A: AsRef<[IpAddr]>> Timed<I, A> {
         actions
     }
 
+    fn can_hear(&self) -> bool {
+        let machine = self.router.machine();
+        machine.enabled && machine.link.source().is_some()
+    }
+
+    /// Whether it can hear Masters has perhaps changed while no timer runs.
+    fn ears(&mut self, at: I, could_hear: bool) {
+        let can_hear = self.can_hear();
+        if let Clock::Off { deaf_until } = &mut self.clock {
+            *deaf_until = match (could_hear, can_hear) {
+                (false, true) => start::span(&self.router.machine().params).map(|span| at + span),
+                (true, true) => *deaf_until,
+                (_, false) => None,
+            };
+        }
+    }
+
     /// Somebody: no need to listen any longer.
     fn heard(&mut self) {
-        if self.listens_until().is_some() {
-            self.run(Runs::MasterDown);
+        match self.clock {
+            Clock::Off { .. } => self.clock = Clock::Off { deaf_until: None },
+            Clock::On(Armed { runs: Runs::Listening { .. }, .. }) => self.run(Runs::MasterDown),
+            Clock::On(Armed { runs: Runs::Adver { .. } | Runs::MasterDown | Runs::Sparing { .. }, .. }) => {}
+        }
+    }
+
+    fn armed(&self) -> Option<Armed<I>> {
+        match self.clock {
+            Clock::Off { .. } => None,
+            Clock::On(armed) => Some(armed),
         }
     }
 
     fn apply(&mut self, at: I, actions: &Actions) {
+        let deaf_until = match self.clock {
+            Clock::Off { deaf_until } => deaf_until,
+            Clock::On(_) => self.listens_until(),
+        };
         match actions.timer {
             None => {}
             Some(TimerOp::Set(Timer::Adver, span)) => self.arm_adver(at, at + span),
             Some(TimerOp::Set(Timer::MasterDown, span)) => {
-                let runs = match self.armed.map(|armed| armed.runs) {
+                let runs = match self.armed().map(|armed| armed.runs) {
                     Some(sparing @ Runs::Sparing { .. }) => sparing,
                     Some(Runs::Adver { .. } | Runs::MasterDown | Runs::Listening { .. }) | None => Runs::MasterDown,
                 };
-                self.armed = Some(Armed { anchor: at, deadline: at + span, runs });
+                self.clock = Clock::On(Armed { anchor: at, deadline: at + span, runs });
             }
-            Some(TimerOp::Amend(timer, span)) => match (&mut self.armed, timer) {
-                (Some(armed), Timer::Adver | Timer::MasterDown) => armed.deadline = armed.anchor + span,
-                (None, Timer::Adver) => self.arm_adver(at, at + span),
-                (None, Timer::MasterDown) => {
-                    self.armed = Some(Armed { anchor: at, deadline: at + span, runs: Runs::MasterDown });
+            Some(TimerOp::Amend(timer, span)) => match (&mut self.clock, timer) {
+                (Clock::On(armed), Timer::Adver | Timer::MasterDown) => armed.deadline = armed.anchor + span,
+                (Clock::Off { .. }, Timer::Adver) => self.arm_adver(at, at + span),
+                (Clock::Off { .. }, Timer::MasterDown) => {
+                    self.clock = Clock::On(Armed { anchor: at, deadline: at + span, runs: Runs::MasterDown });
                 }
             },
-            Some(TimerOp::Cancel) => self.armed = None,
+            Some(TimerOp::Cancel) => self.clock = Clock::Off { deaf_until },
         }
         match actions.delay {
             None => {}
             Some(DelayOp::Start(delay)) => self.run(Runs::Sparing { until: at + delay.duration() }),
             Some(DelayOp::Stop) => {
-                if let Some(Armed { runs: runs @ Runs::Sparing { .. }, .. }) = &mut self.armed {
+                if let Clock::On(Armed { runs: runs @ Runs::Sparing { .. }, .. }) = &mut self.clock {
                     *runs = Runs::MasterDown;
                 }
             }
         }
         if let Some(transition) = actions.transition
-            && let Some(listening) = start::listening(&self.router.machine().params, transition)
+            && let Some(span) = start::listening(&self.router.machine().params, transition)
         {
-            self.run(Runs::Listening { until: at + listening });
+            let until = if start::is_deaf_before(transition.cause) { Some(at + span) } else { deaf_until };
+            if let Some(until) = until.filter(|until| *until > at) {
+                self.run(Runs::Listening { until });
+            }
         }
     }
 
     fn arm_adver(&mut self, anchor: I, deadline: I) {
         let replaced = anchor + self.router.machine().params.shortest_master_down_interval();
-        self.armed = Some(Armed { anchor, deadline, runs: Runs::Adver { replaced } });
+        self.clock = Clock::On(Armed { anchor, deadline, runs: Runs::Adver { replaced } });
     }
 
     /// The timer goes on as this.
     fn run(&mut self, runs: Runs<I>) {
-        if let Some(armed) = &mut self.armed {
+        if let Clock::On(armed) = &mut self.clock {
             armed.runs = runs;
         }
     }

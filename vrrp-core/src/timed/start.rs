@@ -10,18 +10,23 @@ use crate::fsm::{Cause, Params, Role, Transition};
 /// The shortest time, besides Skew_Time: a switch may take that long until its port forwards.
 const LEAST: Duration = Duration::from_secs(3);
 
-/// How long a router listens that came to Backup by `transition`: three of its Master_Down_Intervals and at least three
-/// seconds, if it must not preempt and cannot have heard a Master that is there.
-pub(super) fn listening(params: &Params, transition: Transition) -> Option<Duration> {
-    let starts = transition.from == Role::Initialize && transition.to == Role::Backup;
-    if params.preempts() || !starts || !is_deaf_before(transition.cause) {
-        return None;
-    }
+/// How long a router that must not preempt listens, from when it could hear a Master that is there: three of its
+/// Master_Down_Intervals and at least three seconds. `None` for one that may preempt.
+pub(super) fn span(params: &Params) -> Option<Duration> {
     let interval = params.interval;
-    Some((3 * params.master_down_interval(interval)).max(LEAST + params.skew_time(interval)))
+    let span = (3 * params.master_down_interval(interval)).max(LEAST + params.skew_time(interval));
+    (!params.preempts()).then_some(span)
 }
 
-fn is_deaf_before(cause: Cause) -> bool {
+/// The same of a router that came to Backup by `transition`; `None` for every other transition, too.
+pub(super) fn listening(params: &Params, transition: Transition) -> Option<Duration> {
+    let starts = transition.from == Role::Initialize && transition.to == Role::Backup;
+    span(params).filter(|_| starts)
+}
+
+/// Whether nobody could be heard until this happened, as opposed to a fault, which is over: that may have lasted since the
+/// start, or since the link came up.
+pub(super) fn is_deaf_before(cause: Cause) -> bool {
     match cause {
         // A sync group starts, or recovers, when the last of its links is up.
         Cause::Startup | Cause::InterfaceUp | Cause::PrimaryAddress | Cause::GroupRecovered => true,

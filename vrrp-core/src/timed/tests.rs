@@ -37,14 +37,18 @@ fn centis(centiseconds: u16) -> AdvertInterval {
 }
 
 /// A Backup since the time 0.
-fn backup(params: Params) -> Router {
-    let mut router = Timed::new(VirtualRouter::new(RouterConfig {
+fn stopped(params: Params) -> Router {
+    Timed::new(VirtualRouter::new(RouterConfig {
         vrid: Vrid::new(7).unwrap(),
         params,
         addresses: AddressList::new(Box::from([[10, 0, 0, 100].into()])).unwrap(),
         auth: Auth::None,
         checksum: ChecksumPolicy::default(),
-    }));
+    }))
+}
+
+fn backup(params: Params) -> Router {
+    let mut router = stopped(params);
     assert_eq!(router.deadline(), None);
     let _ = router.handle(Duration::ZERO, Event::Link(Link::Up(OWN)));
     let _ = router.handle(Duration::ZERO, Event::Enabled(true));

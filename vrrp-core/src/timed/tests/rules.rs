@@ -163,7 +163,36 @@ fn it_listens_again_when_its_link_comes_up_and_not_after_a_fault() {
         assert_eq!(router.listens_until(), None);
         let _ = router.handle(ms(2000), again);
         assert_eq!(router.listens_until(), listens.then_some(ms(2000) + 3 * DOWN), "{event:?}");
+        let _ = router.handle(ms(2000), advert(200, secs(1)));
     }
+}
+
+/// A script that nothing goes without is not known at the start, and may end well only when the network is there: neither
+/// the reboot nor the link is any longer ago for that.
+#[test]
+fn a_fault_at_the_start_or_while_the_link_comes_up_does_not_shorten_the_listening() {
+    let mut router = stopped(nopreempt(secs(1)));
+    for event in [Event::Healthy(false), Event::Link(Link::Up(OWN)), Event::Enabled(true)] {
+        let _ = router.handle(ms(0), event);
+    }
+    let _ = router.handle(ms(700), Event::Healthy(true));
+    assert_eq!((role(&router), router.listens_until()), (Role::Backup, Some(3 * DOWN)), "of the start");
+    for (at, event) in [
+        (20_000, Event::Link(Link::Down)),
+        (21_000, Event::Healthy(false)),
+        (30_000, Event::Link(Link::Up(OWN))),
+        (34_000, Event::Healthy(true)),
+    ] {
+        let _ = router.handle(ms(at), event);
+    }
+    assert_eq!(router.listens_until(), Some(ms(30_000) + 3 * DOWN), "of the link");
+    let _ = router.handle(ms(35_000), Event::Healthy(false));
+    let _ = router.handle(ms(60_000), Event::Healthy(true));
+    assert_eq!(
+        (router.listens_until(), router.deadline()),
+        (None, Some(ms(60_000) + DOWN)),
+        "it listened all the while"
+    );
 }
 
 #[test]

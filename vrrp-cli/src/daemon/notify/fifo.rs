@@ -193,9 +193,11 @@ impl Pipe {
             State::Flushing(_, until) | State::Ending(until) => Some(until),
             State::Open(_) | State::Told | State::Closed => None,
         };
-        let reader = self.reader.as_ref().map(|reader| match &reader.run {
-            Some((run, _)) => run.deadline(),
-            None => reader.next,
+        // At the end it is not started again.
+        let starts = matches!(self.state, State::Open(_));
+        let reader = self.reader.as_ref().and_then(|reader| match &reader.run {
+            Some((run, _)) => Some(run.deadline()),
+            None => starts.then_some(reader.next),
         });
         [room, end, reader].into_iter().flatten().min()
     }

@@ -386,6 +386,21 @@ fn a_reader_that_does_not_end_is_ended() {
     eventually("it is gone", || nix::sys::signal::kill(Pid::from_raw(reader), None).is_err() || is_zombie(reader));
 }
 
+/// Whoever waits for what else there is to wait for does so asleep.
+#[test]
+fn a_pipe_whose_reader_has_ended_asks_for_no_more_looks() {
+    let piped = Piped::new(Some(shell("exit 0")));
+    let mut pipe = Pipe::open(piped.fifo.clone()).expect("a pipe");
+    pipe.close(Instant::now());
+    let mut poller = Poller::new();
+    eventually("it is closed", || {
+        pipe.listen(&mut poller);
+        pipe.advance(&poller, Instant::now());
+        pipe.is_closed()
+    });
+    assert_eq!(pipe.deadline(), None);
+}
+
 #[test]
 fn a_pipe_that_was_there_stays_and_a_file_is_no_pipe() {
     let piped = Piped::new(None);

@@ -194,8 +194,13 @@ impl Host {
     pub fn new(masters: bool) -> Self {
         let mut node = Node::new(Groups::default());
         for id in 1..=ROUTERS {
-            let setup =
-                RouterSetup { interface: ETH0, source: None, unicast: None, config: config(id, Box::from([vip(id)])) };
+            let setup = RouterSetup {
+                interface: ETH0,
+                source: None,
+                unicast: None,
+                track_interface: true,
+                config: config(id, Box::from([vip(id)])),
+            };
             node.add(setup).expect("all identifiers differ");
         }
         let mut out = Vec::with_capacity(4 * usize::from(ROUTERS));

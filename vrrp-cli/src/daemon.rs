@@ -36,7 +36,6 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::Sender;
-use vrrp_core::Family;
 use vrrp_core::node::InterfaceId;
 use vrrp_netlink::process::Wakeup;
 
@@ -98,7 +97,7 @@ pub fn run(path: &Path, options: &config::Options) -> ExitCode {
 /// What the election thread hears from the others.
 enum Feedback {
     /// An interface's state, as the election sees it.
-    Link { interface: InterfaceId, family: Family, link: vrrp_core::fsm::Link },
+    Link(election::Level),
     /// A socket for an interface that was made anew.
     Socket { interface: InterfaceId, socket: ear::Ear },
     /// The state of something that routers depend on.

@@ -8,7 +8,7 @@ use std::net::Ipv4Addr;
 use vrrp_cli::lab;
 use vrrp_netlink::addresses::{Address, Scope};
 
-use common::Kind::Vrrpctl;
+use common::Kind::{Keepalived, Vrrpctl};
 use common::*;
 
 #[test]
@@ -168,4 +168,54 @@ fn fifty_instances_converge() {
     eventually("the weaker one has all", || held("b") == 50);
     b.stop();
     assert_eq!(held("b"), 0);
+}
+
+/// A cut network makes two masters of such routers, and one of them when it is whole again; who starts then starts as well.
+#[test]
+fn without_tracking_a_router_goes_on_while_its_link_is_cut() {
+    if !lab::privileged(without_tracking_a_router_goes_on_while_its_link_is_cut) {
+        return;
+    }
+    let makes = [(Vrrpctl, Vrrpctl), (Keepalived, Vrrpctl)];
+    let makes = makes.into_iter().filter(|(strong, _)| *strong == Vrrpctl || tool("keepalived").is_some());
+    side_by_side(makes, |(strong, weak)| {
+        let stage = Stage::new();
+        let of = |priority| Instance::new(priority).with("dont_track_primary");
+        stage.lan.cut("a", 0).unwrap();
+        let mut a = stage.start(strong, "a", &[of(STRONG)]);
+        stage.held_by("a", VIP);
+        let mut b = stage.start(weak, "b", &[of(WEAK)]);
+        eventually("both are master", || stage.holders_of(VIP) == ["a", "b"]);
+        stage.lan.mend("a", 0).unwrap();
+        stage.held_by("a", VIP);
+        stage.client(VIP);
+        stage.lan.cut("a", 0).unwrap();
+        eventually("both are master again", || stage.holders_of(VIP) == ["a", "b"]);
+        stage.lan.mend("a", 0).unwrap();
+        stage.held_by("a", VIP);
+        if strong == Vrrpctl {
+            assert_eq!(a.count("entering fault state"), 0, "it never cared for the link");
+            assert_eq!(a.count("entering master state"), 1);
+        }
+        a.stop();
+        stage.held_by("b", VIP);
+        b.stop();
+    });
+}
+
+/// IPv4 addresses outlast it, so nothing changes; nothing can be sent meanwhile.
+#[test]
+fn without_tracking_an_interface_may_be_switched_off() {
+    if !lab::privileged(without_tracking_an_interface_may_be_switched_off) {
+        return;
+    }
+    let stage = Stage::new();
+    let mut a = stage.vrrpctl("a", Instance::new(STRONG).with("dont_track_primary"));
+    stage.held_by("a", VIP);
+    stage.set_up("a", false);
+    never("it falls", master_down(STRONG), || a.said("entering fault state"));
+    stage.set_up("a", true);
+    assert_eq!(stage.holders_of(VIP), ["a"]);
+    a.stop();
+    assert!(stage.holders_of(VIP).is_empty());
 }

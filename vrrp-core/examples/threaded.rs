@@ -36,7 +36,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let addresses = AddressList::new(Box::from([[10, 0, 0, 100].into()]))?;
     let vrid = Vrid::new(50).ok_or("1..=255")?;
     let config = RouterConfig { vrid, params, addresses, auth: Auth::None, checksum: ChecksumPolicy::default() };
-    node.add(RouterSetup { interface: ETH0, source: None, unicast: None, config })?;
+    node.add(RouterSetup { interface: ETH0, source: None, unicast: None, track_interface: true, config })?;
     let (sender, receiver) = channel();
     let (announced, serving) = channel();
     let service = thread::spawn(move || run(node, &receiver, &announced));

@@ -17,7 +17,7 @@ use core::net::IpAddr;
 use crate::announce::Program;
 use crate::auth::WallClock;
 use crate::counters::{Counters, Scope};
-use crate::fsm::{Actions, Addresses, Advertise, Event, Limit, Role};
+use crate::fsm::{Actions, Addresses, Advertise, Event, Limit, Link, Role};
 use crate::release::{self, Handover};
 use crate::router::{Carriage, EmitError, VirtualRouter};
 use crate::rx::{Discard, Received, Rejected, TTL};
@@ -68,6 +68,7 @@ use unicast::Circle;
 ///     interface: eth0,
 ///     source: None,
 ///     unicast: None,
+///     track_interface: true,
 ///     config: RouterConfig {
 ///         vrid: Vrid::new(50).expect("not 0"),
 ///         params: Params {
@@ -130,7 +131,7 @@ impl<I: Instant> Node<I> {
 
     /// Adds a router: disabled, its link down.
     pub fn add(&mut self, setup: RouterSetup) -> Result<RouterId, DuplicateVrid> {
-        let RouterSetup { interface, source, unicast, config } = setup;
+        let RouterSetup { interface, source, unicast, track_interface, config } = setup;
         let id = RouterId(self.entries.len());
         let (vrid, family) = (config.vrid, config.addresses.family());
         let circle = unicast.map(|unicast| Circle::new(unicast, family));
@@ -156,6 +157,7 @@ impl<I: Instant> Node<I> {
             source,
             circle,
             namesake,
+            track_interface,
             base,
             follows: Vec::new(),
             tracked_fault: false,
@@ -195,14 +197,8 @@ impl<I: Instant> Node<I> {
                     self.drop_leftover(id, Role::Initialize, out);
                 }
             }
-            Input::Link { interface, family, link } => {
-                let concerned = |(slot, entry): (usize, &Entry<I>)| {
-                    let concerned = entry.interface == interface && entry.router.router().family() == family;
-                    concerned.then_some(RouterId(slot))
-                };
-                let ids: Vec<_> = self.entries.iter().enumerate().filter_map(concerned).collect();
-                self.feed(at, &ids, |entry| Event::Link(entry.effective_link(link)), out);
-            }
+            Input::Link { interface, family, link } => self.linked(at, (interface, family, true), link, out),
+            Input::Presence { interface, family, link } => self.linked(at, (interface, family, false), link, out),
             Input::Params { router, params } => {
                 if let Some(entry) = self.entries.get_mut(router.0) {
                     entry.base = params;
@@ -364,6 +360,16 @@ impl<I: Instant> Node<I> {
             Which::One(id) => self.entries.get(id.0).map(|_| id).into_iter().collect(),
             Which::Group(group) => self.members(group).to_vec(),
         }
+    }
+
+    /// The state of an interface, for the routers of a family that track it, or for those that do not.
+    fn linked(&mut self, at: I, concerned: (InterfaceId, Family, bool), link: Link, out: &mut Vec<Output>) {
+        let concerned = |(slot, entry): (usize, &Entry<I>)| {
+            let of = (entry.interface, entry.router.router().family(), entry.track_interface);
+            (of == concerned).then_some(RouterId(slot))
+        };
+        let ids: Vec<_> = self.entries.iter().enumerate().filter_map(concerned).collect();
+        self.feed(at, &ids, |entry| Event::Link(entry.effective_link(link)), out);
     }
 
     /// One event of one router, without regard to its group.

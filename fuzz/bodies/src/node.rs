@@ -119,7 +119,14 @@ impl World {
                 checksum: ChecksumPolicy::default(),
             };
             let unicast = (vrid == 3).then(|| unicast(family));
-            node.add(RouterSetup { interface: INTERFACES[interface], source: None, unicast, config }).ok()
+            node.add(RouterSetup {
+                interface: INTERFACES[interface],
+                source: None,
+                unicast,
+                track_interface: true,
+                config,
+            })
+            .ok()
         };
         let ids: Vec<RouterId> = routers.into_iter().filter_map(add).collect();
         for (router, handover) in ids.iter().copied().zip(HANDOVERS.into_iter().cycle()) {

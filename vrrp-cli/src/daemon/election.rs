@@ -45,8 +45,21 @@ pub(super) struct Election {
     message: Box<[u8]>,
 }
 
-/// State of an interface, as the routers of a family see it.
-pub(super) type Level = (InterfaceId, Family, Link);
+/// State of an interface, as the routers of a family see it that track it, or those that do not.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Level {
+    pub(super) interface: InterfaceId,
+    pub(super) family: Family,
+    pub(super) tracked: bool,
+    pub(super) link: Link,
+}
+
+impl Level {
+    fn input(self) -> Input<'static> {
+        let Self { interface, family, tracked, link } = self;
+        if tracked { Input::Link { interface, family, link } } else { Input::Presence { interface, family, link } }
+    }
+}
 
 /// A way to hear adverts, where one is needed.
 struct Port {
@@ -103,8 +116,8 @@ impl Election {
         self.listen();
         let now = Instant::now();
         self.tell_the_time(now);
-        for &(interface, family, link) in levels {
-            self.feed(now, Input::Link { interface, family, link });
+        for level in levels {
+            self.feed(now, level.input());
         }
         for router in leftovers {
             self.feed(now, Input::Leftover { router: *router });
@@ -172,7 +185,7 @@ impl Election {
     fn take_in(&mut self, feedback: Feedback) -> Option<Result<(), ServeError>> {
         let now = Instant::now();
         match feedback {
-            Feedback::Link { interface, family, link } => self.feed(now, Input::Link { interface, family, link }),
+            Feedback::Link(level) => self.feed(now, level.input()),
             Feedback::Socket { interface, socket } => {
                 if let Some(ports) = self.ports.get_mut(index_of(interface)) {
                     let port = &mut ports[socket.kind().index()];

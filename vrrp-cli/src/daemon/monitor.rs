@@ -130,9 +130,12 @@ impl Links {
         self.by_name(name).filter(|link| link.admin_up && link.running)
     }
 
-    /// The level for the routers of a family.
-    pub(super) fn level(&self, name: &str, family: Family) -> fsm::Link {
-        let Some(link) = self.running(name) else { return fsm::Link::Down };
+    /// The level for the routers of a family: those that track the interface, or those that do not.
+    fn level(&self, name: &str, family: Family, tracked: bool) -> fsm::Link {
+        // IPv6 ends where an interface is switched off, and its addresses go; IPv4's stay.
+        let present = |link: &&Link| link.admin_up || family == Family::V4;
+        let link = if tracked { self.running(name) } else { self.by_name(name).filter(present) };
+        let Some(link) = link else { return fsm::Link::Down };
         self.real(link.index, family, &self.virtual_addresses).map_or(fsm::Link::NoAddress, fsm::Link::Up)
     }
 }
@@ -168,7 +171,7 @@ struct Port {
     /// What is heard here, and how: adverts, where routers are, and announcements, where addresses are.
     hears: Vec<Kind>,
     /// The levels that the election knows.
-    told: Vec<(Family, fsm::Link)>,
+    told: Vec<Level>,
 }
 
 impl Watch {
@@ -184,10 +187,14 @@ impl Watch {
             let mut families: Vec<Family> = interface.hears.iter().filter_map(|kind| kind.adverts()).collect();
             families.sort_unstable();
             families.dedup();
-            let level = |family| (family, links.level(&interface.device.name, family));
+            let id = InterfaceId(id);
+            let level = |(family, tracked)| {
+                let link = links.level(&interface.device.name, family, tracked);
+                Level { interface: id, family, tracked, link }
+            };
             Port {
-                id: InterfaceId(id),
-                told: families.into_iter().map(level).collect(),
+                id,
+                told: families.into_iter().flat_map(|family| [(family, true), (family, false)]).map(level).collect(),
                 device: interface.device.clone(),
                 hears: interface.hears.clone(),
             }
@@ -203,8 +210,7 @@ impl Watch {
 
     /// The levels at the start, which the election must know before it begins.
     pub(super) fn levels(&self) -> Vec<Level> {
-        let levels = |port: &Port| port.told.iter().map(|&(family, link)| (port.id, family, link)).collect::<Vec<_>>();
-        self.ports.iter().flat_map(levels).collect()
+        self.ports.iter().flat_map(|port| &port.told).copied().collect()
     }
 
     /// Tells the election each change, until `stop`.
@@ -311,11 +317,11 @@ impl Watch {
                 orders.job(Job::Device(device.clone()));
                 port.device = device;
             }
-            for (family, told) in &mut port.told {
-                let link = self.links.level(&port.device.name, *family);
-                if *told != link {
-                    *told = link;
-                    election.send(Feedback::Link { interface: port.id, family: *family, link });
+            for told in &mut port.told {
+                let link = self.links.level(&port.device.name, told.family, told.tracked);
+                if told.link != link {
+                    told.link = link;
+                    election.send(Feedback::Link(*told));
                 }
             }
         }

@@ -369,7 +369,9 @@ mod tests {
             auth: Auth::None,
             checksum: ChecksumPolicy::default(),
         };
-        let id = node.add(RouterSetup { interface: InterfaceId(0), source: None, unicast: None, config }).unwrap();
+        let id = node
+            .add(RouterSetup { interface: InterfaceId(0), source: None, unicast: None, track_interface: true, config })
+            .unwrap();
         let names = Names {
             routers: vec!["VI_1".to_owned()],
             groups: Vec::new(),

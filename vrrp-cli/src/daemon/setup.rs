@@ -290,6 +290,7 @@ impl Builder<'_> {
             interface: InterfaceId(u32::try_from(own).unwrap_or(u32::MAX)),
             source: instance.mcast_source,
             unicast: None,
+            track_interface: !instance.settings().dont_track_primary,
             config: RouterConfig {
                 vrid: instance.vrid,
                 params: Params {

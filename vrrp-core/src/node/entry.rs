@@ -26,6 +26,8 @@ pub(super) struct Entry<I> {
     pub(super) circle: Option<Circle>,
     /// Another router of its identifier, interface and family, with other peers.
     pub(super) namesake: Option<RouterId>,
+    /// Goes by the state of its interface, not only by its presence.
+    pub(super) track_interface: bool,
     pub(super) router: Timed<I, Box<[IpAddr]>>,
     pub(super) faults: Faults,
     /// As configured; the machine's have the effective priority.

@@ -36,7 +36,7 @@ pub enum Input<'a> {
         /// Start or stop.
         enabled: bool,
     },
-    /// State of an interface, for the routers of one family on it.
+    /// State of an interface, for the routers of one family on it that [track](super::RouterSetup::track_interface) it.
     ///
     /// When the address changes, the next advert comes from the new one, state and timers stay, and ties are broken by it from
     /// now on. When the last address goes, a Master removes its addresses without a release, since there is nothing to send it
@@ -47,6 +47,16 @@ pub enum Input<'a> {
         /// Of which family.
         family: Family,
         /// Its state. The address is the interface's primary one, or its link-local one in IPv6 (R73).
+        link: Link,
+    },
+    /// What an interface is apart from its link, for the routers of one family on it that do not
+    /// [track](super::RouterSetup::track_interface) its state; the rest is as with [`Input::Link`].
+    Presence {
+        /// Which.
+        interface: InterfaceId,
+        /// Of which family.
+        family: Family,
+        /// [`Link::Up`] while it has an address, be the link up or cut; [`Link::Down`] while there is no such interface.
         link: Link,
     },
     /// Parameters of a router, which take effect at once; state and the timer's anchor stay. The priority is the base that

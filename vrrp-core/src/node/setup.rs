@@ -35,6 +35,10 @@ pub struct RouterSetup {
     /// Adverts go to these peers, and are heard from them alone; `None` is the multicast group. Send each of
     /// [`Node::message_to`](super::Node::message_to).
     pub unicast: Option<Unicast>,
+    /// It goes by [`Input::Link`](super::Input::Link), and waits in Initialize while its interface is down. Without, it goes by
+    /// [`Input::Presence`](super::Input::Presence), and stays what it is: while the link is cut, its host and a peer may both be
+    /// Master.
+    pub track_interface: bool,
     /// Its configuration.
     pub config: RouterConfig<Box<[IpAddr]>>,
 }

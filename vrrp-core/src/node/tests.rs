@@ -46,6 +46,7 @@ fn setup(interface: InterfaceId, vrid: u8, params: Params) -> RouterSetup {
         interface,
         source: None,
         unicast: None,
+        track_interface: true,
         config: RouterConfig {
             vrid: Vrid::new(vrid).unwrap(),
             params,

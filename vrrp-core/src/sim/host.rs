@@ -183,6 +183,7 @@ impl Host {
                 interface: LAN,
                 source: None,
                 unicast: self.setup.unicast.clone(),
+                track_interface: true,
                 config: config.clone(),
             })?;
             node.handle(now, Input::Handover { router, handover: self.setup.handover }, out);

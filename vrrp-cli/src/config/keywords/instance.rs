@@ -26,7 +26,7 @@ settings! {
     struct InstanceSettings in Instance, once vmac_garp_intvl = garp_extra_if, once thread_timer_expired = timer_expired_backup;
     vrf: Option<Spanned<String>> = Interface, "none", Refused(VRF), "VRF of a unicast instance without interface";
     down_timer_adverts: Option<u8> = Int(1, 100, "adverts"), "`vrrp_down_timer_adverts`", Yes, "lost adverts until the master counts as down";
-    dont_track_primary: bool = Flag, "off", NotYet, "go on when the own interface is down";
+    dont_track_primary: bool = Flag, "off", Yes, "go on when the own interface is down";
     no_virtual_ipaddress: bool = Flag, "off", NotYet, "the instance may have no address";
     promote_secondaries: bool = Flag, "off", Yes, "removing an address leaves others of its subnet";
     accept: bool = Flag, "on", Yes, "the master answers at the addresses";

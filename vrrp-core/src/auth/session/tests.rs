@@ -453,7 +453,9 @@ fn a_node_signs_with_the_time_it_was_told() {
             auth,
             checksum: ChecksumPolicy::default(),
         };
-        let id = node.add(RouterSetup { interface: eth0, source: None, unicast: None, config }).unwrap();
+        let id = node
+            .add(RouterSetup { interface: eth0, source: None, unicast: None, track_interface: true, config })
+            .unwrap();
         let mut out = Vec::new();
         let link = Link::Up(own(Family::V4, host));
         node.handle(Duration::ZERO, Input::Link { interface: eth0, family: Family::V4, link }, &mut out);

@@ -274,3 +274,25 @@ fn r119_since_when_can_be_asked() {
     assert_eq!(times(&solo), (Some(at + ms(3000)), Some(at + ms(3000))));
     assert_eq!((solo.node.up_since(RouterId(9)), solo.node.state_since(RouterId(9))), (None, None));
 }
+
+/// Two routers on one interface, one of which does not track it: each hears its own input only.
+#[test]
+fn a_router_without_tracking_goes_on_while_the_link_is_cut() {
+    let mut node: Node<Duration> = Node::new(Groups::default());
+    let tracks = node.add(setup(ETH0, 7, params(255))).unwrap();
+    let goes_on = node.add(RouterSetup { track_interface: false, ..setup(ETH0, 8, params(255)) }).unwrap();
+    let mut out = Vec::new();
+    node.handle(ms(0), Input::Enabled { which: Which::All, enabled: true }, &mut out);
+    let mut roles = |input| {
+        node.handle(ms(0), input, &mut out);
+        [tracks, goes_on].map(|id| node.router(id).unwrap().machine().state.role())
+    };
+    let link = |link| Input::Link { interface: ETH0, family: Family::V4, link };
+    let presence = |link| Input::Presence { interface: ETH0, family: Family::V4, link };
+    assert_eq!(roles(presence(Link::Up(OWN))), [Role::Initialize, Role::Master], "the link is down at the start");
+    assert_eq!(roles(link(Link::Up(OWN))), [Role::Master; 2]);
+    assert_eq!(roles(link(Link::Down)), [Role::Initialize, Role::Master]);
+    assert_eq!(roles(presence(Link::NoAddress)), [Role::Initialize; 2], "there is nothing to send from");
+    assert_eq!(roles(presence(Link::Up(OWN))), [Role::Initialize, Role::Master]);
+    assert_eq!(roles(presence(Link::Down)), [Role::Initialize; 2], "the interface is gone");
+}

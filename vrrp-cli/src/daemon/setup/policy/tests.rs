@@ -28,7 +28,8 @@ fn node(text: &str) -> (Node<Instant>, Policy, Vec<RouterId>) {
             auth: vrrp_core::Auth::None,
             checksum: ChecksumPolicy::default(),
         };
-        node.add(RouterSetup { interface: InterfaceId(0), source: None, unicast: None, config }).unwrap();
+        node.add(RouterSetup { interface: InterfaceId(0), source: None, unicast: None, track_interface: true, config })
+            .unwrap();
     }
     let policy = Policy::new(&config, &mut node, &Links::default()).unwrap();
     let ids = node.routers().collect();

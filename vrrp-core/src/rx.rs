@@ -117,18 +117,25 @@ impl<'a> Received<'a> {
         let meta = Meta { source: packet.source().into(), destination: packet.destination().into(), ttl: packet.ttl() };
         #[cfg(feature = "auth")]
         if packet.protocol() == ah::PROTOCOL_AH {
-            let ah = ah::AhPacket::parse(packet.header(), packet.payload()).map_err(|error| Rejected {
-                source: Some(meta.source),
-                vrid: None,
-                reason: Discard::Ah(error),
-            })?;
-            let received = Self::climb(&meta, ah.message(), group.into(), unicast)?;
-            return Ok(Self { ah: Some(ah), ..received });
+            return Self::climb_ah(&meta, &packet, group, unicast);
         }
         if packet.protocol() != PROTOCOL_VRRP {
             return Err(meta.rejected(packet.payload(), Discard::Protocol(packet.protocol())));
         }
         Self::climb(&meta, packet.payload(), group.into(), unicast)
+    }
+
+    /// Apart, so that nothing else pays for the second way into the ladder.
+    #[cfg(feature = "auth")]
+    #[cold]
+    fn climb_ah(meta: &Meta, packet: &Ipv4Packet<'a>, group: Ipv4Addr, unicast: bool) -> Result<Self, Rejected> {
+        let ah = ah::AhPacket::parse(packet.header(), packet.payload()).map_err(|error| Rejected {
+            source: Some(meta.source),
+            vrid: None,
+            reason: Discard::Ah(error),
+        })?;
+        let received = Self::climb(meta, ah.message(), group.into(), unicast)?;
+        Ok(Self { ah: Some(ah), ..received })
     }
 
     /// Climbs the ladder from the second rung down to the checksum. `payload` is the message alone, of a whole datagram of
@@ -150,9 +157,7 @@ impl<'a> Received<'a> {
         let rejected = |reason| meta.rejected(payload, reason);
         let family = Family::of(source);
         let to_group = destination == group;
-        // Raw sockets deliver what is for this host: an address that is none of a group is one of its own.
-        let to_us = unicast && is_unicast(destination) && Family::of(destination) == family;
-        if Family::of(group) != family || !(to_group || to_us) {
+        if Family::of(group) != family || !(to_group || (unicast && is_for_us(destination, family))) {
             return Err(rejected(Discard::Destination(destination)));
         }
         if to_group && ttl != TTL {
@@ -165,7 +170,7 @@ impl<'a> Received<'a> {
         let checksum = match advert.verify_before(source, destination, behind) {
             Ok(form) => form,
             Err(mismatch) => {
-                old_checksum = !to_group && family == Family::V4 && advert.verify(source, group).is_ok();
+                old_checksum = !to_group && covers(&advert, source, group);
                 if !old_checksum {
                     return Err(rejected(Discard::Checksum(mismatch)));
                 }
@@ -206,6 +211,17 @@ fn message_len(payload: &[u8], family: Family) -> Result<usize, ParseError> {
 #[inline]
 fn message_len(payload: &[u8], family: Family) -> Result<usize, ParseError> {
     check_form(payload, family).map(|()| payload.len())
+}
+
+/// Raw sockets deliver what is for this host: an address that is none of a group is one of its own.
+fn is_for_us(destination: IpAddr, family: Family) -> bool {
+    is_unicast(destination) && Family::of(destination) == family
+}
+
+/// Whether the checksum covers a group that the message was not sent to. Apart: most of what arrives never gets here.
+#[cold]
+fn covers(advert: &Advert<'_>, source: IpAddr, group: IpAddr) -> bool {
+    Family::of(group) == Family::V4 && advert.verify(source, group).is_ok()
 }
 
 impl Meta {

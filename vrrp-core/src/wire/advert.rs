@@ -109,35 +109,37 @@ impl<'a> Advert<'a> {
 
     /// As [`Advert::verify`], for a message that is not the end of its datagram: over IPv6 the checksum covers what follows, as
     /// the kernel that writes it knows nothing of messages; over IPv4 it does not.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "each advert passes here, and where it arrives its family is known")]
+    #[inline(always)]
     pub(crate) fn verify_before(
         &self,
         source: IpAddr,
         destination: IpAddr,
         trailer: &[u8],
     ) -> Result<ChecksumForm, ChecksumMismatch> {
-        let trailer = match self.family {
-            Family::V4 => &[],
-            Family::V6 => trailer,
-        };
         let found = be16(self.head, field::CHECKSUM);
         let message = Checksum::default().with(self.octets).without(found);
         let plain = message.finish();
-        if found == plain && self.family == Family::V4 {
-            return Ok(ChecksumForm::Message);
+        match (self.version, self.family) {
+            (Version::V2 | Version::V3, Family::V4) if found == plain => Ok(ChecksumForm::Message),
+            (Version::V2, Family::V4 | Family::V6) => Err(ChecksumMismatch { found, computed: plain }),
+            (Version::V3, Family::V4) => self.verify_pseudo(found, message, source, destination, &[]),
+            (Version::V3, Family::V6) => self.verify_pseudo(found, message, source, destination, trailer),
         }
-        let computed = match self.version {
-            Version::V2 => plain,
-            Version::V3 => {
-                let length = u32::try_from(self.octets.len() + trailer.len()).unwrap_or(u32::MAX);
-                let with_pseudo = message.with(trailer).and(pseudo_header(source, destination, length)).finish();
-                if found == with_pseudo {
-                    return Ok(ChecksumForm::PseudoHeader);
-                }
-                with_pseudo
-            }
-        };
-        Err(ChecksumMismatch { found, computed })
+    }
+
+    /// Apart: the usual checksum over IPv4 does not need it, and is verified where it is received.
+    fn verify_pseudo(
+        &self,
+        found: u16,
+        message: Checksum,
+        source: IpAddr,
+        destination: IpAddr,
+        trailer: &[u8],
+    ) -> Result<ChecksumForm, ChecksumMismatch> {
+        let length = u32::try_from(self.octets.len() + trailer.len()).unwrap_or(u32::MAX);
+        let computed = message.with(trailer).and(pseudo_header(source, destination, length)).finish();
+        if found == computed { Ok(ChecksumForm::PseudoHeader) } else { Err(ChecksumMismatch { found, computed }) }
     }
 
     /// The whole message.

@@ -1,9 +1,10 @@
 //! Routers whose adverts go from peer to peer: whom they hear, what they send, what tells two of one identifier apart.
 
 use super::*;
-use crate::auth::WallClock;
-use crate::auth::ah::AhKey;
+#[cfg(feature = "auth")]
+use crate::auth::{WallClock, ah::AhKey};
 use crate::rx::Arrival;
+#[cfg(feature = "auth")]
 use crate::wire::ipv4::Ipv4Packet;
 
 const OTHER: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 1, 0, 7));
@@ -205,6 +206,7 @@ fn the_old_checksum_is_learnt_and_unlearnt() {
 }
 
 /// The header of an Authentication Header's datagram is written whole, and the TTL is not signed.
+#[cfg(feature = "auth")]
 #[test]
 fn an_authentication_header_has_the_ttl_and_the_peer() {
     let key = || Auth::Ah(AhKey::new(SimplePassword::new(b"secret").unwrap()));

@@ -4,6 +4,7 @@
 mod common;
 
 use std::net::Ipv4Addr;
+use std::time::{Duration, Instant};
 
 use vrrp_cli::lab;
 use vrrp_netlink::addresses::{Address, Scope};
@@ -218,4 +219,32 @@ fn without_tracking_an_interface_may_be_switched_off() {
     assert_eq!(stage.holders_of(VIP), ["a"]);
     a.stop();
     assert!(stage.holders_of(VIP).is_empty());
+}
+
+/// What flaps does not count; what lasts does, after its delay.
+#[test]
+fn an_interface_that_flaps_is_waited_for() {
+    if !lab::privileged(an_interface_that_flaps_is_waited_for) {
+        return;
+    }
+    let (down, up) = (Duration::from_secs(5), Duration::from_secs(2));
+    let stage = Stage::new();
+    let instance = Instance::new(STRONG).with("down_timer_adverts 10");
+    let delays = "interface_up_down_delays {\n    eth0 5 2\n}\n";
+    let mut a = stage.start_with(Vrrpctl, "a", &[instance], delays);
+    stage.held_by("a", VIP);
+    stage.lan.cut("a", 0).unwrap();
+    stage.lan.mend("a", 0).unwrap();
+    never("it falls", down + up, || a.said("entering fault state"));
+    assert_eq!(stage.holders_of(VIP), ["a"]);
+    let cut = Instant::now();
+    stage.lan.cut("a", 0).unwrap();
+    a.says("entering fault state", 1);
+    assert!(cut.elapsed() >= down, "{:?}", cut.elapsed());
+    let mended = Instant::now();
+    stage.lan.mend("a", 0).unwrap();
+    a.says("entering backup state", 2);
+    assert!(mended.elapsed() >= up, "{:?}", mended.elapsed());
+    stage.held_by("a", VIP);
+    a.stop();
 }

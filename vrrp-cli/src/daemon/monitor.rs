@@ -2,9 +2,11 @@
 //!
 //! Knows which interfaces matter and which addresses are virtual; not what a state means to a router.
 
-use std::collections::{HashMap, HashSet};
+mod debounce;
+
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::IpAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use vrrp_core::Family;
 use vrrp_core::fsm;
@@ -23,6 +25,9 @@ use super::election::Level;
 use super::orders::{Job, Orders};
 use super::setup::Interface;
 use super::{Feedback, ToElection};
+
+use debounce::Debounce;
+pub(super) use debounce::Delays;
 
 /// Pause before something that failed is tried again.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -54,6 +59,7 @@ pub(super) struct Links {
     addresses: Vec<Address>,
     /// Virtual addresses: never the source of adverts (R2).
     pub(super) virtual_addresses: HashSet<(IpAddr, u8)>,
+    debounce: Debounce,
     /// What else is put back when somebody removes it.
     pub(super) kept: Kept,
 }
@@ -127,7 +133,21 @@ impl Links {
     }
 
     fn running(&self, name: &str) -> Option<&Link> {
-        self.by_name(name).filter(|link| link.admin_up && link.running)
+        self.by_name(name).filter(|link| self.debounce.counts(name, works(link)))
+    }
+
+    /// From now on the state of these interfaces counts when it has lasted.
+    pub(super) fn delay(&mut self, delays: BTreeMap<String, Delays>) {
+        let known = |(name, delays): (String, Delays)| {
+            let up = self.by_name(&name).is_some_and(works);
+            (name, delays, up)
+        };
+        self.debounce = Debounce::new(delays.into_iter().map(known));
+    }
+
+    fn settle(&mut self, now: Instant) {
+        let links = &self.by_index;
+        self.debounce.learn(now, |name| links.values().find(|link| link.name == name).map(works));
     }
 
     /// The level for the routers of a family: those that track the interface, or those that do not.
@@ -138,6 +158,10 @@ impl Links {
         let Some(link) = link else { return fsm::Link::Down };
         self.real(link.index, family, &self.virtual_addresses).map_or(fsm::Link::NoAddress, fsm::Link::Up)
     }
+}
+
+fn works(link: &Link) -> bool {
+    link.admin_up && link.running
 }
 
 fn same(a: &Address, b: &Address) -> bool {
@@ -220,13 +244,16 @@ impl Watch {
         let stopped = poller.add(stop);
         let mut events = Vec::new();
         while !poller.ready(stopped) {
-            let outcome = poller.wait(self.again.then_some(AGAIN)).and_then(|_| self.monitor.read(&mut events));
+            let settled = self.links.debounce.next().map(|due| due.saturating_duration_since(Instant::now()));
+            let timeout = self.again.then_some(AGAIN).into_iter().chain(settled).min();
+            let outcome = poller.wait(timeout).and_then(|_| self.monitor.read(&mut events));
             if let Err(error) = outcome {
                 tracing::error!("{error}");
                 election.send(Feedback::Died("monitor"));
                 return;
             }
             self.learn(&mut events, orders);
+            self.links.settle(Instant::now());
             self.tell(election, orders);
         }
     }

@@ -1,6 +1,7 @@
 //! From a checked configuration to everything the threads need, on this host. Changes nothing on it: whatever cannot be
 //! had is reported, all of it at once, before the first thread starts.
 
+mod delays;
 mod policy;
 mod tables;
 mod trackers;
@@ -142,7 +143,7 @@ impl Plan {
         if builder.errors.is_empty() {
             config.instances.iter().for_each(|instance| builder.lock(instance));
         }
-        let Builder { mut links, mut node, mut interfaces, mut errors, tables, leftovers, locks, warnings, .. } =
+        let Builder { mut links, mut node, mut interfaces, mut errors, tables, leftovers, locks, mut warnings, .. } =
             builder;
         if errors.is_empty() {
             for interface in &mut interfaces {
@@ -164,6 +165,9 @@ impl Plan {
         let promote: BTreeSet<_> = promoting.map(|instance| instance.interface.value.clone()).collect();
         let work =
             kernel::Work { tables, statics, groups: track_groups, promote: promote.into_iter().collect(), paces };
+        let (delays, cut) = delays::delays(config);
+        warnings.extend(cut);
+        links.delay(delays);
         links.virtual_addresses = tables::virtual_addresses(&work.tables);
         links.kept = tables::kept(&work.tables, &work.statics);
         let names = config.instances.iter().map(|instance| instance.name.clone()).collect();

@@ -32,7 +32,7 @@ settings! {
     static_routes: Vec<Route> = Lines(shape::Lines::Routes), "none", Yes, "routes this host has, master or not";
     static_rules: Vec<Rule> = Lines(shape::Lines::Rules), "none", Yes, "routing rules this host has, master or not";
     linkbeat_interfaces: Vec<LinkbeatInterface> = Lines(shape::Lines::LinkbeatInterfaces), "none", NotYet, "interfaces whose link state is polled";
-    interface_up_down_delays: Vec<UpDownDelay> = Lines(shape::Lines::UpDownDelays), "none", NotYet, "how long a link must be down, or up, to count";
+    interface_up_down_delays: Vec<UpDownDelay> = Lines(shape::Lines::UpDownDelays), "none", Yes, "how long a link must be down, or up, to count";
 }
 
 settings! {

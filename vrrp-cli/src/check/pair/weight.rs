@@ -3,7 +3,7 @@
 
 use super::{Finding, Member, Pair};
 use crate::config::model::{Track, WeightSetting};
-use crate::config::{Code, Config, Diagnostic};
+use crate::config::{Code, Config, Diagnostic, Spanned};
 
 /// The priorities of a host while the tracked thing is well, and while it has failed.
 #[derive(Clone, Copy)]
@@ -30,7 +30,7 @@ pub(super) fn compare(pair: &mut Pair, (a, b): (Member<'_>, Member<'_>)) {
     ];
     for (ours, theirs, kind) in lists {
         for track in ours {
-            let Some(levels) = levels(better, track, kind) else { continue };
+            let Some(levels) = levels(better, track, kind).filter(|_| counts_weights(better)) else { continue };
             let counterpart = theirs.iter().find(|other| other.name.value == track.name.value);
             let idle = i32::from(worse.instance.priority.get());
             // What the other host does not track has no state there; one without weight is out while it fails.
@@ -107,6 +107,10 @@ fn tell(
 fn levels(member: Member<'_>, track: &Track, kind: Kind) -> Option<Levels> {
     let WeightSetting { weight, reverse } = track.weight.or_else(|| default_of(member.host.config, track, kind))?;
     let base = i32::from(member.instance.priority.get());
+    if weight != 0 && !counts_weights(member) {
+        // An interface without its weight takes the router out; the others do nothing.
+        return (!matches!(kind, Kind::Interface)).then_some(Levels { well: base, failed: base });
+    }
     let weight = i32::from(if reverse { -weight } else { weight });
     let clamped = |level: i32| level.clamp(1, 254);
     match weight {
@@ -115,6 +119,13 @@ fn levels(member: Member<'_>, track: &Track, kind: Kind) -> Option<Levels> {
         1.. => Some(Levels { well: clamped(base + weight), failed: base }),
         _ => Some(Levels { well: base, failed: clamped(base + weight) }),
     }
+}
+
+/// Weights do not count in a sync group, unless it says so.
+fn counts_weights(member: Member<'_>) -> bool {
+    let is_member = |name: &Spanned<String>| name.value == member.instance.name;
+    let group = member.host.config.groups().find(|group| group.settings.group.iter().any(is_member));
+    group.is_none_or(|group| group.settings.sync_group_tracking_weight)
 }
 
 fn default_of(config: &Config, track: &Track, kind: Kind) -> Option<WeightSetting> {

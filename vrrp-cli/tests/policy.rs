@@ -60,6 +60,8 @@ fn an_interface_that_is_down_or_missing_at_the_start_is_waited_for() {
     let track = "track_interface {\n        eth1\n        wg7 weight 10\n    }";
     let mut a = stage.vrrpctl("a", Instance::new(STRONG).with(track));
     a.says("(VI_1) entering fault state: interface eth1 is down", 1);
+    assert_eq!(a.count("warning[W060]: interface `wg7` does not exist on this host"), 1);
+    assert!(a.said("        wg7 weight 10") && a.count("W060") == 1, "the line of the one that is missing");
     stage.lan.mend("a", 1).unwrap();
     stage.held_by("a", VIP);
     a.stop();

@@ -144,6 +144,7 @@ codes! {
     W032 NoVariable "an environment variable that does not exist has an empty value.",
     W033 IncludeSkipped "a file to include is left out.",
     W034 ShortTuple "a group of `~LST` has fewer values than there are names.",
+    W060 TrackedMissing "a tracked interface does not exist on this host.",
     W100 UnknownAllow "a comment allows a code that does not exist or cannot be allowed.",
     W101 OwnerUnlikely "priority 255, which is for the owner of the addresses.",
     W102 ScriptMissing "a script does not exist on this host.",

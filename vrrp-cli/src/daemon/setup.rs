@@ -167,6 +167,7 @@ impl Plan {
             kernel::Work { tables, statics, groups: track_groups, promote: promote.into_iter().collect(), paces };
         let (delays, cut) = delays::delays(config);
         warnings.extend(cut);
+        warnings.extend(policy::missing(config, &links));
         links.delay(delays);
         links.virtual_addresses = tables::virtual_addresses(&work.tables);
         links.kept = tables::kept(&work.tables, &work.statics);

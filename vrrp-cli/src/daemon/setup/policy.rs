@@ -11,7 +11,7 @@ use vrrp_core::track::{Influence, Status, Weight};
 
 use super::StartError;
 use crate::config::model::{InstanceSettings, Named, SyncGroupSettings, Track, WeightSetting};
-use crate::config::{Config, Instance};
+use crate::config::{Code, Config, Diagnostic, Instance};
 use crate::daemon::monitor::Links;
 use crate::daemon::report::Tracked;
 
@@ -48,6 +48,21 @@ impl Policy {
         builder.policy.processes = builder.blocks(PROCESSES, weights, "process", WeightSetting::default());
         Ok(policy)
     }
+}
+
+/// A warning for each line that tracks an interface which does not exist: as long as it does not, it counts as down.
+pub(super) fn missing(config: &Config, links: &Links) -> Vec<Diagnostic> {
+    let of_instances = config.instances.iter().flat_map(|instance| own_lines(instance, INTERFACES));
+    let of_groups = config.groups().flat_map(|group| (INTERFACES.of_group)(&group.settings));
+    let absent = of_instances.chain(of_groups).filter(|track| links.by_name(&track.name.value).is_none());
+    let warning = |track: &Track| {
+        let message = format!("interface `{}` does not exist on this host: it counts as down", track.name.value);
+        let here = links.names().join(", ");
+        Diagnostic::new(Code::TrackedMissing, track.name.span, message)
+            .label("no such interface yet")
+            .help(format!("that ends when it is made; this host has: {here}"))
+    };
+    absent.map(warning).collect()
 }
 
 /// A kind of thing that can be tracked: where lines name it, and what becomes of a weight that does not count.

@@ -267,6 +267,30 @@ fn one_address_is_handed_over_and_the_other_waits() {
     assert!(stage.holders_of(VIP2).is_empty());
 }
 
+/// An address that was the interface's own once may be another host's now.
+#[test]
+fn a_new_mac_is_taken_over() {
+    if !lab::privileged(a_new_mac_is_taken_over) {
+        return;
+    }
+    let (stage, mut a) = master();
+    let (host, client) = (stage.lan.host("a"), stage.lan.host("b"));
+    let link = host.namespace().run(|| vrrp_netlink::rtnl::Rtnl::open()?.link("eth0")).unwrap().unwrap();
+    let mac = link.and_then(|link| link.mac).unwrap();
+    let mut command = Command::new("ip");
+    command.args(["link", "set", "eth0", "address", "02:00:00:00:00:77"]);
+    assert!(host.namespace().command(&mut command).unwrap().status().unwrap().success());
+    a.process.terminate().unwrap();
+    a.says("(VI_1) stopped", 1);
+    let handed_over =
+        format!("(VI_1) 10.9.0.100 is handed over to {}", mac.map(|octet| format!("{octet:02x}")).join(":"));
+    eventually("it is handed over", || {
+        announce(client, VIP, mac);
+        a.said(&handed_over)
+    });
+    assert!(a.process.wait(PATIENCE).is_some_and(|status| status.success()));
+}
+
 /// Sends a gratuitous ARP.
 fn announce(host: &Host, address: std::net::Ipv4Addr, mac: [u8; 6]) {
     use vrrp_core::wire::arp::{FRAME_LEN, GratuitousArp};

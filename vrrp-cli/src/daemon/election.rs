@@ -15,7 +15,7 @@ use vrrp_core::{Family, WallClock};
 use vrrp_netlink::process::{self, Poller, Token, Wakeup};
 use vrrp_netlink::socket::Batch;
 
-use super::claims::Places;
+use super::claims::{Frame, Places};
 use super::ear::{self, Ear, Kind};
 use super::orders::{HandOver, Orders};
 use super::report::{Names, Reporter};
@@ -26,6 +26,8 @@ use super::{Feedback, ServeError};
 const BATCH: usize = 64;
 /// System calls for one socket in one turn: a bound for floods, far above what adverts need.
 const BATCHES: usize = 64;
+/// Frames that one port of announcements is heard for in one turn: a bound for floods, above what its queue usually holds.
+const FRAMES: usize = 1024;
 /// The longest advertisement with the longest IPv4 header.
 const DATAGRAM: usize = MAX_EMITTED + 60;
 
@@ -228,7 +230,7 @@ impl Election {
     /// Hears everything that is queued at one port, in bounded portions.
     fn drain(&mut self, index: usize, kind: Kind) {
         if kind.adverts().is_none() {
-            return self.overhear(index, kind, BATCH);
+            return self.overhear(index, kind, FRAMES);
         }
         let interface = InterfaceId(u32::try_from(index).unwrap_or(u32::MAX));
         for _ in 0..BATCHES {
@@ -258,12 +260,13 @@ impl Election {
         self.perform();
     }
 
-    /// Hears what other hosts announce, so many of them at most: no deadline depends on it.
+    /// Hears what other hosts announce, in so many frames at most, whatever they say: no deadline depends on it.
     fn overhear(&mut self, index: usize, kind: Kind, most: usize) {
         for _ in 0..most {
             let Some(Ear::Claims(ear)) = &self.ports[index][kind.index()].socket else { return };
             match ear.next() {
-                Ok(Some(claim)) => {
+                Ok(Some(Frame::Other)) => {}
+                Ok(Some(Frame::Claim(claim))) => {
                     if let Some(input) = self.places.input(index, claim) {
                         self.feed(Instant::now(), input);
                     }

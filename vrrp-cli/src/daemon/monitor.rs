@@ -328,8 +328,12 @@ impl Watch {
         'ports: for port in &mut self.ports {
             let device = Device::find(&port.device.name, &self.links);
             if device != port.device {
-                if device.index.is_some() && device.index != port.device.index {
-                    for &kind in &port.hears {
+                if device.index.is_some() {
+                    let anew = device.index != port.device.index;
+                    let renamed = device.mac != port.device.mac;
+                    // Who hears announcements knows its own ones by the interface's address.
+                    let stale = |kind: &Kind| anew || (renamed && kind.adverts().is_none());
+                    for kind in port.hears.iter().copied().filter(stale) {
                         match Ear::open(kind, &device, self.groups) {
                             Ok(socket) => election.send(Feedback::Socket { interface: port.id, socket }),
                             Err(error) => {

@@ -21,6 +21,7 @@ mod mail;
 mod monitor;
 mod notify;
 mod orders;
+mod parting;
 mod private;
 mod report;
 mod script;
@@ -193,9 +194,9 @@ fn serve(plan: setup::Plan) -> Result<(), ServeError> {
     };
     watching.join();
     stop_monitor.wake();
-    let _ = monitor_thread.join();
+    parting::join_until(monitor_thread, Instant::now() + parting::SLACK);
     // A second signal is heard until the scripts have ended.
-    let _ = notify_thread.join();
+    parting::join_until(notify_thread, Instant::now() + notify::LONGEST_END + parting::SLACK);
     signals.close();
     drop(locks);
     outcome?;

@@ -28,6 +28,8 @@ pub(super) use plan::Plan;
 const FAREWELL: Duration = Duration::from_secs(5);
 /// How long what was killed is waited for.
 const GRACE: Duration = Duration::from_secs(2);
+/// How long the thread takes at most, once nothing happens any more.
+pub(super) const LONGEST_END: Duration = FAREWELL.saturating_mul(2).saturating_add(GRACE);
 
 /// Something happened to a virtual router or a group.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -10,6 +10,7 @@ mod processes;
 mod table;
 
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 use vrrp_core::track::Status;
 use vrrp_netlink::process::Wakeup;
@@ -21,7 +22,7 @@ pub(super) use probe::Target;
 pub(super) use processes::Tracked;
 pub(super) use table::{Parameters, Pattern};
 
-use super::{Feedback, ServeError, ToElection, spawn};
+use super::{Feedback, ServeError, ToElection, parting, spawn};
 use vrrp_core::node::TrackerId;
 
 /// All trackers of a configuration, by the number under which the node knows each.
@@ -69,17 +70,17 @@ impl Trackers {
 }
 
 impl Watching {
-    /// Lets the threads end what runs, which takes a bounded time.
+    /// Lets the threads end what runs.
     pub(super) fn stop(&self) {
         self.stop.wake();
     }
 
-    /// Waits until they have.
+    /// Waits until they have, as long as ending scripts takes at most: what a thread reads may never answer.
     pub(super) fn join(self) {
         self.stop();
+        let until = Instant::now() + checks::LONGEST_END + parting::SLACK;
         for thread in self.threads {
-            // A panic was reported when it happened.
-            let _ = thread.join();
+            parting::join_until(thread, until);
         }
     }
 }
@@ -94,5 +95,30 @@ fn teller(ids: Vec<TrackerId>, election: &ToElection) -> impl FnMut(usize, Statu
         if let Some(&tracker) = ids.get(place) {
             election.send(Feedback::Tracked { tracker, status });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_thread_that_is_stuck_holds_up_no_stop() {
+        let (stop, (release, answer)) = (Wakeup::new().unwrap(), crossbeam_channel::bounded::<()>(0));
+        let stuck = std::thread::spawn(move || answer.recv().ok());
+        let (ended, waker) = (crossbeam_channel::bounded(1), stop.clone());
+        let orderly = std::thread::spawn(move || {
+            let stopped = vrrp_netlink::process::wait_readable(&waker, Some(Duration::from_secs(10)));
+            ended.0.send(stopped.unwrap()).ok()
+        });
+        let begin = Instant::now();
+        Watching { stop, threads: vec![stuck, orderly] }.join();
+        let took = begin.elapsed();
+        assert!(took >= checks::LONGEST_END, "scripts had their time: {took:?}");
+        assert_eq!(ended.1.try_recv(), Ok(true));
+        // It was still stuck.
+        assert!(release.send_timeout((), Duration::from_secs(10)).is_ok());
     }
 }

@@ -18,6 +18,8 @@ use crate::daemon::throttle::Throttle;
 const GRACE: Duration = Duration::from_secs(2);
 /// The same when the daemon stops, and from then until nobody waits any more.
 const FAREWELL: Duration = Duration::from_secs(1);
+/// How long ending what runs takes at most.
+pub(super) const LONGEST_END: Duration = FAREWELL.saturating_mul(2);
 /// The first runs of all checks begin at least so far apart, unless the interval is too short for that.
 const SPREAD: Duration = Duration::from_millis(20);
 /// So much left-over output is read at most; the oldest is given up then.
@@ -290,7 +292,7 @@ impl Schedule {
                 }
             }
             let waits = self.entries.iter().any(|entry| entry.running.is_some());
-            if !waits || now >= asked + 2 * FAREWELL {
+            if !waits || now >= asked + LONGEST_END {
                 return;
             }
             poller.clear();
@@ -299,7 +301,7 @@ impl Schedule {
                 Some(Running::Script(run, _)) => Some(run.deadline()),
                 _ => None,
             });
-            let until = until.min().unwrap_or(now).min(asked + 2 * FAREWELL);
+            let until = until.min().unwrap_or(now).min(asked + LONGEST_END);
             if poller.wait(Some(until.saturating_duration_since(now))).is_err() {
                 return;
             }

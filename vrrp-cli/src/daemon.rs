@@ -107,6 +107,8 @@ enum Feedback {
     Installed { router: vrrp_core::node::RouterId, epoch: u64 },
     /// The addresses could not be installed, or can be tried again.
     InstallFault { router: vrrp_core::node::RouterId, present: bool },
+    /// The address that a router's unicast adverts come from is not on this host, or is again.
+    Source { router: vrrp_core::node::RouterId, absent: bool },
     /// The operator asks to stop.
     Stop(&'static str),
     /// The operator asks again.
@@ -139,6 +141,7 @@ fn serve(plan: setup::Plan) -> Result<(), ServeError> {
         policy,
         trackers,
         work,
+        sources,
         notify,
         leftovers,
         monitor,
@@ -153,7 +156,7 @@ fn serve(plan: setup::Plan) -> Result<(), ServeError> {
     let (notifier, notify, hurry) = notify::Notifier::new(notify)?;
 
     let signals = watch_signals(&election, hurry)?;
-    let watch = monitor::Watch::new(monitor, rtnl, &interfaces, policy.interfaces, groups);
+    let watch = monitor::Watch::new(monitor, rtnl, &interfaces, policy.interfaces, sources, groups);
     let levels = watch.levels();
     let stop_monitor = Wakeup::new()?;
     let monitor_thread = spawn("monitor", &election, {

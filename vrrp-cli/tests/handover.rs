@@ -158,6 +158,9 @@ fn master() -> (Stage, Daemon) {
     let stage = Stage::new();
     let a = stage.vrrpctl("a", patient());
     stage.held_by("a", VIP);
+    // By now the daemon, too, has heard that the address is there.
+    let (client, installed) = (stage.client(VIP), Instant::now());
+    eventually("the client is served", || client.replies(installed) > 50);
     (stage, a)
 }
 

@@ -91,7 +91,13 @@ impl VrrpSocket6 {
     /// A source that this interface does not have, or on which duplicate address detection is not finished, is refused
     /// (EINVAL). A full send buffer is an error of kind `WouldBlock`. A payload above the MTU is sent in fragments.
     pub fn send(&self, source: Ipv6Addr, destination: Ipv6Addr, payload: &[u8]) -> Result<()> {
-        sys::send_from_v6(self.socket.as_fd(), self.index, source, destination, payload).map_err(|error| {
+        self.send_with(source, destination, HOP_LIMIT, payload)
+    }
+
+    /// As [`VrrpSocket6::send`], with a hop limit of its own, 0..=255.
+    pub fn send_with(&self, source: Ipv6Addr, destination: Ipv6Addr, hop_limit: u8, payload: &[u8]) -> Result<()> {
+        let ends = (source, destination);
+        sys::send_from_v6(self.socket.as_fd(), self.index, ends, hop_limit, payload).map_err(|error| {
             let operation = permitted(&error, "send a datagram", "send a datagram (a firewall rule may refuse it)");
             self.fail(operation, error)
         })

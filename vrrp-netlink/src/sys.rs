@@ -110,23 +110,32 @@ pub(crate) fn receive_many(
     usize::try_from(received).map_err(|_| io::Error::last_os_error())
 }
 
-/// One non-blocking `sendmsg` of an IPv6 datagram with this source address (`IPV6_PKTINFO`), by the interface `index`.
+/// One non-blocking `sendmsg` of an IPv6 datagram with this source address (`IPV6_PKTINFO`) and hop limit
+/// (`IPV6_HOPLIMIT`), by the interface `index`.
 #[allow(clippy::useless_conversion, reason = "the types of lengths differ between C libraries")]
 pub(crate) fn send_from_v6(
     fd: BorrowedFd<'_>,
     index: u32,
-    source: Ipv6Addr,
-    destination: Ipv6Addr,
+    (source, destination): (Ipv6Addr, Ipv6Addr),
+    hop_limit: u8,
     payload: &[u8],
 ) -> io::Result<()> {
     #[repr(C, align(8))]
     struct PacketInfo {
         header: libc::cmsghdr,
         info: libc::in6_pktinfo,
+        // The C macro CMSG_SPACE: each begins where the alignment of a header lets it.
+        padding: [u8; PADDING],
+        hop_header: libc::cmsghdr,
+        hop_limit: libc::c_int,
     }
     // The C macro CMSG_LEN; the information stands directly behind the header.
     const LEN: usize = size_of::<libc::cmsghdr>() + size_of::<libc::in6_pktinfo>();
+    const PADDING: usize = LEN.next_multiple_of(size_of::<usize>()) - LEN;
+    const HOP_LEN: usize = size_of::<libc::cmsghdr>() + size_of::<libc::c_int>();
     const _: () = assert!(std::mem::offset_of!(PacketInfo, info) == size_of::<libc::cmsghdr>());
+    const _: () = assert!(std::mem::offset_of!(PacketInfo, hop_header) == LEN + PADDING);
+    const _: () = assert!(std::mem::offset_of!(PacketInfo, hop_limit) == LEN + PADDING + size_of::<libc::cmsghdr>());
 
     let address = |address: Ipv6Addr| libc::in6_addr { s6_addr: address.octets() };
     let mut name = NO_NAME;
@@ -142,6 +151,10 @@ pub(crate) fn send_from_v6(
         ipi6_addr: address(source),
         ipi6_ifindex: index.try_into().map_err(|_| io::Error::from_raw_os_error(libc::ENODEV))?,
     };
+    control.hop_header.cmsg_len = HOP_LEN.try_into().map_err(|_| io::ErrorKind::InvalidInput)?;
+    control.hop_header.cmsg_level = libc::IPPROTO_IPV6;
+    control.hop_header.cmsg_type = libc::IPV6_HOPLIMIT;
+    control.hop_limit = hop_limit.into();
     let mut vector = libc::iovec { iov_base: payload.as_ptr().cast_mut().cast(), iov_len: payload.len() };
     message.msg_name = ptr::from_mut(&mut name).cast();
     message.msg_namelen = socklen(size_of_val(&name))?;

@@ -8,7 +8,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use vrrp_core::auth::ah::PROTOCOL_AH;
 use vrrp_core::node::{Groups, Input, InterfaceId, Message};
 use vrrp_core::router::Carriage;
-use vrrp_core::rx::{Meta, TTL};
+use vrrp_core::rx::Meta;
 use vrrp_core::wire::ipv4::PROTOCOL_VRRP;
 use vrrp_core::{Auth, Family};
 use vrrp_netlink::socket::{Batch, Datagram, Ipv4Send, VrrpSocket};
@@ -144,10 +144,11 @@ impl Ear {
     pub(super) fn send(&self, message: &Message<'_>) -> vrrp_netlink::Result<()> {
         match (self, message.source, message.destination) {
             (Self::V4(socket), IpAddr::V4(source), IpAddr::V4(destination)) => {
-                socket.send(&Ipv4Send { source, destination, protocol: PROTOCOL_VRRP, ttl: TTL }, message.octets)
+                let header = Ipv4Send { source, destination, protocol: PROTOCOL_VRRP, ttl: message.ttl };
+                socket.send(&header, message.octets)
             }
             (Self::V6(socket), IpAddr::V6(source), IpAddr::V6(destination)) => {
-                socket.send(source, destination, message.octets)
+                socket.send_with(source, destination, message.ttl, message.octets)
             }
             (Self::Ah(socket), _, IpAddr::V4(destination)) => socket.send_datagram(destination, message.octets),
             _ => Ok(()),

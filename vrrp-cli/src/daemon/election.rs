@@ -202,6 +202,10 @@ impl Election {
                 let fault = vrrp_core::node::Faults::INSTALL;
                 self.feed(now, Input::Fault { router, fault, present });
             }
+            Feedback::Source { router, absent } => {
+                let fault = vrrp_core::node::Faults::SOURCE;
+                self.feed(now, Input::Fault { router, fault, present: absent });
+            }
             Feedback::Stop(signal) => {
                 tracing::info!("stopping on {signal}");
                 return Some(Ok(()));
@@ -319,13 +323,15 @@ impl Election {
     }
 
     fn advertise(&mut self, router: RouterId, advertise: Advertise) {
-        let Ok(message) = self.node.message(router, advertise, &mut self.message) else { return };
-        let kind = Kind::for_message(&message);
-        let ports = self.ports.get(index_of(message.interface));
-        if let Some(socket) = ports.and_then(|ports| ports[kind.index()].socket.as_ref())
-            && let Err(error) = socket.send(&message)
-        {
-            self.reporter.socket_error(&error);
+        for recipient in 0..self.node.recipients(router) {
+            let Ok(message) = self.node.message_to(router, recipient, advertise, &mut self.message) else { return };
+            let kind = Kind::for_message(&message);
+            let ports = self.ports.get(index_of(message.interface));
+            if let Some(socket) = ports.and_then(|ports| ports[kind.index()].socket.as_ref())
+                && let Err(error) = socket.send(&message)
+            {
+                self.reporter.socket_error(&error);
+            }
         }
     }
 

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use vrrp_core::Family;
 use vrrp_core::fsm;
-use vrrp_core::node::{Groups, InterfaceId, TrackerId};
+use vrrp_core::node::{Groups, InterfaceId, RouterId, TrackerId};
 use vrrp_core::track::Status;
 use vrrp_netlink::addresses::Address;
 use vrrp_netlink::links::Link;
@@ -127,6 +127,17 @@ impl Links {
         self.addresses.iter().any(same)
     }
 
+    /// Whether datagrams can come from this address: the host has it on an interface, as no virtual one.
+    pub(super) fn sends_from(&self, address: IpAddr) -> bool {
+        let usable = |a: &Address| {
+            a.address == address
+                && !a.tentative
+                && !a.duplicate
+                && !self.virtual_addresses.contains(&(address, a.prefix_len))
+        };
+        self.addresses.iter().any(usable)
+    }
+
     /// Whether an interface works, for whoever tracks it; one that does not exist does not.
     pub(super) fn status(&self, name: &str) -> Status {
         if self.running(name).is_some() { Status::Up } else { Status::Down }
@@ -175,11 +186,19 @@ pub(super) struct Watch {
     links: Links,
     ports: Vec<Port>,
     tracked: Vec<Tracked>,
+    sources: Vec<Source>,
     groups: Groups,
     /// Events were lost, and the tables could not be read again yet.
     overrun: bool,
     /// Something failed and is tried again soon.
     again: bool,
+}
+
+/// An address that a router's adverts come from, wherever it is on this host, and what the election knows.
+pub(super) struct Source {
+    pub(super) router: RouterId,
+    pub(super) address: IpAddr,
+    pub(super) absent: bool,
 }
 
 /// An interface that is tracked, and the level that the election knows.
@@ -205,6 +224,7 @@ impl Watch {
         (rtnl, links): (Rtnl, Links),
         interfaces: &[Interface],
         all_tracked: Vec<(TrackerId, String)>,
+        sources: Vec<Source>,
         groups: Groups,
     ) -> Self {
         let port = |(id, interface): (u32, &Interface)| {
@@ -229,7 +249,7 @@ impl Watch {
             Tracked { tracker, name, told }
         };
         let tracked = all_tracked.into_iter().map(tracked).collect();
-        Self { monitor, rtnl, links, ports, tracked, groups, overrun: false, again: false }
+        Self { monitor, rtnl, links, ports, tracked, sources, groups, overrun: false, again: false }
     }
 
     /// The levels at the start, which the election must know before it begins.
@@ -323,6 +343,12 @@ impl Watch {
             if *told != status {
                 *told = status;
                 election.send(Feedback::Tracked { tracker: *tracker, status });
+            }
+        }
+        for Source { router, address, absent } in &mut self.sources {
+            if *absent == self.links.sends_from(*address) {
+                *absent = !*absent;
+                election.send(Feedback::Source { router: *router, absent: *absent });
             }
         }
         'ports: for port in &mut self.ports {

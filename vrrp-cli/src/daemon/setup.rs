@@ -5,6 +5,7 @@ mod delays;
 mod policy;
 mod tables;
 mod trackers;
+mod unicast;
 
 use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
@@ -25,7 +26,7 @@ use super::ear::{Ear, Kind};
 use super::kernel::{self, Entries, Extra, Installation, Table};
 use super::keys::{self, Unusable};
 use super::lock::{self, Lock};
-use super::monitor::{Device, Links};
+use super::monitor::{Device, Links, Source};
 use super::notify;
 use super::script::{self, Found, Program};
 use super::trackers::Trackers;
@@ -81,6 +82,8 @@ pub(super) struct Plan {
     pub(super) policy: Policy,
     pub(super) trackers: Trackers,
     pub(super) work: kernel::Work,
+    /// Where unicast adverts come from.
+    pub(super) sources: Vec<Source>,
     pub(super) notify: notify::Plan,
     /// Routers of which an address is on the host already.
     pub(super) leftovers: Vec<RouterId>,
@@ -108,13 +111,14 @@ impl Plan {
 
         let groups = Groups { v4: config.global.mcast_group4, v6: config.global.mcast_group6 };
         let mut builder = Builder {
-            sources,
+            source_map: sources,
             links,
             node: Node::new(groups),
             interfaces: Vec::new(),
             by_name: HashMap::new(),
             errors: Vec::new(),
             tables: Vec::new(),
+            sources: Vec::new(),
             leftovers: Vec::new(),
             locks: Vec::new(),
             handover: handover(config.global.settings.handover.as_deref()).unwrap_or(Handover::Announced),
@@ -143,17 +147,20 @@ impl Plan {
         if builder.errors.is_empty() {
             config.instances.iter().for_each(|instance| builder.lock(instance));
         }
-        let Builder { mut links, mut node, mut interfaces, mut errors, tables, leftovers, locks, mut warnings, .. } =
-            builder;
+        let Builder {
+            mut links,
+            mut node,
+            mut interfaces,
+            mut errors,
+            tables,
+            sources,
+            leftovers,
+            locks,
+            mut warnings,
+            ..
+        } = builder;
         if errors.is_empty() {
-            for interface in &mut interfaces {
-                for &kind in &interface.hears {
-                    match Ear::open(kind, &interface.device, groups) {
-                        Ok(socket) => interface.sockets[kind.index()] = Some(socket),
-                        Err(error) => errors.push(StartError::Kernel(error)),
-                    }
-                }
-            }
+            open_ears(&mut interfaces, groups, &mut errors);
         }
         if !errors.is_empty() {
             return Err(errors);
@@ -171,6 +178,7 @@ impl Plan {
         links.delay(delays);
         links.virtual_addresses = tables::virtual_addresses(&work.tables);
         links.kept = tables::kept(&work.tables, &work.statics);
+        let sources = unicast::sources(&sources, &mut node, &links);
         let names = config.instances.iter().map(|instance| instance.name.clone()).collect();
         let rtnl = (rtnl, links);
         Ok(Self {
@@ -181,6 +189,7 @@ impl Plan {
             policy,
             trackers,
             work,
+            sources,
             notify,
             leftovers,
             monitor,
@@ -191,8 +200,19 @@ impl Plan {
     }
 }
 
+fn open_ears(interfaces: &mut [Interface], groups: Groups, errors: &mut Vec<StartError>) {
+    for interface in interfaces {
+        for &kind in &interface.hears {
+            match Ear::open(kind, &interface.device, groups) {
+                Ok(socket) => interface.sockets[kind.index()] = Some(socket),
+                Err(error) => errors.push(StartError::Kernel(error)),
+            }
+        }
+    }
+}
+
 struct Builder<'s> {
-    sources: &'s SourceMap,
+    source_map: &'s SourceMap,
     /// How addresses are released where the instance does not say.
     handover: Handover,
     links: Links,
@@ -201,6 +221,7 @@ struct Builder<'s> {
     by_name: HashMap<String, usize>,
     errors: Vec<StartError>,
     tables: Vec<Table>,
+    sources: Vec<(RouterId, IpAddr)>,
     leftovers: Vec<RouterId>,
     locks: Vec<Lock>,
     /// Scripts that others can change are refused where they would run as root.
@@ -291,10 +312,12 @@ impl Builder<'_> {
         // Strict: no other form than ours.
         let accept = if instance.is_strict(global) { AcceptChecksum::Only } else { AcceptChecksum::Both };
         let send = if instance.v3_checksum_as_v2 { ChecksumForm::Message } else { ChecksumForm::PseudoHeader };
+        let (source, unicast) = unicast::of(instance).map_err(|error| unexpected(error.to_string()))?;
+        let tracked = source.filter(|_| unicast.is_some());
         let setup = RouterSetup {
             interface: InterfaceId(u32::try_from(own).unwrap_or(u32::MAX)),
-            source: instance.mcast_source,
-            unicast: None,
+            source,
+            unicast,
             track_interface: !instance.settings().dont_track_primary,
             config: RouterConfig {
                 vrid: instance.vrid,
@@ -310,7 +333,9 @@ impl Builder<'_> {
                 checksum: ChecksumPolicy { send, accept },
             },
         };
-        self.node.add(setup).map_err(|error| unexpected(error.to_string()))
+        let id = self.node.add(setup).map_err(|error| unexpected(error.to_string()))?;
+        self.sources.extend(tracked.map(|source| (id, source)));
+        Ok(id)
     }
 
     /// Addresses that are checked for duplicates cannot be on two hosts even for a moment.

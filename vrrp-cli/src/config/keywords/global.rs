@@ -51,7 +51,7 @@ settings! {
     vrrp_down_timer_adverts: Option<u8> = Int(1, 100, "adverts"), "3", Yes, "lost adverts until the master counts as down";
     vrrp_strict: bool = Flag, "off", Yes, "hold to the RFC strictly";
     vrrp_skip_check_adv_addr: Option<bool> = Bool, "off", Yes, "no effect: the addresses of every advert are compared, which costs nothing and drops nothing";
-    vrrp_check_unicast_src: bool = Flag, "off", NotYet, "drop unicast adverts of strangers";
+    vrrp_check_unicast_src: bool = Flag, "on", Yes, "drop unicast adverts of strangers, which is done in any case";
     vrrp_owner_ignore_adverts: Option<bool> = Bool, "on in VRRPv2, off in VRRPv3", Yes, "the owner of the addresses hears no adverts";
     vrrp_lower_prio_no_advert: Option<bool> = Bool, "off", Yes, "do not answer an advert of lower priority";
     vrrp_higher_prio_send_advert: Option<bool> = Bool, "on", Yes, "send one more advert before giving way";

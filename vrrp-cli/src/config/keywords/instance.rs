@@ -18,7 +18,6 @@ use crate::config::model::{
 /// Seconds that fit into 32 bits of microseconds, as keepalived bounds them.
 const LONGEST_DELAY: u64 = 4_294;
 const GROUP: &str = "the adverts would go to another group than those of the other routers: two masters";
-const UNICAST: &str = "the adverts would go to the multicast group, which the peers do not listen to: two masters";
 const VRF: &str = "the addresses would be served outside of the VRF";
 
 settings! {
@@ -49,14 +48,14 @@ settings! {
     use_vmac_addr: bool = Flag, "off", NotYet, "also addresses on other interfaces";
     vmac_xmit_base: bool = Flag, "off", NotYet, "adverts leave from the interface itself";
     use_ipvlan: Option<IpvlanSetting> = Ipvlan, "off", NotYet, "addresses are on an ipvlan interface";
-    unicast_peer: Vec<Peer> = Lines(shape::Lines::Peers), "none: multicast", Refused(UNICAST), "the other routers, when they are reached by unicast";
-    unicast_src_ip: Option<IpAddr> = Address, "the interface's address", NotYet, "source address of unicast adverts";
+    unicast_peer: Vec<Peer> = Lines(shape::Lines::Peers), "none: multicast", Yes, "the other routers, when they are reached by unicast";
+    unicast_src_ip: Option<IpAddr> = Address, "the interface's address", Yes, "source address of unicast adverts; fault while the host lacks it";
     mcast_dst_ip: Option<IpAddr> = Multicast, "`vrrp_mcast_group4`", Refused(GROUP), "where adverts are sent to";
     track_src_ip: bool = Flag, "off", NotYet, "fail without the configured source address";
-    unicast_ttl: Option<u8> = Int(0, 255, ""), "255", NotYet, "TTL of unicast adverts";
-    check_unicast_src: bool = Flag, "`vrrp_check_unicast_src`", NotYet, "drop unicast adverts of strangers";
-    unicast_fault_no_peer: bool = Flag, "off", NotYet, "fail without peers";
-    old_unicast_checksum: Option<String> = OptChoice(&["never"]), "learnt from the peer", NotYet, "checksum of old versions of keepalived";
+    unicast_ttl: Option<u8> = Int(0, 255, ""), "255", Yes, "TTL of unicast adverts";
+    check_unicast_src: bool = Flag, "on", Yes, "drop unicast adverts of strangers, which is done in any case";
+    unicast_fault_no_peer: bool = Flag, "off", Yes, "fail without peers";
+    old_unicast_checksum: Option<String> = OptChoice(&["never"]), "learnt from the peer", Yes, "checksum of old versions of keepalived";
     v3_checksum_as_v2: Option<bool> = Bool, "`v3_checksum_as_v2`", Yes, "VRRPv3's checksum over IPv4 without pseudo-header, as RFC 9568 wants it";
     native_ipv6: bool = Flag, "off", Yes, "the addresses are of IPv6, as they tell themselves; obsolete";
     linkbeat_use_polling: bool = Flag, "off", NotYet, "poll the state of the link; obsolete";

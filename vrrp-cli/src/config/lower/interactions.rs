@@ -126,6 +126,15 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
         } else if more.mcast_dst_ip.is_some() {
             self.no_effect(block, "mcast_dst_ip", "beside `unicast_peer`");
         }
+        if let Some(source) = more.unicast_src_ip
+            && let Some(own) = more.unicast_peer.iter().find(|peer| peer.address.value == source)
+        {
+            let diagnostic =
+                Diagnostic::new(Code::Contradiction, own.address.span, format!("{source} is this host's own address"))
+                    .also(place(block, "unicast_src_ip"), "adverts come from it")
+                    .help("a peer is another host: remove the line");
+            self.report(diagnostic);
+        }
         let Some((first, at)) = family else { return };
         let kind = if first.is_ipv4() { "IPv4" } else { "IPv6" };
         let mut odd: Vec<(IpAddr, Span)> = Vec::new();

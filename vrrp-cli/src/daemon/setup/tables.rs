@@ -122,7 +122,7 @@ impl Builder<'_> {
 
     /// File and line, for words about what the kernel refuses.
     fn line(&self, span: Span) -> Box<str> {
-        let location = self.sources.location(span);
+        let location = self.source_map.location(span);
         location.map_or_else(String::new, |place| format!("{}:{}", place.file, place.line)).into()
     }
 

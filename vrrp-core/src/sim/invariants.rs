@@ -194,7 +194,11 @@ impl Watch {
             {
                 seen.followed = seen.followed.max(at);
             }
-            if received != seen.received {
+            // What arrived before it could hear does not end its listening, though it counts as received.
+            if let Source::Datagram(at) = source
+                && received != seen.received
+                && at >= seen.since
+            {
                 seen.listens = seen.followed;
             }
             seen.received = received;

@@ -106,7 +106,7 @@ enum Feedback {
     /// The addresses are installed.
     Installed { router: vrrp_core::node::RouterId, epoch: u64 },
     /// The addresses could not be installed, or can be tried again.
-    InstallFault { router: vrrp_core::node::RouterId, present: bool },
+    Fault { router: vrrp_core::node::RouterId, fault: vrrp_core::node::Faults, present: bool },
     /// The address that a router's unicast adverts come from is not on this host, or is again.
     Source { router: vrrp_core::node::RouterId, absent: bool },
     /// The operator asks to stop.

@@ -115,7 +115,7 @@ fn an_address_on_another_interface_follows_that_interface() {
     let mut a = stage.vrrpctl("a", Instance::new(STRONG).addresses(&["10.8.0.1 dev other0"]));
     stage.held_by("a", address);
     ip_command(host, "link del other0");
-    a.says("entering fault state: the kernel refused its addresses", 1);
+    a.says("entering fault state: an interface of its addresses does not exist", 1);
     ip_command(host, "link add other0 type veth peer name other1");
     stage.held_by("a", address);
     a.stop();

@@ -198,10 +198,7 @@ impl Election {
             }
             Feedback::Tracked { tracker, status } => self.feed(now, Input::Tracked { tracker, status }),
             Feedback::Installed { router, epoch } => self.feed(now, Input::Installed { router, epoch }),
-            Feedback::InstallFault { router, present } => {
-                let fault = vrrp_core::node::Faults::INSTALL;
-                self.feed(now, Input::Fault { router, fault, present });
-            }
+            Feedback::Fault { router, fault, present } => self.feed(now, Input::Fault { router, fault, present }),
             Feedback::Source { router, absent } => {
                 let fault = vrrp_core::node::Faults::SOURCE;
                 self.feed(now, Input::Fault { router, fault, present: absent });

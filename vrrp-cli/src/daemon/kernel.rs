@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use vrrp_core::fsm::Addresses;
-use vrrp_core::node::{RouterId, TrackerId};
+use vrrp_core::node::{Faults, RouterId, TrackerId};
 use vrrp_core::track::Status;
 use vrrp_netlink::addresses::{Address, Change};
 use vrrp_netlink::rtnl::Rtnl;
@@ -281,7 +281,8 @@ impl Kernel {
                     router.retry = Some(Instant::now() + router.pause);
                     router.pause = router.pause.saturating_mul(2).min(LONGEST_RETRY);
                 }
-                self.election.send(Feedback::InstallFault { router: id, present: true });
+                let fault = if router.incomplete { Faults::NO_INTERFACE } else { Faults::INSTALL };
+                self.election.send(Feedback::Fault { router: id, fault, present: true });
             }
         }
         true
@@ -349,10 +350,11 @@ impl Kernel {
             let (id, incomplete) = (router.table.id, router.incomplete);
             if !complete && !incomplete && router.done.addresses == Addresses::Install {
                 self.routers[index].incomplete = true;
-                self.election.send(Feedback::InstallFault { router: id, present: true });
+                self.election.send(Feedback::Fault { router: id, fault: Faults::NO_INTERFACE, present: true });
             } else if complete && incomplete {
                 self.routers[index].incomplete = false;
-                self.election.send(Feedback::InstallFault { router: id, present: false });
+                let fault = Faults::NO_INTERFACE | Faults::INSTALL;
+                self.election.send(Feedback::Fault { router: id, fault, present: false });
             } else if complete && moved && router.done.addresses == Addresses::Install {
                 self.repair(index);
             }
@@ -382,7 +384,7 @@ impl Kernel {
                 );
                 router.retry = Some(Instant::now() + router.pause);
                 router.pause = router.pause.saturating_mul(2).min(LONGEST_RETRY);
-                self.election.send(Feedback::InstallFault { router: router.table.id, present: true });
+                self.election.send(Feedback::Fault { router: router.table.id, fault: Faults::INSTALL, present: true });
             }
         }
     }
@@ -410,7 +412,7 @@ impl Kernel {
         let (back, lacking) = repair_addresses(&mut self.rtnl, &self.devices, name, entries, handed_over);
         if lacking.again {
             router.retry = Some(Instant::now() + router.pause);
-            self.election.send(Feedback::InstallFault { router: router.table.id, present: true });
+            self.election.send(Feedback::Fault { router: router.table.id, fault: Faults::INSTALL, present: true });
             return;
         }
         if add_routing(&mut self.rtnl, &self.devices, name, entries, true).again {
@@ -480,7 +482,7 @@ impl Kernel {
                 Addresses::Remove | Addresses::Install => {}
             }
             let router = &self.routers[index];
-            self.election.send(Feedback::InstallFault { router: router.table.id, present: router.incomplete });
+            self.election.send(Feedback::Fault { router: router.table.id, fault: Faults::INSTALL, present: false });
         }
         if self.statics.retry.is_some_and(|at| at <= now) {
             self.add_statics(true);

@@ -285,6 +285,7 @@ impl Reporter {
             },
             Unmet::Fault(Faults::SOURCE) => "this host does not have the address that its adverts come from".to_owned(),
             Unmet::Fault(Faults::NO_PEER) => "it has no `unicast_peer`".to_owned(),
+            Unmet::Fault(Faults::NO_INTERFACE) => "an interface of its addresses does not exist".to_owned(),
             Unmet::Fault(_) => "the kernel refused its addresses".to_owned(),
             Unmet::Tracker(tracker) | Unmet::Undetermined(tracker) => self.tracked(tracker, node.status(tracker)),
             Unmet::Member(mate) => format!("{} of its sync group cannot take part", self.name(mate)),

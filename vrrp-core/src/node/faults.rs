@@ -10,5 +10,7 @@ bitflags::bitflags! {
         const SOURCE = 1 << 1;
         /// Its adverts go from peer to peer, and it has no peer.
         const NO_PEER = 1 << 2;
+        /// An interface that its addresses are to be on does not exist.
+        const NO_INTERFACE = 1 << 3;
     }
 }

@@ -105,7 +105,7 @@ enum Feedback {
     Tracked { tracker: vrrp_core::node::TrackerId, status: vrrp_core::track::Status },
     /// The addresses are installed.
     Installed { router: vrrp_core::node::RouterId, epoch: u64 },
-    /// The addresses could not be installed, or can be tried again.
+    /// Something that a router needs fails, or works again.
     Fault { router: vrrp_core::node::RouterId, fault: vrrp_core::node::Faults, present: bool },
     /// The address that a router's unicast adverts come from is not on this host, or is again.
     Source { router: vrrp_core::node::RouterId, absent: bool },

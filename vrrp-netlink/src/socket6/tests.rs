@@ -83,8 +83,7 @@ fn a_smaller_hop_limit_is_seen() {
     }
     let cable = cable();
     let (near, far) = pair(&cable);
-    near.socket.set_multicast_hops_v6(7).unwrap();
-    near.send(NEAR, GROUP, b"from afar").unwrap();
+    near.send_with(NEAR, GROUP, 7, b"from afar").unwrap();
     let mut batch = Batch::new(4, 256);
     receive_one(&far, &mut batch);
     assert_eq!(batch.iter().next().unwrap().envelope.unwrap().hop_limit, 7);

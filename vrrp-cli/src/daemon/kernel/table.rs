@@ -106,3 +106,10 @@ impl Entries {
             || self.routes.iter().any(|routed| routed.devices.contains(&Some(device)))
     }
 }
+
+/// Adds routes, then rules.
+pub(super) fn add_routing(rtnl: &mut Rtnl, devices: &[Device], who: &str, entries: &Entries, repair: bool) -> Lacking {
+    let routes = routes::add(rtnl, devices, who, entries, repair);
+    let rules = rules::add(rtnl, who, entries, repair);
+    routes.and(rules)
+}

@@ -1,0 +1,164 @@
+//! What happened to the host behind our back is put right: interfaces that come and go, addresses, routes and rules that
+//! somebody removed, duplicates, and what was refused and may be tried again.
+//!
+//! Knows no orders but those that were carried out.
+
+use std::net::IpAddr;
+use std::time::Instant;
+
+use vrrp_core::fsm::Addresses;
+use vrrp_core::node::Faults;
+use vrrp_netlink::addresses::{Address, Change};
+use vrrp_netlink::rtnl::Rtnl;
+
+use super::table::{self, Entries, Held, Lacking};
+use super::{Installation, Kernel, LONGEST_RETRY, RETRY, addresses};
+use crate::daemon::Feedback;
+use crate::daemon::monitor::Device;
+
+impl Kernel {
+    /// An interface is there under another index, or with another MAC address, or no longer.
+    pub(super) fn device(&mut self, device: Device) {
+        let Some(place) = self.devices.iter().position(|known| known.name == device.name) else { return };
+        let moved = self.devices[place].index != device.index;
+        self.devices[place] = device;
+        for index in 0..self.routers.len() {
+            let router = &self.routers[index];
+            if !router.table.entries.uses(place) {
+                continue;
+            }
+            let complete = router
+                .table
+                .entries
+                .addresses
+                .iter()
+                .all(|i| self.devices.get(i.device).is_some_and(addresses::exists));
+            let (id, incomplete) = (router.table.id, router.incomplete);
+            if !complete && !incomplete && router.done.addresses == Addresses::Install {
+                self.routers[index].incomplete = true;
+                self.election.send(Feedback::Fault { router: id, fault: Faults::NO_INTERFACE, present: true });
+            } else if complete && incomplete {
+                self.routers[index].incomplete = false;
+                let fault = Faults::NO_INTERFACE | Faults::INSTALL;
+                self.election.send(Feedback::Fault { router: id, fault, present: false });
+            } else if complete && moved && router.done.addresses == Addresses::Install {
+                self.repair(index);
+            }
+        }
+        if self.statics.entries.uses(place) {
+            self.add_statics(true);
+        }
+    }
+
+    /// An address is gone from the host; when it is one of ours, somebody else removed it.
+    pub(super) fn missing(&mut self, gone: &Address) {
+        self.repair_where(|held| {
+            let same =
+                |a: &Address| a.index == gone.index && a.address == gone.address && a.prefix_len == gone.prefix_len;
+            held.addresses.iter().any(same)
+        });
+    }
+
+    /// An address that the kernel does not use is served by nobody here, until it is tried again.
+    pub(super) fn duplicate(&mut self, address: &Address) {
+        let same = |a: &Address| a.index == address.index && a.address == address.address;
+        for router in &mut self.routers {
+            if router.done.addresses == Addresses::Install && router.held.addresses.iter().any(same) {
+                let (name, address) = (&router.table.name, address.address);
+                tracing::error!(
+                    "({name}) {address} cannot be served: another host on the LAN has it (duplicate address detection)"
+                );
+                router.retry = Some(Instant::now() + router.pause);
+                router.pause = router.pause.saturating_mul(2).min(LONGEST_RETRY);
+                self.election.send(Feedback::Fault { router: router.table.id, fault: Faults::INSTALL, present: true });
+            }
+        }
+    }
+
+    /// Repairs what holds this and is to have it.
+    pub(super) fn repair_where(&mut self, concerned: impl Fn(&Held) -> bool) {
+        for index in 0..self.routers.len() {
+            let router = &self.routers[index];
+            if router.done.addresses == Addresses::Install && concerned(&router.held) {
+                self.repair(index);
+            }
+        }
+        if concerned(&self.statics.held) {
+            self.add_statics(true);
+        }
+    }
+
+    /// Puts back what a serving router lacks, and announces its addresses.
+    pub(super) fn repair(&mut self, index: usize) {
+        let router = &mut self.routers[index];
+        let (entries, name) = (&router.table.entries, &router.table.name);
+        router.held = Held::all(entries, &self.devices);
+        router.held.addresses.retain(|one| !router.handed_over.contains(&one.address));
+        let handed_over = &router.handed_over;
+        let (back, lacking) = repair_addresses(&mut self.rtnl, &self.devices, name, entries, handed_over);
+        if lacking.again {
+            router.retry = Some(Instant::now() + router.pause);
+            self.election.send(Feedback::Fault { router: router.table.id, fault: Faults::INSTALL, present: true });
+            return;
+        }
+        if table::add_routing(&mut self.rtnl, &self.devices, name, entries, true).again {
+            router.retry = Some(Instant::now() + RETRY);
+        }
+        if back && router.handed_over.is_empty() {
+            self.announcer.all(index, &self.routers[index].table, &self.devices);
+        }
+    }
+
+    /// Lets the election try routers again whose installation was refused, and removes what could not be removed.
+    pub(super) fn try_again(&mut self, now: Instant) {
+        for index in 0..self.routers.len() {
+            let router = &mut self.routers[index];
+            if router.retry.is_none_or(|at| at > now) {
+                continue;
+            }
+            router.retry = None;
+            match router.done.addresses {
+                Addresses::Remove if !router.held.is_empty() => self.remove_held(index),
+                // Its addresses are there: routes or rules were refused.
+                Addresses::Install if !router.incomplete => self.repair(index),
+                Addresses::Remove | Addresses::Install => {}
+            }
+            let router = &self.routers[index];
+            self.election.send(Feedback::Fault { router: router.table.id, fault: Faults::INSTALL, present: false });
+        }
+        if self.statics.retry.is_some_and(|at| at <= now) {
+            self.add_statics(true);
+        }
+    }
+}
+
+/// Adds the addresses of `entries` that are tracked and not there; whether there were any, and which could not be added.
+/// Those in `except` are meant to be gone.
+pub(super) fn repair_addresses(
+    rtnl: &mut Rtnl,
+    devices: &[Device],
+    who: &str,
+    entries: &Entries,
+    except: &[IpAddr],
+) -> (bool, Lacking) {
+    let missed = |one: &Installation| one.tracked && !except.contains(&one.address);
+    let tracked = addresses::found(entries, devices).filter(|(installation, _)| missed(installation));
+    let (installations, addresses): (Vec<_>, Vec<_>) = tracked.unzip();
+    let (mut back, mut lacking) = (false, Lacking::default());
+    for ((installation, address), result) in installations.iter().zip(&addresses).zip(rtnl.add_addresses(&addresses)) {
+        match result {
+            Ok(Change::Done) => {
+                tracing::warn!("({who}) {} was removed by somebody else: put back", address.address);
+                back = true;
+            }
+            Ok(Change::AlreadySo) => {}
+            // News about the interface itself follows.
+            Err(error) if addresses::is_gone(&error) => lacking.absent(installation.group),
+            Err(error) => {
+                tracing::error!("({who}) {} was removed and cannot be put back: {error}", address.address);
+                lacking.refused(installation.group);
+            }
+        }
+    }
+    (back, lacking)
+}

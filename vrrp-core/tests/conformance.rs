@@ -192,6 +192,24 @@ fn everything_that_is_named_exists() {
     assert_eq!(missing(&|row| owned(&row.tests), test_exists), BTreeSet::new(), "no such test");
 }
 
+/// A test program of several files has only those that its `main.rs` names: one that is forgotten would never run.
+#[test]
+fn every_file_of_a_test_program_belongs_to_it() {
+    let folders =
+        |path: PathBuf| fs::read_dir(path).into_iter().flatten().filter_map(Result::ok).map(|entry| entry.path());
+    let mut programs = 0;
+    for folder in folders(workspace()).flat_map(|krate| folders(krate.join("tests"))) {
+        let Ok(main) = fs::read_to_string(folder.join("main.rs")) else { continue };
+        programs += 1;
+        for file in folders(folder).filter(|file| file.extension().is_some_and(|extension| extension == "rs")) {
+            let name = file.file_stem().and_then(|name| name.to_str()).expect("a name");
+            let named = main.lines().any(|line| line == format!("mod {name};"));
+            assert!(named || name == "main", "{} is named nowhere", file.display());
+        }
+    }
+    assert!(programs >= 2, "{programs} test programs of several files");
+}
+
 /// A checker that finds everything would pass for ever.
 #[test]
 fn what_does_not_exist_is_not_found() {
@@ -224,6 +242,8 @@ fn what_does_not_exist_is_not_found() {
         ("captures::frames", false),
         ("captures::every_hostile_packet_is_refused", true),
         ("wire::advert::tests::what_is_emitted_is_parsed", true),
+        ("vrrp_cli::lan::wire::tcpdump_reads_adverts_and_announcements", true),
+        ("vrrp_cli::lan::wire::tcpdump_reads_adverts", false),
     ] {
         assert_eq!(test_exists(path), exists, "{path}");
     }

@@ -12,7 +12,7 @@ use super::smtp::{Failure, deliver};
 use super::*;
 use crate::config::{self, Config};
 
-#[path = "../../../tests/common/smtp.rs"]
+#[path = "../../../tests/lan/common/smtp.rs"]
 mod server;
 
 use server::{AUTHORITY, Conduct, Server, Tls};

@@ -1,7 +1,4 @@
 //! Trackers that misbehave: the election does not notice.
-#![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
-
-mod common;
 
 use std::fs;
 use std::io::{Read, Write};
@@ -13,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use vrrp_cli::lab;
 
-use common::meter::Meter;
-use common::*;
+use crate::common::meter::Meter;
+use crate::common::*;
 
 /// An advert each 100 ms, which only version 3 can say.
 const INTERVAL: Duration = Duration::from_millis(100);

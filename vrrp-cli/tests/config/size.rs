@@ -2,7 +2,7 @@
 //!
 //! Figures of a release build, hence not run by default; `.ci/run` checks the same file with the released binary under
 //! the same bounds.
-//! `cargo test --release -p vrrp-cli --test config_size -- --ignored --nocapture NAME`, one NAME at a time, since the peak
+//! `cargo test --release -p vrrp-cli --test config -- --ignored --nocapture NAME`, one NAME at a time, since the peak
 //! of memory is the whole process's.
 
 use std::fs;
@@ -11,7 +11,7 @@ use std::time::Duration;
 use nix::time::{ClockId, clock_gettime};
 use vrrp_cli::config::{Code, parse_str};
 
-const INSTANCE: &str = include_str!("config/large/nested.conf");
+const INSTANCE: &str = include_str!("large/nested.conf");
 
 /// Processor time of this process, so that others on the same machine do not count.
 fn busy() -> Duration {

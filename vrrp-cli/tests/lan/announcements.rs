@@ -1,7 +1,4 @@
 //! When and how often addresses are announced: what a client on the LAN receives for each setting, and at which pace.
-#![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
-
-mod common;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -10,7 +7,7 @@ use vrrp_cli::lab::{self, Host};
 use vrrp_netlink::packet::PacketSocket;
 use vrrp_netlink::rtnl::Rtnl;
 
-use common::*;
+use crate::common::*;
 
 const ARP: u16 = 0x0806;
 const IPV6: u16 = 0x86dd;

@@ -1,6 +1,6 @@
 //! `vrrpctl check`: advice about one file, and several files against each other, as pictures; JSON; exit statuses.
 //!
-//! `SNAPSHOTS=overwrite cargo test -p vrrp-cli --test check` writes the pictures anew.
+//! `SNAPSHOTS=overwrite cargo test -p vrrp-cli --test config check` writes the pictures anew.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -1,15 +1,12 @@
 //! VRRPv3 over IPv4 and IPv6, and each form of its checksum, between daemons of different makes.
-#![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
-
-mod common;
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::{Duration, Instant};
 
 use vrrp_cli::lab;
 
-use common::Kind::{Keepalived, Vrrpctl};
-use common::*;
+use crate::common::Kind::{Keepalived, Vrrpctl};
+use crate::common::*;
 
 /// The virtual address of IPv6 that clients ask, and the link-local one that goes before it.
 const VIP6: Ipv6Addr = Ipv6Addr::new(0xfd00, 9, 0, 0, 0, 0, 0, 0x100);

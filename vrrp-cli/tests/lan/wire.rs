@@ -1,7 +1,4 @@
 //! What leaves the host, as tcpdump and tshark read it: they must find nothing to complain about.
-#![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
-
-mod common;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -13,7 +10,7 @@ use vrrp_core::wire::ipv4::PROTOCOL_VRRP;
 use vrrp_netlink::packet::PacketSocket;
 use vrrp_netlink::rtnl::Rtnl;
 
-use common::*;
+use crate::common::*;
 
 const IPV4: u16 = 0x0800;
 const ARP: u16 = 0x0806;

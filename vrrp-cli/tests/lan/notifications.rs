@@ -1,8 +1,5 @@
 //! Notifications: the lines of named pipes and the arguments of scripts, beside keepalived's, and what happens when nobody
 //! reads or nothing ends.
-#![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
-
-mod common;
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::Read;
@@ -15,7 +12,7 @@ use vrrp_core::wire::ipv4::PROTOCOL_VRRP;
 use vrrp_netlink::packet::PacketSocket;
 use vrrp_netlink::rtnl::Rtnl;
 
-use common::*;
+use crate::common::*;
 
 /// The reading end of a named pipe.
 struct Reader {

@@ -1,7 +1,4 @@
 //! VRRPv3 and neighbour advertisements as tshark reads them: it must find nothing to complain about.
-#![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
-
-mod common;
 
 use std::path::Path;
 use std::process::Command;
@@ -10,7 +7,7 @@ use vrrp_cli::lab;
 use vrrp_netlink::packet::PacketSocket;
 use vrrp_netlink::rtnl::Rtnl;
 
-use common::*;
+use crate::common::*;
 
 const IPV4: u16 = 0x0800;
 const IPV6: u16 = 0x86dd;

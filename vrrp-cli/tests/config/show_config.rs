@@ -44,7 +44,7 @@ fn with(setting: &str) -> String {
 /// Every keyword of the language, with every kind of value that it takes.
 #[test]
 fn each_keyword_comes_back() {
-    let table = include_str!("../docs/configuration.md");
+    let table = include_str!("../../docs/configuration.md");
     let mut section = "";
     let mut count = 0;
     for line in table.lines() {

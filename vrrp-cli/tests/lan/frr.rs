@@ -1,9 +1,6 @@
 //! `vrrpctl` with FRR's vrrpd: versions 2 and 3 over IPv4, version 3 over IPv6, each in both roles.
 //!
 //! FRR's vrrpd serves addresses that lie on macvlans, which the operator makes; it switches them on and off.
-#![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
-
-mod common;
 
 use std::fmt::Write as _;
 use std::fs;
@@ -14,7 +11,7 @@ use std::time::Duration;
 
 use vrrp_cli::lab::{self, Host, Process};
 
-use common::*;
+use crate::common::*;
 
 const FOLDER: &str = "/usr/lib/frr";
 

@@ -1,15 +1,12 @@
 //! A firewall that drops what a backup must hear: two masters, and one again as soon as the rule is gone.
-#![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
-
-mod common;
 
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use vrrp_cli::lab::{self, Prober};
 
-use common::Kind::{Keepalived, Vrrpctl};
-use common::*;
+use crate::common::Kind::{Keepalived, Vrrpctl};
+use crate::common::*;
 
 const CLIENTS: [&str; 2] = ["client", "other"];
 

@@ -1,7 +1,4 @@
 //! Make-before-break: what clients notice of a planned stop, and what ends it early.
-#![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
-
-mod common;
 
 use std::io::Write;
 use std::net::{IpAddr, Ipv6Addr};
@@ -13,8 +10,8 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 use vrrp_cli::lab::{self, Host, Prober};
 
-use common::Kind::{Keepalived, Vrrpctl};
-use common::*;
+use crate::common::Kind::{Keepalived, Vrrpctl};
+use crate::common::*;
 
 const VIP6: Ipv6Addr = Ipv6Addr::new(0xfd00, 9, 0, 0, 0, 0, 0, 0x100);
 const MILLISECOND: Duration = Duration::from_millis(1);
@@ -126,7 +123,7 @@ fn a_planned_stop_is_barely_noticed_over_ipv6() {
     }
 }
 
-/// What an idle machine shows: `cargo test --release -p vrrp-cli --test handover -- --ignored --nocapture`.
+/// What an idle machine shows: `cargo test --release -p vrrp-cli --test lan handover -- --ignored --nocapture`.
 #[test]
 #[ignore = "takes minutes, and judges milliseconds: for an idle machine"]
 fn twenty_stops_each_are_not_noticed() {

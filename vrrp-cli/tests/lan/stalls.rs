@@ -1,14 +1,11 @@
 //! Daemons that do not run for a while, as on a host that is overloaded or suspended.
-#![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
-
-mod common;
 
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 use vrrp_cli::lab::{self, Process};
 
-use common::*;
+use crate::common::*;
 
 /// Longer than the Master_Down_Interval of every priority.
 const STALL: Duration = Duration::from_secs(5);

@@ -1,7 +1,4 @@
 //! Notify scripts: which run when, with what arguments, and that none of them disturbs the election.
-#![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
-
-mod common;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -10,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use vrrp_cli::lab;
 
-use common::*;
+use crate::common::*;
 
 /// A stage whose scripts write to `notes`, whichever user they run as.
 struct Scripts {

@@ -1,15 +1,12 @@
 //! A pair without preemption whose hosts reboot one after the other: who returns stays backup.
-#![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
-
-mod common;
 
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use vrrp_cli::lab;
 
-use common::Kind::{Keepalived, Vrrpctl};
-use common::*;
+use crate::common::Kind::{Keepalived, Vrrpctl};
+use crate::common::*;
 
 /// A switch that forwards this much later than a Master_Down_Interval.
 const LATE: Duration = Duration::from_secs(1);

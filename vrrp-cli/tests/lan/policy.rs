@@ -1,14 +1,11 @@
 //! What instances depend on: tracked interfaces, sync groups over two networks, alone and beside keepalived.
-#![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
-
-mod common;
 
 use std::net::Ipv4Addr;
 
 use vrrp_cli::lab;
 
-use common::Kind::{Keepalived, Vrrpctl};
-use common::*;
+use crate::common::Kind::{Keepalived, Vrrpctl};
+use crate::common::*;
 
 /// The makes of the daemons on `a` and `b`.
 const MAKES: [scenes::Makes; 3] = [(Vrrpctl, Vrrpctl), (Vrrpctl, Keepalived), (Keepalived, Vrrpctl)];

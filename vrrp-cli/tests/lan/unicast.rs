@@ -1,14 +1,11 @@
 //! Adverts from peer to peer: `vrrpctl` with `vrrpctl`, and with keepalived in both roles, in both versions and families.
-#![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
-
-mod common;
 
 use std::net::{IpAddr, Ipv6Addr};
 
 use vrrp_cli::lab;
 
-use common::Kind::{Keepalived, Vrrpctl};
-use common::*;
+use crate::common::Kind::{Keepalived, Vrrpctl};
+use crate::common::*;
 
 const ROLES: [scenes::Makes; 2] = [(Vrrpctl, Keepalived), (Keepalived, Vrrpctl)];
 const VIP6: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0x100);

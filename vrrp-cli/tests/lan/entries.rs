@@ -1,8 +1,5 @@
 //! Addresses, routes and rules on the host, in every form that the language has: what the kernel shows while a router is
 //! Master and after its stop, beside keepalived with the same file; what somebody else removes; what the kernel refuses.
-#![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
-
-mod common;
 
 use std::fmt::Write as _;
 use std::fs;
@@ -11,8 +8,8 @@ use std::process::{Command, Stdio};
 
 use vrrp_cli::lab::{self, Host};
 
-use common::Kind::{Keepalived, Vrrpctl};
-use common::*;
+use crate::common::Kind::{Keepalived, Vrrpctl};
+use crate::common::*;
 
 /// Lines that keepalived 2.2.7 takes as well, one for each option.
 const ADDRESSES: &[&str] = &[

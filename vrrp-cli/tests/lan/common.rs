@@ -3,13 +3,12 @@
 //!
 //! Knows how daemons are run and watched; what they ought to do is said in the tests and in [`scenes`].
 
-#![allow(dead_code, reason = "each test binary uses a part of it")]
-
 mod conf;
 mod daemon;
 pub(crate) mod meter;
 pub(crate) mod pcap;
 pub(crate) mod scenes;
+pub(crate) mod smtp;
 mod stage;
 
 use std::any::Any;

@@ -1,10 +1,4 @@
 //! Mail to a server of the test: in clear, encrypted, with a login, and to servers that are silent, away or unwilling.
-#![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
-
-mod common;
-#[path = "common/smtp.rs"]
-mod smtp;
-
 use std::fs::{self, Permissions};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
@@ -12,8 +6,8 @@ use std::time::Duration;
 
 use vrrp_cli::lab;
 
-use common::*;
-use smtp::{AUTHORITY, Conduct, Mail, Server, Tls};
+use crate::common::smtp::{AUTHORITY, Conduct, Mail, Server, Tls};
+use crate::common::*;
 
 const LOGIN: Option<(&str, &str, &str)> = Some(("balancer", "se cret", "LOGIN"));
 

@@ -1,15 +1,12 @@
 //! `vrrpctl` with `vrrpctl` on a real kernel: elections, deaths, stops and returns.
-#![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
-
-mod common;
 
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 use vrrp_cli::lab;
 
-use common::Kind::Vrrpctl;
-use common::*;
+use crate::common::Kind::Vrrpctl;
+use crate::common::*;
 
 const BOTH: scenes::Makes = (Vrrpctl, Vrrpctl);
 

@@ -1,8 +1,5 @@
 //! What others do to the host while the daemon runs: addresses taken away, interfaces renamed or made anew, a second
 //! daemon, signals meant for keepalived.
-#![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
-
-mod common;
 
 use std::net::Ipv4Addr;
 use std::process::{Command, Stdio};
@@ -10,8 +7,8 @@ use std::process::{Command, Stdio};
 use nix::sys::signal::Signal;
 use vrrp_cli::lab::{self, Host};
 
-use common::Kind::Vrrpctl;
-use common::*;
+use crate::common::Kind::Vrrpctl;
+use crate::common::*;
 
 /// Runs `ip` in the host's namespace.
 #[track_caller]

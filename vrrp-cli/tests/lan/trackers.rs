@@ -1,7 +1,4 @@
 //! Scripts, files, processes and built-in checks that decide who is master.
-#![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
-
-mod common;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -10,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use vrrp_cli::lab;
 
-use common::*;
+use crate::common::*;
 
 /// As in the first of the drills.
 const FIRST: u8 = 100;

@@ -1,7 +1,4 @@
 //! Interfaces that go and come, several of them, and what the kernel is asked for: `dev`, `label`, `brd`, `scope`.
-#![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
-
-mod common;
 
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
@@ -9,8 +6,8 @@ use std::time::{Duration, Instant};
 use vrrp_cli::lab;
 use vrrp_netlink::addresses::{Address, Scope};
 
-use common::Kind::{Keepalived, Vrrpctl};
-use common::*;
+use crate::common::Kind::{Keepalived, Vrrpctl};
+use crate::common::*;
 
 #[test]
 fn the_cable_is_pulled_and_put_back() {

@@ -2,7 +2,7 @@
 //!
 //! A case is a file `NAME.conf`, or a directory `NAME` whose `main.conf` includes others; its picture is `NAME.txt`.
 //!
-//! `SNAPSHOTS=overwrite cargo test -p vrrp-cli --test config` writes the pictures anew.
+//! `SNAPSHOTS=overwrite cargo test -p vrrp-cli --test config cases` writes the pictures anew.
 
 use std::collections::BTreeMap;
 use std::fs;

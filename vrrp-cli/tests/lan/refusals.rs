@@ -1,7 +1,4 @@
 //! Bad input: one clear error each, exit status 2, and nothing changed on the host.
-#![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
-
-mod common;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -13,7 +10,7 @@ use nix::unistd::Uid;
 use tempfile::TempDir;
 use vrrp_cli::lab::{self, Host};
 
-use common::*;
+use crate::common::*;
 
 /// `nobody`, who has no capability.
 const NOBODY: u32 = 65534;

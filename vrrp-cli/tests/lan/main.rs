@@ -1,0 +1,30 @@
+//! Every test that runs daemons on a LAN of network namespaces, in one program: most of the time they wait for timers, so they
+//! are run beside each other, which test programs are not; and one program is linked once.
+//!
+//! A file here is a module and must be named below. Knows nothing itself.
+#![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
+
+mod announcements;
+mod common;
+mod demo;
+mod entries;
+mod firewall;
+mod frr;
+mod handover;
+mod interop;
+mod links;
+mod mail;
+mod notifications;
+mod pair;
+mod policy;
+mod protocol;
+mod reboots;
+mod refusals;
+mod repairs;
+mod scripts;
+mod stalls;
+mod tracker_troubles;
+mod trackers;
+mod unicast;
+mod wire;
+mod wire_v3;

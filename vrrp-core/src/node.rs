@@ -24,7 +24,7 @@ use crate::rx::{Discard, Received, Rejected, TTL};
 use crate::sync::Member;
 use crate::timed::{Instant, Timed};
 use crate::types::Family;
-use crate::wire::ipv4;
+use crate::wire::ipv4::{self, Ipv4Packet};
 
 mod condition;
 mod deadlines;
@@ -136,7 +136,7 @@ impl<I: Instant> Node<I> {
         let (vrid, family) = (config.vrid, config.addresses.family());
         let circle = unicast.map(|unicast| Circle::new(unicast, family));
         let namesake = self.by_vrid.get(&(interface, family, vrid.get())).copied();
-        if let Some(first) = self.namesakes(namesake).find(|(_, entry)| !entry.is_told_from(circle.as_ref())) {
+        if let Some(first) = self.namesakes(namesake).find(|(_, entry)| !entry.is_told_from(source, circle.as_ref())) {
             return Err(DuplicateVrid { first: first.0, vrid });
         }
         self.by_vrid.insert((interface, family, vrid.get()), id);
@@ -246,13 +246,15 @@ impl<I: Instant> Node<I> {
             Input::Datagram { interface, octets } => {
                 let check = if self.unicast { Received::check_any_datagram } else { Received::check_datagram };
                 let received = check(octets, self.groups.v4);
-                self.advert(at, interface, Family::V4, &received, out);
+                let packet = || Ipv4Packet::parse(octets).ok();
+                let destination = self.unicast.then(packet).flatten().map(|packet| packet.destination().into());
+                self.advert(at, (interface, Family::V4), destination, &received, out);
             }
             Input::Message { interface, meta, octets } => {
                 let family = Family::of(meta.source);
                 let check = if self.unicast { Received::check_any } else { Received::check };
                 let received = check(&meta, octets, self.groups.of(family));
-                self.advert(at, interface, family, &received, out);
+                self.advert(at, (interface, family), Some(meta.destination), &received, out);
             }
         }
     }
@@ -385,8 +387,8 @@ impl<I: Instant> Node<I> {
     fn advert(
         &mut self,
         at: I,
-        interface: InterfaceId,
-        family: Family,
+        (interface, family): (InterfaceId, Family),
+        destination: Option<IpAddr>,
         received: &Result<Received<'_>, Rejected>,
         out: &mut Vec<Output>,
     ) {
@@ -395,7 +397,7 @@ impl<I: Instant> Node<I> {
             Err(rejected) => return self.reject(interface, family, *rejected, out),
         };
         let vrid = received.advert.vrid_octet();
-        let known = self.router_for(interface, family, vrid, Some(received.source));
+        let known = self.router_for((interface, family), vrid, Some(received.source), destination);
         let Some((id, entry)) = known.and_then(|id| Some((id, self.entries.get_mut(id.0)?))) else {
             let rejected = received.rejected(Discard::UnknownVrid(vrid));
             return self.reject(interface, family, rejected, out);
@@ -428,15 +430,23 @@ impl<I: Instant> Node<I> {
         }
     }
 
-    /// The router that an advert is for: of several with one identifier, the one that has its source as a peer.
-    fn router_for(&self, interface: InterfaceId, family: Family, vrid: u8, source: Option<IpAddr>) -> Option<RouterId> {
+    /// The router that an advert is for: of several with one identifier, the one that has its source as a peer, and is at
+    /// its destination.
+    fn router_for(
+        &self,
+        (interface, family): (InterfaceId, Family),
+        vrid: u8,
+        source: Option<IpAddr>,
+        destination: Option<IpAddr>,
+    ) -> Option<RouterId> {
         let last = self.by_vrid.get(&(interface, family, vrid)).copied()?;
         if self.entries.get(last.0)?.namesake.is_none() {
             return Some(last);
         }
-        let has = |entry: &Entry<I>| entry.circle.as_ref().zip(source).is_some_and(|(circle, from)| circle.has(from));
-        let meant = self.namesakes(Some(last)).find(|(_, entry)| has(entry));
-        Some(meant.map_or(last, |(id, _)| id))
+        let to_group = destination == Some(self.groups.of(family));
+        let listeners = || self.namesakes(Some(last)).filter(|(_, entry)| entry.listens_to(source, to_group));
+        let at_home = listeners().find(|(_, entry)| entry.source.is_none_or(|own| destination == Some(own)));
+        Some(at_home.or_else(|| listeners().next()).map_or(last, |(id, _)| id))
     }
 
     /// This router and the others of its identifier, interface and family.
@@ -446,7 +456,7 @@ impl<I: Instant> Node<I> {
     }
 
     fn reject(&mut self, interface: InterfaceId, family: Family, rejected: Rejected, out: &mut Vec<Output>) {
-        let router = rejected.vrid.and_then(|vrid| self.router_for(interface, family, vrid, rejected.source));
+        let router = rejected.vrid.and_then(|vrid| self.router_for((interface, family), vrid, rejected.source, None));
         let counter = rejected.reason.counter();
         match (counter.scope(), router.and_then(|id| self.entries.get_mut(id.0))) {
             (Scope::Router, Some(entry)) if !rejected.reason.is_routers() => entry.router.router_mut().count(counter),

@@ -261,7 +261,8 @@ impl<'a> Advisor<'a> {
 
     fn vrids(&mut self) {
         let mut first: HashMap<u8, &Instance> = HashMap::new();
-        for instance in &self.config.instances {
+        let by_multicast = |instance: &&Instance| instance.settings().unicast_peer.is_empty();
+        for instance in self.config.instances.iter().filter(by_multicast) {
             let vrid = instance.vrid.get();
             let Some(other) = first.get(&vrid) else {
                 first.insert(vrid, instance);

@@ -98,7 +98,13 @@ impl Pair {
             let namesake = |a: &&Member<'_>| a.instance.interface.value == b.instance.interface.value;
             let named = others.iter().filter(namesake).count() > 0;
             let mut compared = BTreeSet::new();
-            for &a in others.iter().filter(|a| !named || namesake(a)) {
+            let mut others = others;
+            others.retain(|a| !named || namesake(&a));
+            // With a VRID that is used between several circles of peers, the addresses tell, or else the instance's name.
+            others.sort_by_cached_key(|a| {
+                (a.host.index, a.addresses().is_disjoint(&b.addresses()), a.instance.name != b.instance.name)
+            });
+            for a in others {
                 if compared.insert(a.host.index) {
                     alone = false;
                     self.couple(a, b, compared.len() == 1);

@@ -15,6 +15,7 @@ mod list;
 pub(crate) mod route;
 mod setting;
 mod value;
+mod vrids;
 
 use std::collections::HashMap;
 use std::net::IpAddr;

@@ -127,10 +127,13 @@ impl Links {
         self.addresses.iter().any(same)
     }
 
-    /// Whether datagrams can come from this address: the host has it on an interface, as no virtual one.
-    pub(super) fn sends_from(&self, address: IpAddr) -> bool {
+    /// Whether datagrams can come from this address: the host has it where it must be, as no virtual one.
+    pub(super) fn sends_from(&self, source: &Source) -> bool {
+        let address = source.address;
+        let here = |index| self.by_index.get(&index).map(|link| &link.name);
         let usable = |a: &Address| {
             a.address == address
+                && source.interface.as_ref().is_none_or(|name| here(a.index) == Some(name))
                 && !a.tentative
                 && !a.duplicate
                 && !self.virtual_addresses.contains(&(address, a.prefix_len))
@@ -194,10 +197,12 @@ pub(super) struct Watch {
     again: bool,
 }
 
-/// An address that a router's adverts come from, wherever it is on this host, and what the election knows.
+/// An address that a router's adverts come from, and what the election knows.
 pub(super) struct Source {
     pub(super) router: RouterId,
     pub(super) address: IpAddr,
+    /// The one that it must be on; `None` is any of this host.
+    pub(super) interface: Option<String>,
     pub(super) absent: bool,
 }
 
@@ -345,10 +350,11 @@ impl Watch {
                 election.send(Feedback::Tracked { tracker: *tracker, status });
             }
         }
-        for Source { router, address, absent } in &mut self.sources {
-            if *absent == self.links.sends_from(*address) {
-                *absent = !*absent;
-                election.send(Feedback::Source { router: *router, absent: *absent });
+        for source in &mut self.sources {
+            let absent = !self.links.sends_from(source);
+            if source.absent != absent {
+                source.absent = absent;
+                election.send(Feedback::Source { router: source.router, absent });
             }
         }
         'ports: for port in &mut self.ports {

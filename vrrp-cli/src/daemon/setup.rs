@@ -7,7 +7,7 @@ mod tables;
 mod trackers;
 mod unicast;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::net::IpAddr;
 use std::time::Instant;
 
@@ -145,7 +145,7 @@ impl Plan {
         builder.refuse_own_addresses(config);
         let paces = builder.paces(config);
         if builder.errors.is_empty() {
-            config.instances.iter().for_each(|instance| builder.lock(instance));
+            builder.lock_all(config);
         }
         let Builder {
             mut links,
@@ -178,7 +178,7 @@ impl Plan {
         links.delay(delays);
         links.virtual_addresses = tables::virtual_addresses(&work.tables);
         links.kept = tables::kept(&work.tables, &work.statics);
-        let sources = unicast::sources(&sources, &mut node, &links);
+        let sources = unicast::sources(sources, &interfaces, &mut node, &links);
         let names = config.instances.iter().map(|instance| instance.name.clone()).collect();
         let rtnl = (rtnl, links);
         Ok(Self {
@@ -221,7 +221,7 @@ struct Builder<'s> {
     by_name: HashMap<String, usize>,
     errors: Vec<StartError>,
     tables: Vec<Table>,
-    sources: Vec<(RouterId, IpAddr)>,
+    sources: Vec<(RouterId, unicast::TrackedSource)>,
     leftovers: Vec<RouterId>,
     locks: Vec<Lock>,
     /// Scripts that others can change are refused where they would run as root.
@@ -232,6 +232,13 @@ struct Builder<'s> {
 }
 
 impl Builder<'_> {
+    /// Once for all instances of a VRID that are told apart.
+    fn lock_all(&mut self, config: &Config) {
+        let mut taken = HashSet::new();
+        let key = |one: &Instance| (one.interface.value.clone(), family(one) == Family::V6, one.vrid);
+        config.instances.iter().filter(|one| taken.insert(key(one))).for_each(|instance| self.lock(instance));
+    }
+
     fn lock(&mut self, instance: &Instance) {
         match Lock::take(&instance.interface.value, family(instance), instance.vrid) {
             Ok(Some(lock)) => self.locks.push(lock),
@@ -313,7 +320,7 @@ impl Builder<'_> {
         let accept = if instance.is_strict(global) { AcceptChecksum::Only } else { AcceptChecksum::Both };
         let send = if instance.v3_checksum_as_v2 { ChecksumForm::Message } else { ChecksumForm::PseudoHeader };
         let (source, unicast) = unicast::of(instance).map_err(|error| unexpected(error.to_string()))?;
-        let tracked = source.filter(|_| unicast.is_some());
+        let tracked = unicast::tracked_source(instance, source, unicast.is_some(), own);
         let setup = RouterSetup {
             interface: InterfaceId(u32::try_from(own).unwrap_or(u32::MAX)),
             source,

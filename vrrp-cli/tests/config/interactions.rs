@@ -66,6 +66,38 @@ fn settings_without_effect_are_told() {
     assert!(!read("preempt\nnopreempt").preempt);
 }
 
+/// As keepalived takes them: an advert is for one of them alone.
+#[test]
+fn instances_share_a_vrid_where_their_adverts_are_told_apart() {
+    let with_peers = |source: &str, peers: &str| format!("{source}\nunicast_peer {{\n{peers}\n}}");
+    let src = |source: &str| format!("unicast_src_ip {source}");
+    let one = with_peers(&src("10.0.0.1"), "10.0.0.5");
+    for (other, codes) in [
+        (with_peers(&src("10.0.0.1"), "10.0.0.6"), &[][..]),
+        (with_peers(&src("10.0.0.2"), "10.0.0.5"), &[]),
+        (String::new(), &[]),
+        ("unicast_fault_no_peer".to_owned(), &[]),
+        (with_peers(&src("10.0.0.1"), "10.0.0.6\n10.0.0.5"), &["E053"]),
+        (with_peers("", "10.0.0.5"), &["E053"]),
+    ] {
+        let other = instance(&other).replace("VI_1", "VI_2").replace("10.0.0.3", "10.0.0.4");
+        told(&format!("{}{other}", instance(&one)), codes);
+        told(&format!("{other}{}", instance(&one)), codes);
+    }
+}
+
+#[test]
+fn the_prefix_length_of_a_peer_is_read_over() {
+    let peers = |line: &str| instance(&format!("unicast_peer {{\n{line}\n}}"));
+    let config = told(&peers("10.0.0.2/24 min_ttl 64"), &["W014"]).expect("only a warning");
+    let [peer] = config.instances[0].settings().unicast_peer.as_slice() else { panic!("one peer") };
+    assert_eq!((peer.address.value.to_string(), peer.min_ttl), ("10.0.0.2".to_owned(), Some(64)));
+    told(&peers("10.0.0.2/24-5"), &["E036"]);
+    told(&peers("10.0.0.2/33"), &["E036"]);
+    told(&peers("10.0.0/24"), &["E033"]);
+    told(&peers("10.0.0.2/24\n10.0.0.2"), &["W014", "E057"]);
+}
+
 #[test]
 fn settings_that_exclude_each_other_are_refused() {
     told(&instance("use_vmac\nuse_ipvlan"), &["E046"]);

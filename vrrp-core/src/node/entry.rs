@@ -24,7 +24,7 @@ pub(super) struct Entry<I> {
     pub(super) source: Option<IpAddr>,
     /// Whom its adverts go to and come from, when that is not the group.
     pub(super) circle: Option<Circle>,
-    /// Another router of its identifier, interface and family, with other peers.
+    /// Another router of its identifier, interface and family, which other adverts are for.
     pub(super) namesake: Option<RouterId>,
     /// Goes by the state of its interface, not only by its presence.
     pub(super) track_interface: bool,
@@ -66,9 +66,24 @@ impl<I: Instant> Entry<I> {
         self.faults.is_empty() && !self.tracked_fault
     }
 
-    /// Whether a router with these peers can have its identifier: both have peers, and none in common.
-    pub(super) fn is_told_from(&self, circle: Option<&Circle>) -> bool {
-        self.circle.as_ref().zip(circle).is_some_and(|(ours, theirs)| ours.is_disjoint(theirs))
+    /// Whether a router with this source and these peers can have its identifier: every advert tells by where it comes
+    /// from and goes to which of them it is for.
+    pub(super) fn is_told_from(&self, source: Option<IpAddr>, circle: Option<&Circle>) -> bool {
+        match (&self.circle, circle) {
+            (None, None) => false,
+            (Some(_), None) | (None, Some(_)) => true,
+            (Some(ours), Some(theirs)) => {
+                ours.is_disjoint(theirs) || self.source.zip(source).is_some_and(|(one, other)| one != other)
+            }
+        }
+    }
+
+    /// Whether what `source` sends is for it, rather than for another router of its identifier; `to_group`: not by unicast.
+    pub(super) fn listens_to(&self, source: Option<IpAddr>, to_group: bool) -> bool {
+        match &self.circle {
+            Some(circle) => !to_group && source.is_some_and(|source| circle.has(source)),
+            None => to_group,
+        }
     }
 
     /// A configured source needs no address on the interface, only the link.

@@ -126,7 +126,8 @@ impl fmt::Display for GroupError {
 
 impl core::error::Error for GroupError {}
 
-/// Two routers of one family with one identifier on one interface, which no list of peers tells apart.
+/// Two routers of one family with one identifier on one interface, which adverts cannot be told apart for: both of the group,
+/// or with a common peer and not with a [source](RouterSetup::source) of its own each.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct DuplicateVrid {
     /// The router that has it.

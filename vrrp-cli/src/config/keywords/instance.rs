@@ -51,7 +51,7 @@ settings! {
     unicast_peer: Vec<Peer> = Lines(shape::Lines::Peers), "none: multicast", Yes, "the other routers, when they are reached by unicast";
     unicast_src_ip: Option<IpAddr> = Address, "the interface's address", Yes, "source address of unicast adverts; fault while the host lacks it";
     mcast_dst_ip: Option<IpAddr> = Multicast, "`vrrp_mcast_group4`", Refused(GROUP), "where adverts are sent to";
-    track_src_ip: bool = Flag, "off", NotYet, "fail without the configured source address";
+    track_src_ip: bool = Flag, "off", Yes, "fault while the interface lacks the source address; by unicast it is one in any case";
     unicast_ttl: Option<u8> = Int(0, 255, ""), "255", Yes, "TTL of unicast adverts";
     check_unicast_src: bool = Flag, "on", Yes, "drop unicast adverts of strangers, which is done in any case";
     unicast_fault_no_peer: bool = Flag, "off", Yes, "fail without peers";

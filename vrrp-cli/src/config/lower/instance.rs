@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use vrrp_core::{AdvertInterval, Priority, SimplePassword, Version, Vrid};
 
+use super::vrids::Vrids;
 use super::{Context, Diagnostic, Lowerer, Setting};
 use crate::config::diagnostic::Code;
 use crate::config::keywords::{AuthSetting, InstanceSetting, Meaning};
@@ -23,8 +24,7 @@ pub(super) struct Claims {
     pub(super) names: HashMap<String, Span>,
     /// Settings of instances that lack something, whose names are looked up all the same.
     pub(super) incomplete: Vec<InstanceSettings>,
-    /// Of each family on its own.
-    vrids: HashMap<(String, Vrid, bool), Span>,
+    vrids: Vrids,
     /// A link-local one belongs to its interface.
     addresses: HashMap<(IpAddr, Option<String>), Span>,
 }
@@ -152,7 +152,11 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
         self.settle_preempt(&mut draft, span);
         self.settle_family(&mut draft, global);
         self.settle_interactions(&mut draft, block);
-        self.claim_vrid(&draft, claims);
+        if let (Field::Given(interface), Field::Given(vrid)) = (&draft.interface, &draft.vrid) {
+            let source = draft.mcast_source.map(|source| source.value);
+            let domain = (interface.value.clone(), draft.is_v6());
+            self.claim_vrid(&mut claims.vrids, &domain, *vrid, (draft.more.as_deref(), source));
+        }
         self.claim_addresses(&mut draft, claims, span);
         let (version, interval) = self.settle_version(&mut draft, global);
         let priority = match (draft.priority, &draft.initial) {
@@ -517,18 +521,6 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
             }
             fits
         });
-    }
-
-    fn claim_vrid(&mut self, draft: &Draft<'_, '_>, claims: &mut Claims) {
-        let (Field::Given(interface), Field::Given(vrid)) = (&draft.interface, &draft.vrid) else { return };
-        let key = (interface.value.clone(), vrid.value, draft.is_v6());
-        if let Some(first) = claims.vrids.insert(key, vrid.span) {
-            let message = format!("VRID {} is used twice on interface `{}`", vrid.value, interface.value);
-            let diagnostic = Diagnostic::new(Code::DuplicateVrid, vrid.span, message)
-                .also(first, "used here before")
-                .help("give each instance on an interface its own VRID");
-            self.report(diagnostic);
-        }
     }
 
     fn claim_addresses(&mut self, draft: &mut Draft<'_, '_>, claims: &mut Claims, span: Span) {

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
+use std::net::IpAddr;
 
 use super::{Diagnostic, Lowerer, Setting, keywords};
 use crate::config::diagnostic::Code;
@@ -145,7 +146,7 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
 
     fn peer(&mut self, line: &'t Statement<'s>) -> Option<Peer> {
         let (first, options) = line.words.split_first()?;
-        let address = Spanned::new(self.any_address(first, &first.text, "the address of a peer")?, first.span);
+        let address = Spanned::new(self.peer_address(first)?, first.span);
         let mut peer = Peer { address, min_ttl: None, max_ttl: None };
         let mut options = options.iter();
         while let Some(word) = options.next() {
@@ -175,6 +176,17 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
             return None;
         }
         Some(peer)
+    }
+
+    /// A prefix length behind it says nothing, and is read over.
+    fn peer_address(&mut self, word: &'t Word<'s>) -> Option<IpAddr> {
+        let Some((text, length)) = word.text.split_once('/') else {
+            return self.any_address(word, &word.text, "the address of a peer");
+        };
+        let (address, _) = self.network(word)?;
+        let diagnostic = Diagnostic::new(Code::NoEffect, word.span, format!("`/{length}` has no effect behind a peer"));
+        self.report(diagnostic.help(format!("a peer is one host: write `{text}`")));
+        Some(address)
     }
 
     fn linkbeat(&mut self, line: &'t Statement<'s>) -> Option<LinkbeatInterface> {

@@ -7,6 +7,7 @@ use vrrp_core::node::{Faults, Input, Node, OldChecksum, Peer, PeerError, Peers, 
 use vrrp_core::rx::TTL;
 
 use super::super::monitor::{Links, Source};
+use super::Interface;
 use crate::config::Instance;
 
 /// Where an instance's adverts come from, unless that is its interface's address; and its peers, unless there are none and
@@ -33,13 +34,35 @@ pub(super) fn of(instance: &Instance) -> Result<(Option<IpAddr>, Option<Unicast>
     Ok((source, Some(Unicast { peers, ttl, old_checksum })))
 }
 
+/// An address that adverts must not be sent without, and the place of the one interface that it must be on, if it must.
+pub(super) type TrackedSource = (IpAddr, Option<usize>);
+
+/// Replies from peers come to the source: without it, a router would hear nobody. What is sent to the group needs it where
+/// the operator says so, on the instance's own interface.
+pub(super) fn tracked_source(
+    instance: &Instance,
+    source: Option<IpAddr>,
+    unicast: bool,
+    own: usize,
+) -> Option<TrackedSource> {
+    let tracked = unicast || instance.settings().track_src_ip;
+    source.filter(|_| tracked).map(|source| (source, (!unicast).then_some(own)))
+}
+
 /// A router whose source the host lacks starts in FAULT.
-pub(super) fn sources(sources: &[(RouterId, IpAddr)], node: &mut Node<Instant>, links: &Links) -> Vec<Source> {
-    let source = |&(router, address): &(RouterId, IpAddr)| {
-        let absent = !links.sends_from(address);
-        let fault = Input::Fault { router, fault: Faults::SOURCE, present: absent };
+pub(super) fn sources(
+    sources: Vec<(RouterId, TrackedSource)>,
+    interfaces: &[Interface],
+    node: &mut Node<Instant>,
+    links: &Links,
+) -> Vec<Source> {
+    let source = |(router, (address, place)): (RouterId, TrackedSource)| {
+        let interface = place.and_then(|place| interfaces.get(place)).map(|interface| interface.device.name.clone());
+        let mut source = Source { router, address, interface, absent: false };
+        source.absent = !links.sends_from(&source);
+        let fault = Input::Fault { router, fault: Faults::SOURCE, present: source.absent };
         node.handle(Instant::now(), fault, &mut Vec::new());
-        Source { router, address, absent }
+        source
     };
-    sources.iter().map(source).collect()
+    sources.into_iter().map(source).collect()
 }

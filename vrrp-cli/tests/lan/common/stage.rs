@@ -132,9 +132,14 @@ impl Stage {
 
     /// Gives `host` an address on `eth0`, as a crashed daemon would leave it.
     pub(crate) fn leave(&self, host: &str, address: impl Into<IpAddr>, prefix_len: u8) {
+        self.leave_on(host, "eth0", address, prefix_len);
+    }
+
+    /// The same on another interface.
+    pub(crate) fn leave_on(&self, host: &str, interface: &str, address: impl Into<IpAddr>, prefix_len: u8) {
         let address = address.into();
         self.rtnl(host, |rtnl| {
-            let index = rtnl.link("eth0")?.expect("eth0").index;
+            let index = rtnl.link(interface)?.expect("the interface").index;
             let mut all = rtnl.add_addresses(&[Address::new(index, address, prefix_len)]);
             all.pop().expect("one result").map(|_| ())
         });

@@ -267,7 +267,8 @@ fn peers_tell_routers_of_one_identifier_apart() {
     let vrid = Vrid::new(7).unwrap();
     let shared = node.add(of_peers(&[Peer::new(STRANGER), Peer::new(PEER)], params(100)));
     assert_eq!(shared, Err(DuplicateVrid { first: one, vrid }));
-    assert_eq!(node.add(setup(ETH0, 7, params(100))), Err(DuplicateVrid { first: two, vrid }));
+    let here = RouterSetup { source: Some(OWN), ..of_peers(&[Peer::new(PEER)], params(100)) };
+    assert_eq!(node.add(here), Err(DuplicateVrid { first: one, vrid }), "that of the other is not known");
     let mut solo = Solo { node, id: one };
     let _ = solo.handle(ms(0), Input::Link { interface: ETH0, family: Family::V4, link: Link::Up(OWN) });
     let _ = solo.handle(ms(0), Input::Enabled { which: Which::All, enabled: true });
@@ -279,10 +280,32 @@ fn peers_tell_routers_of_one_identifier_apart() {
         (solo.count(Counter::AdvertsReceived), reason(&solo.hear(ms(20), &to_us(STRANGER, 64)))),
         (1, Some(Discard::NoPeer))
     );
+}
 
+/// One host that is a peer twice, with an address of ours for each, and the group beside it.
+#[test]
+fn the_destination_tells_routers_of_one_identifier_and_peer_apart() {
     let mut node = Node::<Duration>::new(Groups::default());
-    let first = node.add(setup(ETH0, 7, params(100))).unwrap();
-    assert_eq!(node.add(of_peers(&[Peer::new(PEER)], params(100))), Err(DuplicateVrid { first, vrid }));
+    let vrid = Vrid::new(7).unwrap();
+    let with_source = |source| RouterSetup { source: Some(source), ..of_peers(&[Peer::new(PEER)], params(100)) };
+    let (one, two) = (node.add(with_source(OWN)).unwrap(), node.add(with_source(OTHER)).unwrap());
+    let group = node.add(setup(ETH0, 7, params(100))).unwrap();
+    assert_eq!(node.add(setup(ETH0, 7, params(100))), Err(DuplicateVrid { first: group, vrid }));
+    assert_eq!(node.add(with_source(OTHER)), Err(DuplicateVrid { first: two, vrid }));
+    let mut solo = Solo { node, id: one };
+    let _ = solo.handle(ms(0), Input::Link { interface: ETH0, family: Family::V4, link: Link::Up(OWN) });
+    let _ = solo.handle(ms(0), Input::Enabled { which: Which::All, enabled: true });
+    let received = |solo: &Solo| {
+        [one, two, group].map(|id| solo.node.router(id).unwrap().counters().get(Counter::AdvertsReceived))
+    };
+    let to = |destination| advert_to(PEER, (destination, destination), 64, second());
+    assert_eq!((solo.hear(ms(10), &to(OWN)), received(&solo)), (vec![], [1, 0, 0]));
+    assert_eq!((solo.hear(ms(10), &to(OTHER)), received(&solo)), (vec![], [1, 1, 0]));
+    assert_eq!((solo.hear(ms(10), &advert(7, 200)), received(&solo)), (vec![], [1, 1, 1]));
+    assert_eq!(reason(&solo.hear(ms(10), &to_us(STRANGER, 64))), Some(Discard::ByUnicast));
+
+    // An address of this host that is neither's: some router of this peer says what it thinks of it.
+    assert_eq!((solo.hear(ms(20), &to(STRANGER)), received(&solo).iter().sum()), (vec![], 4));
 }
 
 /// Without a peer there is nobody to hear: it would be Master beside every other.

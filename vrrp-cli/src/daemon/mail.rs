@@ -5,6 +5,7 @@
 //! server refuses for good is dropped. Either is logged once, in the server's words. Knows nothing of the election.
 
 mod letter;
+mod line;
 mod outbox;
 mod post;
 mod smtp;

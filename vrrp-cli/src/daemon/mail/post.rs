@@ -3,15 +3,15 @@
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
-use std::sync::OnceLock;
+use std::sync::Arc;
 use std::time::Duration;
 
 use lettre::message::Mailbox;
-use lettre::transport::smtp::Error;
-use lettre::transport::smtp::authentication::Credentials;
-use lettre::transport::smtp::client::{Certificate, CertificateStore, TlsParameters, TlsParametersBuilder};
-use lettre::transport::smtp::extension::ClientId;
 use nix::unistd::{Uid, User};
+use rustls::client::Resumption;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
 
 use crate::config::model::Spanned;
 use crate::config::{Code, Diagnostic, Global};
@@ -33,21 +33,27 @@ pub(super) enum Protection {
     Tls,
 }
 
+/// Who we are to the server.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct Login {
+    pub(super) user: String,
+    pub(super) secret: String,
+}
+
 /// Whom to talk to, how, and for whom.
 pub(in crate::daemon) struct Post {
     pub(super) host: String,
     pub(super) port: u16,
-    pub(super) hello: ClientId,
+    /// What this host calls itself; one word.
+    pub(super) hello: String,
     pub(super) timeout: Duration,
     pub(super) from: Mailbox,
     /// Never empty.
     pub(super) to: Vec<Mailbox>,
     pub(super) protection: Protection,
-    pub(super) credentials: Option<Credentials>,
+    pub(super) login: Option<Login>,
     /// Whom to believe; `None`: whom the system believes.
     pub(super) authorities: Option<String>,
-    /// Made when they are needed: reading the system's certificates takes a while.
-    pub(super) parameters: OnceLock<TlsParameters>,
 }
 
 impl Post {
@@ -93,14 +99,13 @@ impl Post {
         Ok(Some(Self {
             host: server.host.clone(),
             port: server.port.unwrap_or(if protection == Protection::Tls { 465 } else { 25 }),
-            hello: ClientId::Domain(hello),
+            hello: hello.chars().map(|c| if c.is_ascii_graphic() { c } else { '-' }).collect(),
             timeout: mail.smtp_connect_timeout.unwrap_or(TIMEOUT),
             from,
             to: mail.notification_email.iter().filter_map(|to| mailbox(to, hostname)).collect(),
             protection,
-            credentials: mail.smtp_user.clone().zip(secret).map(|(user, secret)| Credentials::new(user, secret)),
+            login: mail.smtp_user.clone().zip(secret).map(|(user, secret)| Login { user, secret }),
             authorities,
-            parameters: OnceLock::new(),
         }))
     }
 
@@ -109,21 +114,25 @@ impl Post {
         format!("mail server {}:{}", self.host, self.port)
     }
 
-    /// `None` when nothing is encrypted.
-    pub(super) fn tls(&self) -> Result<Option<&TlsParameters>, Error> {
-        if self.protection == Protection::Plain {
-            return Ok(None);
+    /// How to encrypt, and whom the certificate must name; what is wrong, in words. Made for each conversation, since they
+    /// are rare and the system's certificates many.
+    pub(super) fn tls(&self) -> Result<(ClientConfig, ServerName<'static>), String> {
+        let name = ServerName::try_from(self.host.clone())
+            .map_err(|_| format!("`{}` cannot be the name in a certificate", self.host))?;
+        let mut roots = RootCertStore::empty();
+        match &self.authorities {
+            Some(text) => trust(&mut roots, text)?,
+            None => drop(roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs)),
         }
-        if let Some(made) = self.parameters.get() {
-            return Ok(Some(made));
+        if roots.is_empty() {
+            return Err("the system has no certificates of authorities: name a file by `smtp_ca_file`".into());
         }
-        let mut builder = TlsParameters::builder(self.host.clone());
-        if let Some(authorities) = &self.authorities {
-            let certificates = Certificate::from_pem(authorities.as_bytes())?;
-            builder = builder.certificate_store(CertificateStore::None).add_root_certificate(certificates);
-        }
-        let made = builder.build()?;
-        Ok(Some(self.parameters.get_or_init(|| made)))
+        let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .map_err(|error| error.to_string())?;
+        let mut config = config.with_root_certificates(roots).with_no_client_auth();
+        config.resumption = Resumption::disabled();
+        Ok((config, name))
     }
 }
 
@@ -142,13 +151,19 @@ fn certificates(path: &Path) -> Result<String, (String, &'static str)> {
     let mut text = String::new();
     let read = File::open(path).and_then(|file| file.take(LONGEST_CERTIFICATES).read_to_string(&mut text));
     read.map_err(|error| (format!("cannot be read: {error}"), help))?;
-    let builder = Certificate::from_pem(text.as_bytes()).map(|certificates| {
-        let host = "localhost".to_owned();
-        TlsParameters::builder(host).certificate_store(CertificateStore::None).add_root_certificate(certificates)
-    });
-    match builder.and_then(TlsParametersBuilder::build) {
-        Ok(_) if text.contains("-----BEGIN CERTIFICATE-----") => Ok(text),
-        Ok(_) => Err(("holds no certificate".into(), help)),
+    let mut roots = RootCertStore::empty();
+    match trust(&mut roots, &text) {
+        Ok(()) if !roots.is_empty() => Ok(text),
+        Ok(()) => Err(("holds no certificate".into(), help)),
         Err(error) => Err((format!("holds no certificate that can be used: {error}"), help)),
     }
+}
+
+/// Adds the certificates in `text` to those that are believed.
+fn trust(roots: &mut RootCertStore, text: &str) -> Result<(), String> {
+    for certificate in CertificateDer::pem_slice_iter(text.as_bytes()) {
+        let certificate = certificate.map_err(|error| error.to_string())?;
+        roots.add(certificate).map_err(|error| error.to_string())?;
+    }
+    Ok(())
 }

@@ -1,24 +1,25 @@
-//! One conversation with the mail server, each step of it and the whole bounded in time.
+//! One conversation with the mail server (RFC 5321), each step of it and the whole bounded in time and room.
+//!
+//! Knows the order of commands and what a refusal means for a letter; not how octets reach the server.
 
-use std::error::Error as _;
-use std::io;
-use std::time::{Duration, Instant};
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::sync::Arc;
+use std::time::Instant;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use lettre::Message;
 use lettre::message::Mailboxes;
 use lettre::message::header;
-use lettre::transport::smtp::Error;
-use lettre::transport::smtp::authentication::Mechanism;
-use lettre::transport::smtp::client::SmtpConnection;
-use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
 
 use super::Letter;
-use super::post::{Post, Protection};
+use super::line::{Line, Reply, Trouble};
+use super::post::{Login, Post, Protection};
 
 /// Of the server's words so many are kept.
 const WORDS: usize = 300;
-/// In the order of preference: LOGIN is for servers that know nothing else. Both send the password as it is.
-const MECHANISMS: [Mechanism; 2] = [Mechanism::Plain, Mechanism::Login];
+/// Addresses of the server that are tried.
+const ADDRESSES: usize = 8;
 
 /// Why a letter was not taken.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -31,60 +32,146 @@ pub(super) struct Failure {
 
 /// Hands the letter over; the result names the recipients that the server refused, when it took the letter for others.
 pub(super) fn deliver(post: &Post, letter: &Letter, until: Instant) -> Result<Vec<String>, Failure> {
-    let on_the_way = |error: &Error| Failure { of_letter: false, words: words(error) };
     let message = compose(post, letter)?;
-    let left = || until.saturating_duration_since(Instant::now()).clamp(Duration::from_millis(1), post.timeout);
-    let address = (post.host.as_str(), post.port);
-    let parameters = post.tls().map_err(|error| on_the_way(&error))?;
-    let wrapper = parameters.filter(|_| post.protection == Protection::Tls);
-    let mut connection = SmtpConnection::connect(address, Some(left()), &post.hello, wrapper, None)
-        .map_err(|error| on_the_way(&error))?;
-    let mut talk = |step: &mut dyn FnMut(&mut SmtpConnection) -> Result<(), Error>| {
-        if Instant::now() >= until {
-            return Err(Failure { of_letter: false, words: "it takes too long".into() });
+    let mut talk = Talk::open(post, until).map_err(|trouble| on_the_way(&trouble))?;
+    let outcome = talk.hand_over(&message);
+    match outcome {
+        // It was taken: how the server says good-bye does not matter.
+        Ok(_) => drop(talk.step("QUIT", 2)),
+        // Nobody waits for the answer.
+        Err(_) => drop(talk.line.say("QUIT")),
+    }
+    outcome
+}
+
+/// A conversation that has got past the greeting.
+struct Talk<'p> {
+    post: &'p Post,
+    until: Instant,
+    line: Line,
+    /// What the server says that it can.
+    offers: Vec<String>,
+}
+
+impl<'p> Talk<'p> {
+    /// Connects, greets, and encrypts and logs in as far as it is wanted.
+    fn open(post: &'p Post, until: Instant) -> Result<Self, Trouble> {
+        let mut line = connect(post, until)?;
+        if post.protection == Protection::Tls {
+            line = encrypt(post, line, until)?;
         }
-        // A timeout that cannot be set leaves the one before.
-        let _ = connection.set_timeout(Some(left()));
-        step(&mut connection).map_err(|error| Failure { of_letter: false, words: words(&error) })
-    };
-    if let (Protection::StartTls, Some(parameters)) = (post.protection, parameters) {
-        talk(&mut |connection| connection.starttls(parameters, &post.hello))?;
-    }
-    if let Some(credentials) = &post.credentials {
-        talk(&mut |connection| connection.auth(&MECHANISMS, credentials).map(drop))?;
-    }
-    let mut of_letter = false;
-    let mut refused = Vec::new();
-    let outcome = talk(&mut |connection| {
-        let sender = Mail::new(Some(post.from.email.clone()), Vec::new());
-        connection.command(sender).map(drop).inspect_err(|error| of_letter = error.is_permanent())
-    });
-    outcome.map_err(|failure| Failure { of_letter, ..failure })?;
-    for to in &post.to {
-        let mut no = None;
-        talk(&mut |connection| match connection.command(Rcpt::new(to.email.clone(), Vec::new())) {
-            Ok(_) => Ok(()),
-            Err(error) if error.is_permanent() => {
-                no = Some(format!("{}: {}", to.email, words(&error)));
-                Ok(())
+        line.set_deadline(step_end(post, until));
+        line.hear(2)?;
+        let mut talk = Self { post, until, line, offers: Vec::new() };
+        talk.greet()?;
+        if post.protection == Protection::StartTls {
+            if talk.offer("STARTTLS").is_none() {
+                return Err(Trouble::Lacks("STARTTLS is not supported by this server".into()));
             }
-            Err(error) => Err(error),
-        })?;
-        refused.extend(no);
+            talk.step("STARTTLS", 2)?;
+            talk.line = encrypt(post, talk.line, until)?;
+            // What it said in clear may be anybody's words.
+            talk.greet()?;
+        }
+        if let Some(login) = &post.login {
+            talk.log_in(login)?;
+        }
+        Ok(talk)
     }
-    if refused.len() == post.to.len() {
-        connection.abort();
-        return Err(Failure { of_letter: true, words: refused.join("; ") });
+
+    fn greet(&mut self) -> Result<(), Trouble> {
+        let reply = self.step(&format!("EHLO {}", self.post.hello), 2)?;
+        self.offers = reply.lines.into_iter().skip(1).collect();
+        Ok(())
     }
-    let mut of_letter = false;
-    let outcome = talk(&mut |connection| {
-        let sent = connection.command(Data).and_then(|_| connection.message(&message));
-        sent.map(drop).inspect_err(|error| of_letter = error.is_permanent())
-    });
-    outcome.map_err(|failure| Failure { of_letter, ..failure })?;
-    // It was taken: how the server says good-bye does not matter.
-    let _ = talk(&mut |connection| connection.quit().map(drop));
-    Ok(refused)
+
+    /// LOGIN is for servers that know nothing else. Both send the password as it is.
+    fn log_in(&mut self, login: &Login) -> Result<(), Trouble> {
+        let offered = self.offer("AUTH").unwrap_or_default().to_ascii_uppercase();
+        let offers = |mechanism| offered.split_ascii_whitespace().any(|one| one == mechanism);
+        if offers("PLAIN") {
+            let secret = BASE64.encode(format!("\0{}\0{}", login.user, login.secret));
+            self.step(&format!("AUTH PLAIN {secret}"), 2)?;
+        } else if offers("LOGIN") {
+            self.step("AUTH LOGIN", 3)?;
+            self.step(&BASE64.encode(&login.user), 3)?;
+            self.step(&BASE64.encode(&login.secret), 2)?;
+        } else {
+            let what = "it knows neither of the logins PLAIN and LOGIN (some servers do only once they are encrypted)";
+            return Err(Trouble::Lacks(what.into()));
+        }
+        Ok(())
+    }
+
+    /// The envelope and the letter.
+    fn hand_over(&mut self, message: &[u8]) -> Result<Vec<String>, Failure> {
+        let post = self.post;
+        let refusal = |trouble: &Trouble| Failure { of_letter: trouble.is_permanent(), ..on_the_way(trouble) };
+        let ascii = post.to.iter().chain([&post.from]).all(|mailbox| mailbox.email.to_string().is_ascii());
+        let international = if ascii { "" } else { " SMTPUTF8" };
+        self.step(&format!("MAIL FROM:<{}>{international}", post.from.email), 2)
+            .map_err(|trouble| refusal(&trouble))?;
+        let mut refused = Vec::new();
+        for to in &post.to {
+            match self.step(&format!("RCPT TO:<{}>", to.email), 2) {
+                Ok(_) => {}
+                Err(trouble) if trouble.is_permanent() => refused.push(format!("{}: {}", to.email, words(&trouble))),
+                Err(trouble) => return Err(on_the_way(&trouble)),
+            }
+        }
+        if refused.len() == post.to.len() {
+            return Err(Failure { of_letter: true, words: refused.join("; ") });
+        }
+        self.step("DATA", 3).map_err(|trouble| refusal(&trouble))?;
+        self.line.set_deadline(step_end(post, self.until));
+        let taken = self.line.write_letter(message).map_err(Trouble::from).and_then(|()| self.line.hear(2));
+        taken.map_err(|trouble| refusal(&trouble))?;
+        Ok(refused)
+    }
+
+    /// A command and its reply, of which the code begins with this digit.
+    fn step(&mut self, command: &str, expected: u16) -> Result<Reply, Trouble> {
+        self.line.set_deadline(step_end(self.post, self.until));
+        self.line.say(command)?;
+        self.line.hear(expected)
+    }
+
+    /// What the server says behind this word in its list of extensions.
+    fn offer(&self, word: &str) -> Option<&str> {
+        self.offers.iter().find_map(|offer| {
+            let (name, rest) = offer.split_once(' ').unwrap_or((offer, ""));
+            name.eq_ignore_ascii_case(word).then_some(rest)
+        })
+    }
+}
+
+/// The first of the server's addresses that answers; none of them takes the time of the others.
+fn connect(post: &Post, until: Instant) -> Result<Line, Trouble> {
+    let addresses: Vec<SocketAddr> = (post.host.as_str(), post.port).to_socket_addrs()?.take(ADDRESSES).collect();
+    let mut last = Trouble::Lacks("its name has no address".into());
+    for (tried, address) in addresses.iter().enumerate() {
+        let left = until.saturating_duration_since(Instant::now());
+        let share = left / u32::try_from(addresses.len() - tried).unwrap_or(u32::MAX);
+        match Line::connect(*address, Instant::now() + share.min(post.timeout)) {
+            Ok(line) => return Ok(line),
+            Err(error) => last = error.into(),
+        }
+    }
+    Err(last)
+}
+
+fn encrypt(post: &Post, mut line: Line, until: Instant) -> Result<Line, Trouble> {
+    let (config, name) = post.tls().map_err(Trouble::Lacks)?;
+    line.set_deadline(step_end(post, until));
+    line.encrypt(Arc::new(config), name)
+}
+
+fn step_end(post: &Post, until: Instant) -> Instant {
+    until.min(Instant::now() + post.timeout)
+}
+
+fn on_the_way(trouble: &Trouble) -> Failure {
+    Failure { of_letter: false, words: words(trouble) }
 }
 
 fn compose(post: &Post, letter: &Letter) -> Result<Vec<u8>, Failure> {
@@ -103,9 +190,7 @@ fn compose(post: &Post, letter: &Letter) -> Result<Vec<u8>, Failure> {
     }
 }
 
-fn words(error: &Error) -> String {
-    let cause = error.source().and_then(|cause| cause.downcast_ref::<io::Error>());
-    let late = cause.is_some_and(|cause| matches!(cause.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut));
-    let text = if late { "no answer in time".to_owned() } else { error.to_string() };
-    text.chars().take(WORDS).map(|c| if c.is_control() { ' ' } else { c }).collect()
+/// One line of them.
+fn words(trouble: &Trouble) -> String {
+    trouble.to_string().chars().take(WORDS).map(|c| if c.is_control() { ' ' } else { c }).collect()
 }

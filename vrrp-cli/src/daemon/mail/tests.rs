@@ -15,6 +15,8 @@ use crate::config::{self, Config};
 #[path = "../../../tests/lan/common/smtp.rs"]
 mod server;
 
+mod hostile;
+
 use server::{AUTHORITY, Conduct, Server, Tls};
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -306,7 +308,7 @@ fn files_that_mail_needs_are_checked_when_the_daemon_starts() {
     mode(0o644);
     assert_eq!(refused(&login), format!("the file `{shown}` has mode 644: others than its owner could use it"));
     mode(0o600);
-    assert!(post_to(&format!("smtp_server localhost\n{login}")).credentials.is_some());
+    assert!(post_to(&format!("smtp_server localhost\n{login}")).login.is_some());
     std::fs::write(&path, "\n").expect("written");
     assert_eq!(refused(&login), format!("the file `{shown}` is empty"));
     assert_eq!(

@@ -99,8 +99,10 @@ impl Cause {
     /// The identity of RFC 8347 section 4 that names this cause, for its `last-event`.
     ///
     /// RFC 8347 has none for a fault of something tracked and its end, nor for what a sync group and maintenance do, all of
-    /// which the RFCs would call Shutdown and Startup; none for a Master that said goodbye, whose Master_Down_Timer ends as another's does; and none for an overdue Master, which
-    /// believes of itself what its Backups believe: no advertisement within a Master_Down_Interval.
+    /// which the RFCs would call Shutdown and Startup; none for a Master that said goodbye, whose Master_Down_Timer ends as
+    /// another's does; and none for an overdue Master, which believes of itself what its Backups believe: no advertisement
+    /// within a Master_Down_Interval. Its preempt-hold-timeout is nobody's: the end of that delay changes no state, and the
+    /// preemption that follows is lower-priority-master. Nor is its no-virtual-ip-addresses: no list is empty (R21).
     pub const fn event(self) -> &'static str {
         match self {
             Self::Startup | Self::Recovered | Self::GroupRecovered => "vrrp-event-startup",

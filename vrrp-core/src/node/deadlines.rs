@@ -124,6 +124,25 @@ mod tests {
         }
     }
 
+    /// Enough of them for a heap of several levels, in every order that a stride makes.
+    #[test]
+    fn they_come_one_after_the_other_in_whatever_order_they_were_set() {
+        const SLOTS: usize = 61;
+        for stride in 1..SLOTS {
+            let mut deadlines = Deadlines::default();
+            for slot in 0..SLOTS {
+                deadlines.grow();
+                deadlines.set(slot, Some(slot * stride % SLOTS));
+            }
+            for expected in 0..SLOTS {
+                let (at, slot) = deadlines.first().unwrap();
+                assert_eq!((at, slot * stride % SLOTS), (expected, expected), "stride {stride}");
+                deadlines.set(slot, None);
+            }
+            assert_eq!(deadlines.first(), None);
+        }
+    }
+
     #[test]
     fn an_unknown_slot_is_ignored() {
         let mut deadlines = Deadlines::default();

@@ -8,7 +8,7 @@ use super::condition::Condition;
 use super::entry::Entry;
 use super::io::Output;
 use super::setup::{GroupError, GroupId, RouterId};
-use super::{Event, Instant, Limit, Member, Node, Role};
+use super::{Event, Instant, Limit, Member, Node};
 use crate::sync;
 
 /// What [`sync::limit`] changes at most before it stays the same.
@@ -148,21 +148,21 @@ impl<I: Instant> Node<I> {
             group.limit = limit;
             self.tell(at, id, limit, out);
         }
-        let (mut enabled, mut masters) = (false, true);
+        let mut enabled = false;
         for place in 0..self.members(id).len() {
             let member = self.members(id)[place];
             let Some(entry) = self.entries.get_mut(member.0) else { continue };
             let machine = entry.router.router().machine();
             entry.member = Member::of(machine);
             enabled |= machine.enabled;
-            masters &= machine.state.role() == Role::Master;
         }
         let Some(group) = self.sync_groups.get_mut(id.0) else { return };
         let condition = match group.limit {
             Limit::Fault if enabled => Condition::Fault,
             Limit::Fault => Condition::Stopped,
-            Limit::Master if masters => Condition::Master,
-            Limit::Master | Limit::Backup => Condition::Backup,
+            // Whoever may be Master is: its turn had come.
+            Limit::Master => Condition::Master,
+            Limit::Backup => Condition::Backup,
         };
         if core::mem::replace(&mut group.condition, condition) != condition {
             out.push(Output::Group { group: id, condition });

@@ -100,7 +100,7 @@ impl<I: Instant> Entry<I> {
     pub(super) fn begin_release(&mut self, at: I, actions: &Actions) -> bool {
         let planned = actions.transition.is_some_and(|transition| transition.cause.is_planned());
         let said = actions.advertise == Some(Advertise::Release);
-        if !planned || !said || actions.addresses != Some(Addresses::Remove) || self.serving != Serving::Yes {
+        if !planned || !said || self.serving != Serving::Yes {
             return false;
         }
         let router = self.router.router();

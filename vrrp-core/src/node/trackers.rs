@@ -28,8 +28,8 @@ impl<I: Instant> Node<I> {
     /// Lets a router, or each member of a sync group, depend on a tracker.
     ///
     /// Counts at once for a router that is stopped, and for one that runs with the next [`Input::Tracked`](super::Input::Tracked)
-    /// of something that it follows, or [`Input::Params`](super::Input::Params). Followed twice, a tracker counts twice. Numbers that are not of this
-    /// node are ignored.
+    /// of something that it follows, or [`Input::Params`](super::Input::Params). Followed twice, a tracker counts twice.
+    /// Numbers that are not of this node are ignored.
     pub fn follow(&mut self, follower: Follower, tracker: TrackerId, influence: Influence) {
         let ids = match follower {
             Follower::Router(id) => self.entries.get(id.0).map(|_| id).into_iter().collect(),

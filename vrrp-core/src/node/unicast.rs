@@ -93,8 +93,8 @@ impl fmt::Display for PeerError {
 
 impl core::error::Error for PeerError {}
 
-/// Old versions of keepalived sum the multicast group, not the peer's address, into VRRPv3's checksum over IPv4, where [`ChecksumForm::PseudoHeader`](crate::wire::advert::ChecksumForm::PseudoHeader) is
-/// sent.
+/// Old versions of keepalived sum the multicast group, not the peer's address, into VRRPv3's checksum over IPv4, where
+/// [`ChecksumForm::PseudoHeader`](crate::wire::advert::ChecksumForm::PseudoHeader) is sent.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default, Debug)]
 pub enum OldChecksum {
     /// Each peer is sent what it sent last; at first the right form.

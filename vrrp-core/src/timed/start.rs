@@ -20,8 +20,7 @@ pub(super) fn span(params: &Params) -> Option<Duration> {
 
 /// The same of a router that came to Backup by `transition`; `None` for every other transition, too.
 pub(super) fn listening(params: &Params, transition: Transition) -> Option<Duration> {
-    let starts = transition.from == Role::Initialize && transition.to == Role::Backup;
-    span(params).filter(|_| starts)
+    span(params).filter(|_| transition.to == Role::Backup)
 }
 
 /// Whether nobody could be heard until this happened, as opposed to a fault, which is over: that may have lasted since the

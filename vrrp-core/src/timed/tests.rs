@@ -14,6 +14,7 @@ use crate::wire::advert::{AdvertRepr, ChecksumForm};
 mod rules;
 
 type Router = Timed<Duration, Box<[IpAddr]>>;
+type Outcome = Result<(Actions, Notices), Discard>;
 
 const OWN: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 5));
 const PEER: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 6));
@@ -36,7 +37,6 @@ fn centis(centiseconds: u16) -> AdvertInterval {
     AdvertInterval::from_centis(centiseconds).unwrap()
 }
 
-/// A Backup since the time 0.
 fn stopped(params: Params) -> Router {
     Timed::new(VirtualRouter::new(RouterConfig {
         vrid: Vrid::new(7).unwrap(),
@@ -47,6 +47,7 @@ fn stopped(params: Params) -> Router {
     }))
 }
 
+/// A Backup since the time 0.
 fn backup(params: Params) -> Router {
     let mut router = stopped(params);
     assert_eq!(router.deadline(), None);
@@ -65,6 +66,23 @@ fn master(params: Params) -> (Router, Duration) {
 
 fn advert(priority: u8, interval: AdvertInterval) -> Event {
     Event::Advert { from: PEER, priority: Priority::new(priority), interval }
+}
+
+/// The same through the ladder, as octets from the peer.
+fn receive(router: &mut Router, at: Duration, priority: u8, interval: AdvertInterval) -> Outcome {
+    let addresses = [[10, 0, 0, 100].into()];
+    let repr = AdvertRepr {
+        vrid: Vrid::new(7).unwrap(),
+        priority: Priority::new(priority),
+        interval,
+        password: None,
+        addresses: AddressList::new(&addresses[..]).unwrap(),
+        checksum: ChecksumForm::Message,
+    };
+    let mut buffer = [0; 64];
+    let message = repr.emit(PEER, GROUP, &mut buffer).unwrap();
+    let meta = Meta { source: PEER, destination: GROUP, ttl: TTL };
+    router.receive(at, &Received::check(&meta, message, GROUP).unwrap())
 }
 
 fn role(router: &Router) -> Role {
@@ -210,20 +228,8 @@ fn an_advert_that_comes_out_of_order_does_not_move_the_deadline_back() {
 #[test]
 fn a_datagram_that_comes_out_of_order_is_counted_and_moves_nothing() {
     let mut router = backup(params(100, centis(100)));
-    let addresses = [[10, 0, 0, 100].into()];
     let mut hear = |at, priority, interval| {
-        let repr = AdvertRepr {
-            vrid: Vrid::new(7).unwrap(),
-            priority: Priority::new(priority),
-            interval,
-            password: None,
-            addresses: AddressList::new(&addresses[..]).unwrap(),
-            checksum: ChecksumForm::Message,
-        };
-        let mut buffer = [0; 64];
-        let message = repr.emit(PEER, GROUP, &mut buffer).unwrap();
-        let meta = Meta { source: PEER, destination: GROUP, ttl: TTL };
-        let outcome = router.receive(at, &Received::check(&meta, message, GROUP).unwrap());
+        let outcome = receive(&mut router, at, priority, interval);
         let received = router.router().counters().get(crate::Counter::AdvertsReceived);
         (outcome, router.deadline(), received)
     };
@@ -326,27 +332,11 @@ fn a_master_whose_interval_grows_speaks_once_more_in_the_old_one_and_is_held_to_
 #[test]
 fn a_received_datagram_moves_the_deadline_and_a_refused_one_does_not() {
     let mut router = backup(params(100, secs(1)));
-    let addresses = [[10, 0, 0, 100].into()];
-    let mut datagram = |interval| {
-        let repr = AdvertRepr {
-            vrid: Vrid::new(7).unwrap(),
-            priority: Priority::new(150),
-            interval,
-            password: None,
-            addresses: AddressList::new(&addresses[..]).unwrap(),
-            checksum: ChecksumForm::Message,
-        };
-        let mut buffer = [0; 64];
-        let message = repr.emit(PEER, GROUP, &mut buffer).unwrap();
-        let meta = Meta { source: PEER, destination: GROUP, ttl: TTL };
-        let received = Received::check(&meta, message, GROUP).unwrap();
-        let outcome = router.receive(ms(1000), &received).map(|(actions, _)| actions.timer.is_some());
-        (outcome, router.deadline())
-    };
-    let (refused, deadline) = datagram(secs(2));
+    let refused = receive(&mut router, ms(1000), 150, secs(2));
     assert!(matches!(refused, Err(Discard::Interval { .. })));
-    assert_eq!(deadline, Some(ms(3000) + SKEW_100));
-    assert_eq!(datagram(secs(1)), (Ok(true), Some(ms(4000) + SKEW_100)));
+    assert_eq!(router.deadline(), Some(ms(3000) + SKEW_100));
+    assert!(receive(&mut router, ms(1000), 150, secs(1)).unwrap().0.timer.is_some());
+    assert_eq!(router.deadline(), Some(ms(4000) + SKEW_100));
 }
 
 /// What a router costs, beside its addresses: for thousands of them on a host.

@@ -188,8 +188,14 @@ fn members_stop_together_all_releases_first() {
 
 #[test]
 fn a_group_of_owners_starts_as_master_and_one_owner_alone_waits() {
-    let duo = Duo::backup([255, 255]);
+    let mut duo = Duo::stopped([255, 255]);
+    let out = duo.handle(ms(0), Input::Enabled { which: Which::All, enabled: true });
+    assert_eq!((kinds(&out).as_str(), causes(&out)), ("cciittg", std::vec![Cause::Startup; 2]));
     assert_eq!((duo.roles(), duo.condition()), ([Role::Master; 2], Condition::Master));
+    let mut duo = Duo::stopped([255, 255]);
+    let _ = duo.handle(ms(0), Input::Maintenance { which: Which::All, on: true });
+    let out = duo.handle(ms(0), Input::Enabled { which: Which::All, enabled: true });
+    assert_eq!((kinds(&out).as_str(), duo.condition()), ("ddttg", Condition::Backup), "not in maintenance");
     let mut duo = Duo::backup([255, 100]);
     assert_eq!(duo.roles(), [Role::Backup; 2]);
     let at = duo.node.next_deadline().unwrap();

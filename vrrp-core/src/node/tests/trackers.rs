@@ -30,6 +30,19 @@ fn effective(solo: &Solo) -> u8 {
 }
 
 #[test]
+fn trackers_and_groups_are_numbered_in_the_order_in_which_they_were_added() {
+    let mut node: Node<Duration> = Node::new(Groups::default());
+    let trackers: Vec<_> = (0..3).map(|_| node.add_tracker(Status::Up).index()).collect();
+    let groups: Vec<_> = (1..=3)
+        .map(|vrid| {
+            let router = node.add(setup(ETH0, vrid, params(100))).unwrap();
+            node.add_group(&[router], false).unwrap().index()
+        })
+        .collect();
+    assert_eq!((trackers, groups), (std::vec![0, 1, 2], std::vec![0, 1, 2]));
+}
+
+#[test]
 fn a_weight_moves_the_priority_and_says_so() {
     let (mut solo, tracker) = following(100, weight(-5), Status::Up);
     let priority = |priority| Output::Priority { router: RouterId(0), priority: Priority::new(priority).unwrap() };

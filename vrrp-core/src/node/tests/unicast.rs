@@ -310,6 +310,15 @@ fn the_destination_tells_routers_of_one_identifier_and_peer_apart() {
 
 /// Without a peer there is nobody to hear: it would be Master beside every other.
 #[test]
+fn a_list_of_peers_keeps_its_order_and_says_what_is_wrong_with_another() {
+    let peers = [Peer::new(PEER), Peer::new(OTHER)];
+    assert_eq!(Peers::new(peers).unwrap().as_slice(), peers);
+    let refused = |address| std::format!("{}", Peers::new([Peer::new(PEER), Peer::new(address)]).unwrap_err());
+    assert_eq!(refused(PEER), "the peer 10.0.0.6 is listed twice");
+    assert_eq!(refused(GROUP.into()), "224.0.0.18 cannot be a peer: it is not a host's address");
+}
+
+#[test]
 fn without_peers_it_is_in_fault() {
     let solo = backup(of_peers(&[], params(255)));
     assert_eq!((solo.role(), solo.node.faults(solo.id)), (Role::Initialize, Faults::NO_PEER));

@@ -149,6 +149,21 @@ fn who_has_heard_somebody_listens_no_longer() {
     }
 }
 
+/// Also one that could not have used what it heard, and one whose timer that does not move.
+#[test]
+fn who_heard_somebody_in_a_fault_or_may_preempt_since_listens_no_longer() {
+    let mut router = backup(nopreempt(secs(1)));
+    let _ = router.handle(ms(100), Event::Healthy(false));
+    let _ = router.handle(ms(500), advert(200, secs(1)));
+    let _ = router.handle(ms(1000), Event::Healthy(true));
+    assert_eq!((router.listens_until(), router.deadline()), (None, Some(ms(1000) + DOWN)));
+    let mut router = backup(nopreempt(secs(1)));
+    let _ = router.handle(ms(100), Event::Params(params(100, secs(1))));
+    assert_eq!(router.listens_until(), Some(3 * DOWN));
+    let _ = router.handle(ms(500), advert(50, secs(1)));
+    assert_eq!((router.listens_until(), router.deadline()), (None, Some(DOWN)), "a weaker one is not waited for");
+}
+
 #[test]
 fn it_listens_again_when_its_link_comes_up_and_not_after_a_fault() {
     let mut router = backup(nopreempt(secs(1)));
@@ -193,6 +208,10 @@ fn a_fault_at_the_start_or_while_the_link_comes_up_does_not_shorten_the_listenin
         (None, Some(ms(60_000) + DOWN)),
         "it listened all the while"
     );
+    let mut router = backup(nopreempt(secs(1)));
+    let _ = router.handle(ms(100), Event::Healthy(false));
+    let _ = router.handle(3 * DOWN, Event::Healthy(true));
+    assert_eq!(router.listens_until(), None, "it listened until this moment");
 }
 
 #[test]

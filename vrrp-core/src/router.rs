@@ -4,14 +4,17 @@
 
 use core::fmt;
 use core::net::IpAddr;
+use core::num::NonZeroU8;
 use core::time::Duration;
 
 use crate::auth::session::{Proof, Session};
 use crate::auth::{Auth, WallClock};
 use crate::counters::{Counter, Counters};
-use crate::fsm::{Actions, Addresses, Advertise, Cause, Event, Link, Machine, NewMasterReason, Params, Role, State};
+use crate::fsm::{
+    Actions, Addresses, Advertise, Cause, Event, Link, Machine, NewMasterReason, Params, Role, Rules, State,
+};
 use crate::rx::{Arrival, Discard, Notices, Received};
-use crate::types::{AddressList, Family, FirstAddress, Version, Vrid};
+use crate::types::{AddressList, AdvertInterval, Family, FirstAddress, Priority, Version, Vrid};
 use crate::wire::BufferTooSmall;
 use crate::wire::advert::{AdvertRepr, ChecksumForm, MAX_LEN, auth_type};
 
@@ -28,6 +31,16 @@ pub struct RouterConfig<A> {
     pub auth: Auth,
     /// Forms of the checksum that VRRPv3 sends and accepts over IPv4; VRRPv2 and IPv6 have only one.
     pub checksum: ChecksumPolicy,
+}
+
+impl<A: AsRef<[IpAddr]>> RouterConfig<A> {
+    /// What most routers want, each field of which can be changed: an advert a second, in VRRPv2 for IPv4 and in VRRPv3 for
+    /// IPv6; preemption; packets to the addresses are accepted; no authentication.
+    pub fn new(vrid: Vrid, priority: Priority, addresses: AddressList<A>) -> Self {
+        let interval = AdvertInterval::Seconds(NonZeroU8::MIN).for_family(addresses.family());
+        let params = Params { priority, interval, preempt: true, accept: true, rules: Rules::DEFAULT };
+        Self { vrid, params, addresses, auth: Auth::None, checksum: ChecksumPolicy::default() }
+    }
 }
 
 /// Which of the two checksums that VRRPv3 over IPv4 has in the field a router sends and accepts (R71, R105).

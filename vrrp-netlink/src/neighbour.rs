@@ -1,6 +1,26 @@
 //! Asking a LAN whether a neighbour is there: one ARP request (RFC 826) or neighbour solicitation (RFC 4861), and its answer.
 //!
 //! By packet socket, so that the answer comes from the wire and not from the kernel's memory. Knows nothing of routers.
+//!
+//! ```no_run
+//! use std::time::Duration;
+//! use vrrp_netlink::neighbour::Question;
+//! use vrrp_netlink::process::wait_readable;
+//! use vrrp_netlink::rtnl::Rtnl;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let link = Rtnl::open()?.link("eth0")?.ok_or("no such interface")?;
+//! let mac = link.mac.ok_or("not an Ethernet")?;
+//! let question = Question::ask(link.index, mac, "192.0.2.1".parse()?, "192.0.2.254".parse()?)?;
+//! while wait_readable(&question, Some(Duration::from_secs(1)))? {
+//!     if let Some(mac) = question.answer()? {
+//!         println!("it is there, at {mac:02x?}");
+//!         break;
+//!     }
+//! }
+//! # Ok(())
+//! # }
+//! ```
 
 #[cfg(test)]
 mod tests;

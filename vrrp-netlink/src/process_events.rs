@@ -2,6 +2,29 @@
 //!
 //! It exists in the initial network namespace only, and needs `CAP_NET_ADMIN` there; a socket that was opened there goes
 //! on working when its process enters another namespace. Knows nothing of what a process is to anybody.
+//!
+//! ```no_run
+//! use vrrp_netlink::process::wait_readable;
+//! use vrrp_netlink::process_events::{Event, ProcessEvents};
+//!
+//! # fn main() -> vrrp_netlink::Result<()> {
+//! let mut processes = ProcessEvents::open()?;
+//! let mut events = Vec::new();
+//! while wait_readable(&processes, None)? {
+//!     processes.read(&mut events)?;
+//!     for event in events.drain(..) {
+//!         match event {
+//!             Event::Forked { parent, child } => println!("{parent} forked {child}"),
+//!             Event::Executed(pid) => println!("{pid} runs another program"),
+//!             Event::Renamed(pid) => println!("{pid} has another name"),
+//!             Event::Ended(pid) => println!("{pid} ended"),
+//!             Event::Overrun => println!("something was missed: read /proc"),
+//!         }
+//!     }
+//! }
+//! # Ok(())
+//! # }
+//! ```
 
 #[cfg(test)]
 mod tests;

@@ -43,6 +43,25 @@ pub struct RouterSetup {
     pub config: RouterConfig<Box<[IpAddr]>>,
 }
 
+impl RouterSetup {
+    /// On an interface whose state and primary address it goes by, with adverts to the multicast group.
+    ///
+    /// ```
+    /// use vrrp_core::node::{Groups, InterfaceId, Node, RouterSetup};
+    /// use vrrp_core::router::RouterConfig;
+    /// use vrrp_core::{AddressList, Priority, Vrid};
+    ///
+    /// let addresses = AddressList::new(Box::from([[192, 0, 2, 100].into()]))?;
+    /// let config = RouterConfig::new(Vrid::new(50).expect("not 0"), Priority::default(), addresses);
+    /// let mut node = Node::<core::time::Duration>::new(Groups::default());
+    /// node.add(RouterSetup::new(InterfaceId(0), config))?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub const fn new(interface: InterfaceId, config: RouterConfig<Box<[IpAddr]>>) -> Self {
+        Self { interface, source: None, unicast: None, track_interface: true, config }
+    }
+}
+
 /// Where adverts are sent and heard.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Groups {

@@ -262,9 +262,12 @@ fn faults_of_the_delay_are_found() {
 fn expect_found(name: &str, model: &Model, found: Property) {
     match model.check() {
         Ok(report) => panic!("{name}: not found in {report:?}"),
-        Err(Counterexample { property, trace }) => {
+        Err(counterexample) => {
+            let shown = counterexample.to_string();
+            let Counterexample { property, trace } = counterexample;
             assert_eq!(property, found, "{name}: {trace:#?}");
             assert!(trace.len() > 3, "{name}: {trace:?}");
+            assert_eq!(shown, format!("{property:?} does not hold after:\n  {}", trace.join("\n  ")));
         }
     }
 }

@@ -17,8 +17,8 @@
 //! 4. [`Violation::Half`]: the routers of a sync group are Master all together or not at all, after every turn. One whose turn
 //!    has come, and that waits for its group or for the end of maintenance, is not silent.
 //! 5. [`Violation::Stray`]: addresses are on the interface of a process that is not Master and has not asked for their
-//!    removal: only before a new process has decided about leftovers, and while it hands them over. A process that died leaves them; that is not its fault
-//!    any more.
+//!    removal: only before a new process has decided about leftovers, and while it hands them over. A process that died
+//!    leaves them; that is not its fault any more.
 
 use core::fmt;
 use core::time::Duration;
@@ -87,7 +87,6 @@ pub fn is_master<A: AsRef<[core::net::IpAddr]>>(router: &VirtualRouter<A>) -> bo
 pub(super) struct Watch {
     hosts: Vec<Watched>,
     violations: Vec<Violation>,
-    masters: usize,
 }
 
 #[derive(Debug)]
@@ -115,14 +114,14 @@ struct Seen {
 }
 
 impl Seen {
-    const fn new(key: (Family, Vrid), now: Time) -> Self {
+    const fn new(key: (Family, Vrid)) -> Self {
         Self {
             key,
             role: Role::Initialize,
-            since: now,
+            since: Time::START,
             interval: Duration::ZERO,
-            followed: now,
-            listens: now,
+            followed: Time::START,
+            listens: Time::START,
             received: 0,
             sent: [None; 2],
             answers: 0,
@@ -133,7 +132,7 @@ impl Seen {
 
 impl Watch {
     pub(super) fn add(&mut self, setup: &HostSetup) {
-        let seen = |config: &RouterConfig<_>| Seen::new((config.addresses.family(), config.vrid), Time::START);
+        let seen = |config: &RouterConfig<_>| Seen::new((config.addresses.family(), config.vrid));
         let routers = setup.routers.iter().map(seen).collect();
         self.hosts.push(Watched { disturbed: Time::START, routers });
     }
@@ -142,15 +141,6 @@ impl Watch {
         self.hosts[host].disturbed = now;
         // The rhythm of its adverts may be another from here.
         self.hosts[host].routers.iter_mut().for_each(|seen| seen.sent = [None; 2]);
-    }
-
-    /// A new process: nothing was counted yet.
-    pub(super) fn start(&mut self, host: usize, now: Time) {
-        let Self { hosts, masters, .. } = self;
-        for seen in &mut hosts[host].routers {
-            *masters = masters.saturating_sub(usize::from(seen.role == Role::Master));
-            *seen = Seen::new(seen.key, now);
-        }
     }
 
     pub(super) fn keep(&mut self, violation: Violation) {
@@ -177,12 +167,9 @@ impl Watch {
             let claim = |output: &&Output| matches!(output, Output::Advertise { router, advertise: Advertise::Claim } if *router == id);
             let claims = out.iter().filter(claim).count();
             let role = machine.state.role();
-            let changes = role != seen.role;
-            if changes {
+            if role != seen.role {
                 let starts = (seen.role, role) == (Role::Initialize, Role::Backup);
                 let listens = if starts { now + listening(&machine.params) } else { now };
-                self.masters = (self.masters + usize::from(role == Role::Master))
-                    .saturating_sub(usize::from(seen.role == Role::Master));
                 *seen = Seen { role, since: now, followed: now, listens, sent: [None; 2], answers: 0, ..*seen };
                 seen.releases = router.counters().get(Counter::PriorityZeroReceived);
             }
@@ -210,12 +197,12 @@ impl Watch {
                     seen.releases = router.counters().get(Counter::PriorityZeroReceived);
                     claims > 1 || first.is_some_and(|first| now < first + seen.interval)
                 }
-                Source::Datagram(_) if !changes => {
+                Source::Datagram(_) => {
                     seen.answers += u64::try_from(claims).unwrap_or(u64::MAX);
                     let releases = router.counters().get(Counter::PriorityZeroReceived) - seen.releases;
                     claims > 1 || seen.answers > 1 + 2 * releases
                 }
-                Source::Datagram(_) | Source::Expiry | Source::Other => claims > 1,
+                Source::Expiry | Source::Other => claims > 1,
             };
             if burst {
                 found = Some(Violation::Burst(HostId(host), place));
@@ -254,9 +241,6 @@ impl Watch {
 
     /// Looks for two Masters that should be one.
     pub(super) fn divided(&mut self, now: Time, hosts: &[Host], conditions: &Conditions) -> Option<Violation> {
-        if self.masters < 2 {
-            return None;
-        }
         let runs = |host: usize| hosts[host].runs() && hosts[host].hears();
         for a in (0..hosts.len()).filter(|host| runs(*host)) {
             for b in (a + 1..hosts.len()).filter(|host| runs(*host) && hosts[*host].segment == hosts[a].segment) {

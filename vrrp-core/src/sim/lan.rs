@@ -389,7 +389,6 @@ impl Lan {
         if let Ok(true) = self.hosts[host].boot(self.now, &mut out)
             && let Some(mut process) = self.hosts[host].process.take()
         {
-            self.watch.start(host, self.now);
             self.perform(host, &mut process.node, Source::Other, &mut out);
             self.hosts[host].process = Some(process);
         }

@@ -6,7 +6,8 @@ use std::vec;
 
 use super::super::{params, router};
 use super::*;
-use crate::fsm::{Advertise, Role};
+use crate::fsm::{Advertise, Params, Role};
+use crate::node::{Input, Which};
 use crate::sim::Chance;
 use crate::track::{Influence, Status};
 use crate::types::{AdvertInterval, Vrid};
@@ -17,9 +18,14 @@ fn at(seconds: u64) -> Time {
 
 /// Hosts that started at 0, with these priorities.
 fn lan(priorities: &[u8]) -> Lan {
+    lan_of(priorities, true)
+}
+
+fn lan_of(priorities: &[u8], preempt: bool) -> Lan {
     let mut lan = Lan::new(1);
     for (number, priority) in (1..).zip(priorities) {
         let params = params(*priority, AdvertInterval::from_secs(1).unwrap()).unwrap();
+        let params = Params { preempt, ..params };
         let router = router(Vrid::new(50).unwrap(), params, &[[10, 0, 0, 100].into()]).unwrap();
         let host = lan.add(HostSetup::new(&format!("r{number}"), number, vec![router])).unwrap();
         lan.at(Time::START, Action::Start(host));
@@ -102,6 +108,15 @@ fn a_backup_that_waits_too_long_is_seen() {
     assert_eq!(after_turn(&lan, at(15)), Some(Violation::Silent(HostId(0), 0)));
 }
 
+/// One that must not preempt may listen for 10.8 s, and no longer once it has heard somebody.
+#[test]
+fn a_backup_that_listens_though_it_has_heard_somebody_is_seen() {
+    let mut lan = lan_of(&[100, 255], false);
+    lan.run_until(at(2));
+    assert_eq!(after_turn(&lan, at(4)), None);
+    assert_eq!(after_turn(&lan, at(5)), Some(Violation::Silent(HostId(0), 0)));
+}
+
 #[test]
 fn addresses_of_a_backup_are_seen() {
     let mut lan = lan(&[100, 150]);
@@ -129,6 +144,45 @@ fn adverts_in_a_burst_are_seen() {
     assert_eq!(claims(half + Duration::from_millis(400), Source::Expiry, 1), burst, "but not the one after that");
     assert_eq!(claims(at(24), Source::Datagram(at(24)), 1), None, "an answer");
     assert_eq!(claims(at(24), Source::Datagram(at(24)), 1), burst, "two answers");
+    assert_eq!(claims(at(30), Source::Expiry, 1), None);
+    assert_eq!(claims(at(30) + Duration::from_millis(1), Source::Expiry, 1), None);
+    assert_eq!(claims(at(31), Source::Expiry, 1), None, "three in an interval, with both its ends");
+}
+
+/// What it sent as Master before does not count, nor what it answered.
+#[test]
+fn who_becomes_master_anew_begins_a_rhythm_of_its_own() {
+    let mut lan = lan(&[100]);
+    lan.run_until(at(10));
+    let Lan { hosts, watch, .. } = &mut lan;
+    let node = &mut hosts[0].process.as_mut().unwrap().node;
+    let claim = Output::Advertise { router: node.routers().next().unwrap(), advertise: Advertise::Claim };
+    let mut claims = |now, node: &Node<Time>, source, count| watch.outputs(now, 0, node, source, &vec![claim; count]);
+    for tenths in [0, 2] {
+        assert_eq!(claims(at(20) + Duration::from_millis(100 * tenths), node, Source::Expiry, 1), None);
+    }
+    assert_eq!(claims(at(21), node, Source::Datagram(at(21)), 1), None);
+    for on in [true, false] {
+        node.handle(at(21), Input::Maintenance { which: Which::All, on }, &mut Vec::new());
+        assert_eq!(claims(at(21), node, Source::Other, usize::from(!on)), None);
+    }
+    assert_eq!(claims(at(21), node, Source::Datagram(at(21)), 1), None, "its first answer");
+    assert_eq!(claims(at(20) + Duration::from_millis(400), node, Source::Expiry, 1), None, "its first advert");
+}
+
+/// Each release allows for an answer of its own, and for one more to a losing advert; those of long ago do not.
+#[test]
+fn answers_are_counted_against_the_releases_since() {
+    let mut lan = lan(&[100, 150]);
+    lan.run_until(at(10));
+    lan.at(at(10), Action::Stop(HostId(1)));
+    lan.run_until(at(20));
+    assert_eq!(lan.masters(), [HostId(0)]);
+    let Lan { hosts, watch, .. } = &mut lan;
+    let node = &hosts[0].process.as_ref().unwrap().node;
+    let claim = Output::Advertise { router: node.routers().next().unwrap(), advertise: Advertise::Claim };
+    let mut answers = || watch.outputs(at(20), 0, node, Source::Datagram(at(20)), &[claim]);
+    assert_eq!((answers(), answers()), (None, Some(Violation::Burst(HostId(0), 0))));
 }
 
 #[test]
@@ -145,6 +199,24 @@ fn two_masters_that_could_hear_each_other_are_seen_once() {
     assert!(matches!(found, Some(Violation::Divided(HostId(0), HostId(1), _))), "{found:?}");
     assert_eq!(divided(&mut lan, at(11)), None);
     assert!(divided(&mut lan, at(12)).is_some());
+}
+
+/// An interval and the time that a frame is under way: then they must have heard each other.
+#[test]
+fn two_masters_have_an_interval_to_hear_each_other() {
+    let mut lan = lan(&[100, 150]);
+    lan.at(Time::START, Action::Partition(vec![0, 1], 0));
+    let both = Time::START + Duration::from_micros(3_609_375);
+    lan.run_until(both);
+    assert_eq!(lan.masters().len(), 2);
+    for host in &mut lan.hosts {
+        host.segment = 0;
+    }
+    let allowed = Duration::from_micros(1_000_100);
+    assert_eq!(lan.watch.divided(both + allowed, &lan.hosts, &lan.conditions), None);
+    let later = allowed + Duration::from_nanos(1);
+    let found = Some(Violation::Divided(HostId(0), HostId(1), later));
+    assert_eq!(lan.watch.divided(both + later, &lan.hosts, &lan.conditions), found);
 }
 
 #[test]

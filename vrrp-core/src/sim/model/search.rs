@@ -17,7 +17,7 @@ pub(super) struct Search<'m> {
     model: &'m Model,
     locals: Locals,
     worlds: Vec<World>,
-    numbers: HashMap<World, u32>,
+    known: HashSet<World>,
     /// How each world was reached first.
     parents: Vec<(u32, Label)>,
     edges: usize,
@@ -35,7 +35,7 @@ impl<'m> Search<'m> {
             model,
             locals: Locals::new(model.step),
             worlds: Vec::new(),
-            numbers: HashMap::new(),
+            known: HashSet::new(),
             parents: Vec::new(),
             edges: 0,
             divided: 0,
@@ -71,13 +71,11 @@ impl<'m> Search<'m> {
     /// Notes an edge, and its end if that is new.
     fn note(&mut self, parent: u32, label: Label, world: World) {
         self.edges += usize::from(label != Label::Start);
-        let Self { numbers, worlds, parents, locals, divided, .. } = self;
-        numbers.entry(world).or_insert_with(|| {
-            worlds.push(world);
-            parents.push((parent, label));
-            *divided += usize::from(locals.masters(&world) > 1);
-            number(worlds.len() - 1)
-        });
+        if self.known.insert(world) {
+            self.worlds.push(world);
+            self.parents.push((parent, label));
+            self.divided += usize::from(self.locals.masters(&world) > 1);
+        }
     }
 
     fn expand(&mut self, parent: u32) -> Result<(), Broken> {

@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 fn run(name: &str, arguments: &[&str]) -> String {
-    // Cargo builds the examples before it runs the tests, beside their directory.
+    // Cargo builds the examples before it runs all tests, beside their directory; for this file alone it wants `--examples`, too.
     let tests = std::env::current_exe().expect("a path");
     let directory = tests.parent().and_then(|deps| deps.parent()).expect("target/profile/deps").join("examples");
     let built = directory.join(name);
-    let output =
-        Command::new(&built).args(arguments).output().unwrap_or_else(|error| panic!("{}: {error}", built.display()));
+    let output = Command::new(&built).args(arguments).output();
+    let output = output.unwrap_or_else(|error| panic!("{}: {error}; `--examples` builds it", built.display()));
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{name}: {} {errors}", output.status);
     String::from_utf8(output.stdout).expect("text")

@@ -105,8 +105,21 @@ mod tests {
         assert!((9_500..10_500).contains(&hits), "{hits}");
         assert!(!rng.happens(Chance::NEVER) && rng.happens(Chance::ALWAYS));
         assert_eq!(Chance::from_ppm(1_000_001), None);
+        assert_eq!(tenth.ppm(), 100_000);
         for (ppm, shown) in [(0, "0%"), (1_000_000, "100%"), (125_000, "12.5%"), (10_010, "1.001%"), (1, "0.0001%")] {
             assert_eq!(Chance::from_ppm(ppm).unwrap().to_string(), shown);
+        }
+    }
+
+    /// Of a million numbers that may be drawn, as many make it happen as there are parts.
+    #[test]
+    fn a_chance_is_exact() {
+        for seed in 0..100 {
+            let rng = Rng::new(seed);
+            let drawn = u32::try_from(rng.clone().below(1_000_000)).unwrap();
+            for (ppm, happens) in [(drawn, false), (drawn + 1, true)] {
+                assert_eq!(rng.clone().happens(Chance::from_ppm(ppm).unwrap()), happens, "seed {seed}");
+            }
         }
     }
 

@@ -173,7 +173,7 @@ impl Host {
 
     /// Starts a process if there is none, and tells it what it finds.
     pub(super) fn boot(&mut self, now: Time, out: &mut Vec<Output>) -> Result<bool, DuplicateVrid> {
-        if self.process.is_some() || !self.powered {
+        if self.process.is_some() {
             return Ok(false);
         }
         let mut node = Node::new(Groups::default());
@@ -332,5 +332,34 @@ impl Frame {
         }
         octets.extend_from_slice(message);
         Self { from, source, destination, ttl, octets: octets.into() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{params, router};
+    use super::*;
+    use crate::types::{AdvertInterval, Vrid};
+
+    /// A long queue does not hold back the adverts of a Master: they go out between two portions.
+    #[test]
+    fn what_waits_is_taken_in_portions() {
+        let params = params(100, AdvertInterval::from_secs(1).unwrap()).unwrap();
+        let config = router(Vrid::new(50).unwrap(), params, &[[10, 0, 0, 100].into()]).unwrap();
+        let mut host = Host::new(HostSetup::new("r1", 1, std::vec![config]));
+        assert_eq!(host.boot(Time::START, &mut Vec::new()), Ok(true));
+        assert_eq!(host.boot(Time::START, &mut Vec::new()), Ok(false), "it runs");
+        let place = host.place();
+        let process = host.process.as_mut().unwrap();
+        let (source, destination) = ([10, 0, 0, 2].into(), [224, 0, 0, 18].into());
+        let frame = Arc::new(Frame { from: 1, source, destination, ttl: 255, octets: Box::from([0x45]) });
+        process.inbox = std::vec![(Time::START, frame); 2 * PORTION + 2];
+        let mut sources = Vec::new();
+        process.turn(Time::START, place, |_, source, out| {
+            out.clear();
+            sources.push(source);
+        });
+        let portions: Vec<usize> = sources.split(|source| *source == Source::Expiry).map(<[Source]>::len).collect();
+        assert_eq!(portions, [PORTION, PORTION, 2, 0]);
     }
 }

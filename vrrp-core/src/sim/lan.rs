@@ -3,9 +3,9 @@
 //! A turn is one instant: everything that is due happens, then each host it concerns takes its turn, then whoever has a
 //! deadline. What a turn sends is under way for the delay of the wire, so that turns end.
 
-use core::cmp::Reverse;
 use core::net::IpAddr;
-use std::collections::BinaryHeap;
+use core::time::Duration;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::vec::Vec;
 
@@ -28,7 +28,8 @@ pub struct Lan {
     hosts: Vec<Host>,
     conditions: Conditions,
     client: Client,
-    queue: BinaryHeap<Reverse<Queued>>,
+    /// By time, and among those of one instant by the order in which they were put in.
+    queue: BTreeMap<(Time, u64), What>,
     sequence: u64,
     marked: Vec<usize>,
     detail: Detail,
@@ -49,14 +50,6 @@ struct Said {
 }
 
 #[derive(Debug)]
-struct Queued {
-    at: Time,
-    /// Among those of one instant: the order in which they were put in.
-    sequence: u64,
-    what: What,
-}
-
-#[derive(Debug)]
 enum What {
     Act(Action),
     Arrives(usize, Arc<Frame>),
@@ -70,26 +63,6 @@ enum What {
     Heard(IpAddr, usize, bool),
 }
 
-impl PartialEq for Queued {
-    fn eq(&self, other: &Self) -> bool {
-        self.sequence == other.sequence
-    }
-}
-
-impl Eq for Queued {}
-
-impl PartialOrd for Queued {
-    fn partial_cmp(&self, other: &Self) -> Option<core::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Queued {
-    fn cmp(&self, other: &Self) -> core::cmp::Ordering {
-        (self.at, self.sequence).cmp(&(other.at, other.sequence))
-    }
-}
-
 impl Lan {
     /// An empty LAN in default [`Conditions`]; `seed` determines everything that is left to chance.
     pub fn new(seed: u64) -> Self {
@@ -99,7 +72,7 @@ impl Lan {
             hosts: Vec::new(),
             conditions: Conditions::default(),
             client: Client::default(),
-            queue: BinaryHeap::new(),
+            queue: BTreeMap::new(),
             sequence: 0,
             marked: Vec::new(),
             detail: Detail::default(),
@@ -137,7 +110,7 @@ impl Lan {
 
     /// When something happens next.
     pub fn next(&self) -> Option<Time> {
-        let queued = self.queue.peek().map(|Reverse(queued)| queued.at);
+        let queued = self.queue.first_key_value().map(|((at, _), _)| *at);
         let due = self.hosts.iter().filter_map(|host| host.due);
         due.chain(queued).chain(self.client.next_question()).min().map(|at| at.max(self.now))
     }
@@ -146,10 +119,9 @@ impl Lan {
     pub fn turn(&mut self, end: Time) -> bool {
         let Some(at) = self.next().filter(|at| *at <= end) else { return false };
         self.now = at;
-        while self.queue.peek().is_some_and(|Reverse(queued)| queued.at <= at) {
-            if let Some(Reverse(queued)) = self.queue.pop() {
-                self.happen(queued.what);
-            }
+        while let Some(queued) = self.queue.first_entry().filter(|queued| queued.key().0 <= at) {
+            let what = queued.remove();
+            self.happen(what);
         }
         for host in 0..self.hosts.len() {
             if self.hosts[host].due.is_some_and(|due| due <= at) {
@@ -240,7 +212,7 @@ impl Lan {
 
     fn push(&mut self, at: Time, what: What) {
         self.sequence += 1;
-        self.queue.push(Reverse(Queued { at, sequence: self.sequence, what }));
+        self.queue.insert((at, self.sequence), what);
     }
 
     fn mark(&mut self, host: usize) {
@@ -489,27 +461,25 @@ impl Lan {
     }
 
     fn transmit(&mut self, from: usize, frame: &Arc<Frame>) {
-        let (segment, sends) = (self.hosts[from].segment, self.hosts[from].hears());
         for to in 0..self.hosts.len() {
-            let host = &self.hosts[to];
-            if to == from || !sends || !host.hears() || host.segment != segment || !host.is_meant(frame.destination) {
+            if to == from || !self.reaches(from, to) || !self.hosts[to].is_meant(frame.destination) {
                 continue;
             }
-            let conditions = host.hearing.unwrap_or(self.conditions);
+            let conditions = self.hearing(to);
             let (sender, receiver) = (HostId(from), HostId(to));
             if self.rng.happens(conditions.loss) {
                 self.watch.disturb(to, self.now);
                 self.log(Detail::Frames, || Happening::Lost(sender, receiver));
                 continue;
             }
-            let mut delay = conditions.delay + self.rng.span(conditions.jitter);
+            let mut delay = self.way(&conditions);
             if self.rng.happens(conditions.reorder) {
                 delay += conditions.hold;
                 self.log(Detail::Frames, || Happening::Held(sender, receiver));
             }
             self.push(self.now + delay, What::Arrives(to, Arc::clone(frame)));
             if self.rng.happens(conditions.duplicate) {
-                let delay = conditions.delay + self.rng.span(conditions.jitter);
+                let delay = self.way(&conditions);
                 self.push(self.now + delay, What::Arrives(to, Arc::clone(frame)));
                 self.log(Detail::Frames, || Happening::Doubled(sender, receiver));
             }
@@ -537,7 +507,7 @@ impl Lan {
     }
 
     fn kernel_done(&mut self, host: usize, slot: usize, incarnation: u32) {
-        if self.hosts[host].incarnation != incarnation || self.hosts[host].process.is_none() {
+        if self.hosts[host].incarnation != incarnation {
             return;
         }
         match self.hosts[host].slots[slot].busy.take() {
@@ -578,8 +548,9 @@ impl Lan {
             for to in (0..self.hosts.len()).filter(|to| *to != host) {
                 // Nobody else listens to it.
                 let listens = self.hosts[to].setup.handover == Handover::Announced;
-                if listens && self.reaches(host, to) && !self.rng.happens(self.hearing(to).loss) {
-                    let delay = self.hearing(to).delay + self.rng.span(self.hearing(to).jitter);
+                let conditions = self.hearing(to);
+                if listens && self.reaches(host, to) && !self.rng.happens(conditions.loss) {
+                    let delay = self.way(&conditions);
                     self.push(self.now + delay, What::Announced(to, address, host));
                 }
             }
@@ -593,6 +564,11 @@ impl Lan {
 
     fn hearing(&self, host: usize) -> Conditions {
         self.hosts[host].hearing.unwrap_or(self.conditions)
+    }
+
+    /// How long this frame is under way.
+    fn way(&mut self, conditions: &Conditions) -> Duration {
+        conditions.delay + self.rng.span(conditions.jitter)
     }
 
     fn client_hears(&self, host: usize) -> bool {

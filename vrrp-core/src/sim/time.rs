@@ -51,3 +51,16 @@ impl fmt::Display for Time {
         write!(f, "{}.{:09}", self.0 / 1_000_000_000, self.0 % 1_000_000_000)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_its_nanoseconds_and_stands_still_at_the_end() {
+        let time = Time::from_nanos(5) + Duration::new(2, 7);
+        assert_eq!(time.as_nanos(), 2_000_000_012);
+        assert_eq!(time + Duration::MAX, Time::from_nanos(u64::MAX));
+        assert_eq!(Time::START.since(time), Duration::ZERO);
+    }
+}

@@ -9,6 +9,7 @@ use super::*;
 use crate::fsm::{Advertise, Params, Role};
 use crate::node::{Input, Which};
 use crate::sim::Chance;
+use crate::sim::scenario::Scenario;
 use crate::track::{Influence, Status};
 use crate::types::{AdvertInterval, Vrid};
 
@@ -217,6 +218,90 @@ fn two_masters_have_an_interval_to_hear_each_other() {
     let later = allowed + Duration::from_nanos(1);
     let found = Some(Violation::Divided(HostId(0), HostId(1), later));
     assert_eq!(lan.watch.divided(both + later, &lan.hosts, &lan.conditions), found);
+}
+
+#[test]
+fn with_two_routers_each_is_told_by_its_identifier() {
+    let mut lan = Lan::new(1);
+    let params = params(100, AdvertInterval::from_secs(1).unwrap()).unwrap();
+    let of = |vrid| router(Vrid::new(vrid).unwrap(), params, &[[10, 0, 0, vrid].into()]).unwrap();
+    let host = lan.add(HostSetup::new("r1", 1, vec![of(50), of(51)])).unwrap();
+    lan.at(Time::START, Action::Start(host));
+    lan.run_until(at(10));
+    let transcript = lan.transcript();
+    for vrid in [50, 51] {
+        assert!(transcript.contains(&format!("r1 vrid {vrid} V4: Initialize to Backup, started")), "{transcript}");
+    }
+    assert_eq!(lan.holders([10, 0, 0, 51].into()), [host]);
+    assert_eq!(lan.holders([10, 0, 0, 52].into()), [], "nobody's");
+    let second = lan.add(HostSetup::new("r2", 2, Vec::new())).unwrap();
+    let third = lan.add(HostSetup::new("r3", 3, Vec::new())).unwrap();
+    assert_eq!([host, second, third].map(HostId::index), [0, 1, 2]);
+}
+
+#[test]
+fn each_input_and_expiry_is_an_event() {
+    let mut lan = lan(&[100]);
+    assert_eq!(lan.events(), 0);
+    lan.run_until(Time::START);
+    assert_eq!(lan.events(), 3, "its interface, the operator's word, no deadline yet");
+    lan.run_until(at(3));
+    assert_eq!(lan.events(), 3);
+    lan.run_until(at(4));
+    assert_eq!(lan.events(), 3 + 1 + 2 + 1, "its turn, the kernel's answer, which announces, and once more");
+}
+
+/// The scenario, which must go as it says.
+fn goes(scenario: &str) {
+    let outcome = scenario.parse::<Scenario>().unwrap().run();
+    assert!(outcome.is_met(), "{:?}\n{}", outcome.failures, outcome.transcript);
+}
+
+/// Neither is given to the process that is started after it.
+#[test]
+fn what_a_dead_process_asked_of_its_kernel_is_lost() {
+    goes(
+        "router r1 owner kernel 100ms
+        at 50ms crash r1
+        at 60ms start r1
+        expect r1 bare from 0s to 160ms
+        expect r1 holding at 160ms
+        run until 1s",
+    );
+    // The order to hand over is carried out a millisecond after 10.610575 s.
+    goes(
+        "router r1 priority 150 handover announced
+        router r2 priority 100
+        at 10s stop r1
+        at 10.611s crash r1
+        expect r1 holding from 5s to 20s
+        expect r2 holding from 11s to 20s
+        run until 20s",
+    );
+}
+
+#[test]
+fn what_was_handed_over_before_a_crash_stays_so() {
+    // The successor does not know the other address, which is kept for a while.
+    goes(
+        "router r1 priority 150 vip 10.0.0.100,10.0.0.101 handover announced
+        router r2 priority 100 vip 10.0.0.100
+        at 10s stop r1
+        at 10.65s crash r1
+        expect r1 bare from 10.62s to 20s
+        run until 20s",
+    );
+}
+
+/// The later end counts.
+#[test]
+fn who_is_held_up_again_runs_when_the_last_time_is_over() {
+    let mut lan = lan(&[100, 150]);
+    lan.at(at(10), Action::Stall(HostId(1), Duration::from_secs(3)));
+    lan.at(at(12), Action::Stall(HostId(1), Duration::from_secs(9)));
+    lan.run_until(at(40));
+    let resumed = lan.entries().iter().filter(|entry| entry.what == Happening::Resumed(HostId(1)));
+    assert_eq!(resumed.map(|entry| entry.at).collect::<Vec<_>>(), [at(21)]);
 }
 
 #[test]

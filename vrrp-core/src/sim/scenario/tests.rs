@@ -69,7 +69,8 @@ fn an_expectation_that_is_not_met_says_what_is_there() {
     "
     .parse()
     .unwrap();
-    let failures = scenario.run().failures;
+    let outcome = scenario.run();
+    assert!(!outcome.is_met());
     let expected = [
         "3.609375000 expect a backup from 1s to 20s: NOT MET, it is Master",
         "5.000000000 expect a master after 5s by 6s: NOT MET, true too early",
@@ -79,7 +80,52 @@ fn an_expectation_that_is_not_met_says_what_is_there() {
         "9.000000000 expect a dead at 9s: NOT MET, it is Master",
         "10.000000000 expect a backup at 10s: NOT MET, it is Master",
     ];
-    assert_eq!(failures, expected);
+    assert_eq!(outcome.failures, expected);
+}
+
+#[test]
+fn numbers_are_exact_and_have_nothing_but_digits() {
+    let delay = |text: &str| {
+        let scenario: Scenario = format!("lan delay {text}\nrun until 1s").parse().ok()?;
+        let (_, Action::Conditions(conditions)) = scenario.actions.first()? else { panic!("{text}") };
+        Some(conditions.delay.as_nanos())
+    };
+    for (text, nanos) in [("150us", 150_000), ("0.001us", 1), ("1.000000001s", 1_000_000_001), ("20ms", 20_000_000)] {
+        assert_eq!(delay(text), Some(nanos), "{text}");
+    }
+    for text in [".5s", "+1s", "-1s", "1.+5s", "1.2.3s", "1.0000000001s", "s", "1h"] {
+        assert_eq!(delay(text), None, "{text}");
+    }
+}
+
+/// What is set is kept for this router, and for no other.
+#[test]
+fn settings_add_up_for_each_router() {
+    let scenario: Scenario = "
+        router a priority 110
+        router b v3 silent
+        at 1s set a priority 120
+        at 2s set b interval 50ms
+        at 3s set a interval 2s
+        run until 4s
+    "
+    .parse()
+    .unwrap();
+    let set = |place: usize| {
+        let of =
+            |action: &Action| if let Action::Params(host, _, params) = action { Some((host.0, *params)) } else { None };
+        scenario.actions.iter().filter_map(|(_, action)| of(action)).nth(place).unwrap()
+    };
+    let shown = |place| {
+        let (host, params) = set(place);
+        (host, params.priority.get(), params.interval.duration().as_millis())
+    };
+    assert_eq!([0, 1, 2].map(shown), [(0, 120, 1000), (1, 100, 50), (0, 120, 2000)]);
+    let (loud, silent) = (set(0).1.rules, set(1).1.rules);
+    let [loud, silent] =
+        [loud, silent].map(|rules| [rules.answer_weaker, rules.announce_to_weaker, rules.claim_on_yield]);
+    assert_eq!((loud, silent), ([true; 3], [false; 3]));
+    assert!(error("router a\nat 1s set a interval 50ms").starts_with("line 2: an interval of 50ms cannot be: 1s to"));
 }
 
 #[test]

@@ -35,6 +35,8 @@ use crate::{Error, Result};
 /// Longest name of an interface, in octets (the kernel's `IFNAMSIZ` less its terminating zero).
 pub const NAME_MAX: usize = libc::IFNAMSIZ - 1;
 
+const FIND: &str = "find the interface";
+
 /// A network interface as the kernel describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -115,18 +117,20 @@ impl Rtnl {
 
     /// The interface called `name`, which may also be one of its alternative names; `None` when there is none.
     pub fn link(&mut self, name: &str) -> Result<Option<Link>> {
-        const OPERATION: &str = "find the interface";
         let mut message = LinkMessage::default();
-        message.attributes.push(named(OPERATION, name)?);
-        message.attributes.push(LinkAttribute::ExtMask(vec![LinkExtentMask::SkipStats]));
-        let found = self.get(OPERATION, RouteNetlinkMessage::GetLink(message), |kind, payload| match kind {
-            libc::RTM_NEWLINK => Link::read(payload),
-            _ => Ok(None),
-        });
-        match found {
-            Err(error) if error.errno() == Some(libc::ENODEV) => Ok(None),
-            found => found.map_err(|error| error.on(name)),
+        message.attributes.push(named(FIND, name)?);
+        self.one_link(message).map_err(|error| error.on(name))
+    }
+
+    /// The interface `index`; `None` when there is none.
+    pub fn link_by_index(&mut self, index: u32) -> Result<Option<Link>> {
+        let mut message = LinkMessage::default();
+        message.header.index = index;
+        // To the kernel, those beside 1 to 2^31 - 1 are not the index of anything.
+        if !i32::try_from(index).is_ok_and(i32::is_positive) {
+            return Ok(None);
         }
+        self.one_link(message).map_err(|error| error.on(numbered(index)))
     }
 
     /// Creates a pair of virtual Ethernet interfaces: `name` here, `peer_name` in the namespace `peer_namespace` (an
@@ -186,6 +190,19 @@ impl Rtnl {
         message.attributes.push(LinkAttribute::Controller(master.unwrap_or(0)));
         let request = Request { message: RouteNetlinkMessage::SetLink(message), flags: 0 };
         self.request("set the master", request).map_err(|error| error.on(numbered(index)))
+    }
+
+    /// The interface that `message` names.
+    fn one_link(&mut self, mut message: LinkMessage) -> Result<Option<Link>> {
+        message.attributes.push(LinkAttribute::ExtMask(vec![LinkExtentMask::SkipStats]));
+        let found = self.get(FIND, RouteNetlinkMessage::GetLink(message), |kind, payload| match kind {
+            libc::RTM_NEWLINK => Link::read(payload),
+            _ => Ok(None),
+        });
+        match found {
+            Err(error) if error.errno() == Some(libc::ENODEV) => Ok(None),
+            found => found,
+        }
     }
 
     fn create(&mut self, operation: &'static str, name: &str, info: Vec<LinkInfo>) -> Result<u32> {

@@ -3,6 +3,7 @@
 //! No shell is involved: words that a shell would interpret are arguments like all others. Knows nothing of what a
 //! command is run for.
 
+mod drains;
 mod run;
 mod security;
 
@@ -13,7 +14,8 @@ use nix::unistd::{Gid, Group, Uid, User};
 
 use crate::config::{Code, Diagnostic, Script};
 
-pub(super) use run::{Drain, Limits, Report, Run};
+pub(super) use drains::Drains;
+pub(super) use run::{Limits, Report, Run};
 
 /// The user that runs scripts when the configuration names none and the host has it, as keepalived does.
 const SCRIPT_USER: &str = "keepalived_script";

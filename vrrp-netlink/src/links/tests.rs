@@ -23,9 +23,11 @@ fn fresh_namespace_has_a_loopback_only() {
         assert_eq!((lo.index, lo.name.as_str(), lo.loopback, lo.admin_up, lo.running), (1, "lo", true, false, false));
         assert_eq!((lo.mac, lo.master), (Some([0; 6]), None));
         assert_eq!(rtnl.link("lo").unwrap().as_ref(), Some(lo));
+        assert_eq!(rtnl.link_by_index(lo.index).unwrap().as_ref(), Some(lo));
         rtnl.set_up(1, true).unwrap();
         assert!(named_link(&mut rtnl, "lo").running);
         assert_eq!(rtnl.link("nosuch").unwrap(), None);
+        assert_eq!([0, 4_000_000, u32::MAX].map(|index| rtnl.link_by_index(index).unwrap()), [None, None, None]);
     });
 }
 

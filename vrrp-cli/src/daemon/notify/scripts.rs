@@ -10,7 +10,7 @@ use vrrp_core::node::Condition;
 use vrrp_netlink::process::{Poller, Token};
 
 use super::What;
-use crate::daemon::script::{Drain, Limits, Program, Report, Run};
+use crate::daemon::script::{Drains, Limits, Program, Report, Run};
 
 /// How long a script may take before it is told to end, and then to obey.
 const LIMITS: Limits = Limits { patience: Duration::from_secs(30), grace: Duration::from_secs(2) };
@@ -21,7 +21,7 @@ pub(super) const ROOM: usize = 64;
 pub(super) struct Queues {
     queues: Vec<Queue>,
     /// Output of what scripts have left behind.
-    drains: Vec<(Drain, Option<Token>)>,
+    drains: Drains,
 }
 
 struct Queue {
@@ -59,7 +59,7 @@ impl Task {
 impl Queues {
     pub(super) fn new(names: impl Iterator<Item = String>) -> Self {
         let queue = |name| Queue { name, waiting: VecDeque::new(), running: None };
-        Self { queues: names.map(queue).collect(), drains: Vec::new() }
+        Self { queues: names.map(queue).collect(), drains: Drains::default() }
     }
 
     /// Queues the scripts of an event.
@@ -81,12 +81,12 @@ impl Queues {
                 continue;
             }
             if let Some(report) = running.run.advance(now) {
-                self.drains.extend(running.run.drain().map(|drain| (drain, None)));
+                self.drains.add(running.run.drain());
                 queue.ended(&report);
                 queue.start_next();
             }
         }
-        self.drains.retain_mut(|(drain, token)| !token.is_some_and(|token| poller.ready(token)) || drain.advance());
+        self.drains.advance(poller, now);
     }
 
     /// What to wait for.
@@ -95,14 +95,13 @@ impl Queues {
             running.tokens.clear();
             running.tokens.extend(running.run.descriptors().map(|descriptor| poller.add(descriptor)));
         }
-        for (drain, token) in &mut self.drains {
-            *token = Some(poller.add(&*drain));
-        }
+        self.drains.listen(poller, Instant::now());
     }
 
     /// When to look again at the latest.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.queues.iter().filter_map(|queue| queue.running.as_ref().map(|running| running.run.deadline())).min()
+        let running = self.queues.iter().filter_map(|queue| queue.running.as_ref());
+        running.map(|running| running.run.deadline()).chain(self.drains.deadline(Instant::now())).min()
     }
 
     /// Ends what does not belong to the stop itself, so that what does can run.

@@ -27,6 +27,8 @@ const TAIL: usize = 1024;
 const LINES: usize = 4;
 /// What one look at the output reads at most, so that one that never ends does not hold up others.
 const PORTION: usize = 256 * 1024;
+/// Octets that a pipe holds, unless somebody changed it.
+const PIPE: usize = 64 * 1024;
 /// A process that does not obey SIGKILL is in the kernel; it is reminded so often.
 const REMINDER: Duration = Duration::from_secs(10);
 /// How often to look where the kernel does not tell of an end.
@@ -80,8 +82,7 @@ pub(in crate::daemon) struct Run {
     reaped: bool,
 }
 
-/// Output of something that lives on after the command: a service, say, that it started. It is read and thrown away, since
-/// the service would block, or die of SIGPIPE, if it were not.
+/// Output of something that lives on after the command.
 #[derive(Debug)]
 pub(in crate::daemon) struct Drain(File);
 
@@ -317,10 +318,10 @@ impl fmt::Display for Report {
 }
 
 impl Drain {
-    /// Reads what there is; whether more may come.
+    /// Reads and throws away what a pipe holds; whether more may come.
     pub(in crate::daemon) fn advance(&mut self) -> bool {
         let mut buffer = [0; 16 * 1024];
-        for _ in 0..PORTION / buffer.len() {
+        for _ in 0..PIPE / buffer.len() {
             match self.0.read(&mut buffer) {
                 Ok(0) => return false,
                 Ok(_) => {}

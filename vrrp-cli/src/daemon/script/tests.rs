@@ -4,9 +4,11 @@ use std::fs;
 use std::os::unix::fs::{chown, symlink};
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::kill;
+use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use vrrp_netlink::process::Poller;
 
+use super::drains::{Drains, MOST, REST};
 use super::run::{Drain, Limits, Outcome, Report, Run, unwanted};
 use super::security::gap;
 use super::*;
@@ -233,4 +235,58 @@ fn a_gap_is_a_place_that_others_can_change() {
     assert_eq!(find(&unsafe_script, false).map(|found| codes(found.warnings)).ok(), Some(vec![Code::ScriptWritable]));
     let as_nobody = Script { user: Some("nobody".into()), ..unsafe_script };
     assert_eq!(find(&as_nobody, true).map(|found| codes(found.warnings)).ok(), Some(Vec::new()));
+}
+
+/// One wait for what some commands left behind, and one look at it; whether there was anything to read.
+fn look(drains: &mut Drains) -> bool {
+    let mut poller = Poller::new();
+    let now = Instant::now();
+    drains.listen(&mut poller, now);
+    let wait = drains.deadline(now).map_or(PATIENCE, |until| until - now);
+    let ready = poller.wait(Some(wait)).expect("it waits") > 0;
+    drains.advance(&poller, Instant::now());
+    ready
+}
+
+/// A service that prints for ever is neither ended nor read for ever.
+#[test]
+fn left_over_output_is_read_at_leisure() {
+    const LOOKS: u32 = 6;
+    let (report, drain) = finish(&shell("yes > /proc/self/fd/1 & echo $!"), SLOW);
+    let service: i32 = report.lines.iter().find_map(|line| line.parse().ok()).expect("its number");
+    let mut drains = Drains::default();
+    drains.add(drain);
+    let began = Instant::now();
+    let mut turns = 0;
+    let mut looks = 0;
+    while looks < LOOKS {
+        looks += u32::from(look(&mut drains));
+        turns += 1;
+    }
+    assert!(began.elapsed() >= REST * (LOOKS - 1), "{:?}", began.elapsed());
+    assert!(turns <= 2 * LOOKS, "a look at it, and a rest: {turns}");
+    assert!(alive(service));
+    drop(drains);
+    eventually("nobody reads it any more", || !alive(service));
+}
+
+#[test]
+fn of_many_outputs_the_newest_are_read() {
+    let leave = || finish(&shell("sleep 600 & echo $!"), SLOW);
+    let mut drains = Drains::default();
+    let services: Vec<_> = (0..=MOST)
+        .map(|_| {
+            let (report, drain) = leave();
+            drains.add(drain);
+            Pid::from_raw(report.lines[0].parse().expect("a number"))
+        })
+        .collect();
+    let ends: Vec<_> = services.iter().map(|pid| fs::read_link(format!("/proc/{pid}/fd/1")).unwrap()).collect();
+    let ours = || fs::read_dir("/proc/self/fd").unwrap().filter_map(|entry| fs::read_link(entry.ok()?.path()).ok());
+    let read: Vec<_> = ours().collect();
+    let is_read: Vec<bool> = ends.iter().map(|end| read.contains(end)).collect();
+    for pid in services {
+        kill(pid, Signal::SIGKILL).unwrap();
+    }
+    assert_eq!((is_read[0], is_read.iter().filter(|one| **one).count()), (false, MOST));
 }

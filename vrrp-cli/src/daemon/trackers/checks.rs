@@ -11,7 +11,7 @@ use vrrp_core::track::Status;
 use vrrp_netlink::process::{Poller, Token, Wakeup};
 
 use super::probe::{self, Prober, Target, Verdict};
-use crate::daemon::script::{Drain, Limits, Program, Run};
+use crate::daemon::script::{Drains, Limits, Program, Run};
 use crate::daemon::throttle::Throttle;
 
 /// From being told to end until being killed.
@@ -22,8 +22,6 @@ const FAREWELL: Duration = Duration::from_secs(1);
 pub(super) const LONGEST_END: Duration = FAREWELL.saturating_mul(2);
 /// The first runs of all checks begin at least so far apart, unless the interval is too short for that.
 const SPREAD: Duration = Duration::from_millis(20);
-/// So much left-over output is read at most; the oldest is given up then.
-const DRAINS: usize = 64;
 /// Nothing is due.
 const IDLE: Duration = Duration::from_secs(3600);
 
@@ -53,7 +51,7 @@ pub(in crate::daemon) fn run(checks: Vec<Check>, stop: &Wakeup, mut tell: impl F
     let count = u32::try_from(checks.len()).unwrap_or(u32::MAX).max(1);
     let mut schedule = Schedule {
         entries: checks.into_iter().zip(0..).map(|(check, place)| Entry::new(check, place, count, now)).collect(),
-        drains: Vec::new(),
+        drains: Drains::default(),
         prober: Prober::default(),
         skips: Throttle::new(),
     };
@@ -65,7 +63,6 @@ pub(in crate::daemon) fn run(checks: Vec<Check>, stop: &Wakeup, mut tell: impl F
                 tell(place, if good { Status::Up } else { Status::Down });
             }
         }
-        schedule.drains.retain_mut(Drain::advance);
         poller.clear();
         let stopping = poller.add(stop);
         schedule.watch(&mut poller);
@@ -84,7 +81,7 @@ pub(in crate::daemon) fn run(checks: Vec<Check>, stop: &Wakeup, mut tell: impl F
 
 struct Schedule {
     entries: Vec<Entry>,
-    drains: Vec<Drain>,
+    drains: Drains,
     prober: Prober,
     skips: Throttle<usize>,
 }
@@ -212,10 +209,7 @@ impl Schedule {
             Running::Script(run, counted) => {
                 if let Some(report) = run.advance(now) {
                     let counted = *counted;
-                    self.drains.extend(run.drain());
-                    if self.drains.len() > DRAINS {
-                        self.drains.remove(0);
-                    }
+                    self.drains.add(run.drain());
                     entry.running = None;
                     let detail = format!("{report}{}", report.output());
                     return (!counted).then(|| Verdict { good: report.success(), detail });
@@ -251,9 +245,7 @@ impl Schedule {
             }
             entry.tokens = (first, next);
         }
-        for drain in &self.drains {
-            poller.add(drain);
-        }
+        self.drains.listen(poller, Instant::now());
         if let Some(answers) = self.prober.answers() {
             poller.add(answers);
         }
@@ -261,6 +253,7 @@ impl Schedule {
 
     fn look(&mut self, poller: &Poller) {
         let answered = self.prober.collect();
+        self.drains.advance(poller, Instant::now());
         for (place, entry) in self.entries.iter_mut().enumerate() {
             let (first, end) = entry.tokens;
             entry.ready = (first..end).any(|token| poller.ready(Token(token))) || answered.contains(&place);
@@ -268,7 +261,7 @@ impl Schedule {
     }
 
     fn next(&self) -> Option<Instant> {
-        self.entries.iter().map(Entry::deadline).min()
+        self.entries.iter().map(Entry::deadline).chain(self.drains.deadline(Instant::now())).min()
     }
 
     /// Ends what runs: it is asked to, killed unless it does, and not waited for any longer after that.

@@ -1,19 +1,21 @@
-//! The built-in checks: a port, a web page, a process, a neighbour. Nothing here waits; names are looked up in a thread of
-//! their own.
+//! The built-in checks: a port, a web page, a process, a neighbour. Nothing here waits; names are looked up, and
+//! processes counted, in threads of their own.
 //!
 //! Knows how to ask and what counts as an answer; not when, nor what follows from it.
 
-use std::collections::{HashMap, HashSet};
+mod errands;
+
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
-use crossbeam_channel::{Receiver, Sender};
 use nix::errno::Errno;
 use socket2::{Domain, Socket, Type};
 use vrrp_netlink::neighbour::Question;
 use vrrp_netlink::process::{Poller, Token, Wakeup};
 use vrrp_netlink::rtnl::Rtnl;
+
+use errands::{Errands, Found};
 
 use super::table;
 use crate::config::HttpUrl;
@@ -50,6 +52,7 @@ pub(super) struct Running {
 
 enum Stage {
     Resolving { port: u16, then: Then },
+    Counting { name: String },
     Connecting { socket: Socket, to: SocketAddr, others: Vec<SocketAddr>, then: Then },
     Answering { socket: Socket, then: Page, received: Vec<u8> },
     Asking(Question),
@@ -68,22 +71,11 @@ struct Page {
     status: (u16, u16),
 }
 
-/// What all checks share: answers to names, and a way to ask for interfaces.
+/// What all checks share: what others find out for them, and a way to ask for interfaces.
 #[derive(Default)]
 pub(super) struct Prober {
-    names: Option<Names>,
+    errands: Option<Errands>,
     rtnl: Option<Rtnl>,
-}
-
-type Answer = (usize, io::Result<Vec<SocketAddr>>);
-
-struct Names {
-    sender: Sender<Answer>,
-    receiver: Receiver<Answer>,
-    wakeup: Wakeup,
-    /// Checks whose name is being looked up. A resolver that hangs is not asked again.
-    asked: HashSet<usize>,
-    answers: HashMap<usize, io::Result<Vec<SocketAddr>>>,
 }
 
 impl Verdict {
@@ -112,7 +104,7 @@ impl Prober {
                 let page = Page { request: request.into_bytes(), status: *status };
                 self.connect(place, &url.host, url.port, Then::Ask(page))?
             }
-            Target::Process(name) => return Err(process(name)),
+            Target::Process(name) => self.count(place, name)?,
             Target::Gateway { address, interface } => {
                 let question = self.ask(*address, interface.as_deref());
                 Stage::Asking(question.map_err(Verdict::bad)?)
@@ -133,55 +125,40 @@ impl Prober {
         }
     }
 
-    /// Becomes readable when a name was looked up.
+    /// Becomes readable when something was found out.
     pub(super) fn answers(&self) -> Option<&Wakeup> {
-        self.names.as_ref().map(|names| &names.wakeup)
+        self.errands.as_ref().map(|errands| &errands.wakeup)
     }
 
-    /// Takes in what was looked up; the places of the checks that asked.
+    /// Takes in what was found out; the places of the checks that asked.
     pub(super) fn collect(&mut self) -> Vec<usize> {
-        let Some(names) = &mut self.names else { return Vec::new() };
-        names.wakeup.clear();
-        let mut places = Vec::new();
-        while let Ok((place, answer)) = names.receiver.try_recv() {
-            names.asked.remove(&place);
-            names.answers.insert(place, answer);
-            places.push(place);
-        }
-        places
+        self.errands.as_mut().map(Errands::collect).unwrap_or_default()
     }
 
     fn connect(&mut self, place: usize, host: &str, port: u16, then: Then) -> Result<Stage, Verdict> {
         if let Ok(address) = host.parse::<IpAddr>() {
             return connect(vec![SocketAddr::new(address, port)], then);
         }
-        match self.look_up(place, host, port) {
+        let begun = self.errands().and_then(|errands| errands.look_up(place, host, port).map_err(|e| e.to_string()));
+        match begun {
             Ok(()) => Ok(Stage::Resolving { port, then }),
             Err(error) => Err(Verdict::bad(format!("cannot look up `{host}`: {error}"))),
         }
     }
 
-    fn look_up(&mut self, place: usize, host: &str, port: u16) -> Result<(), String> {
-        if self.names.is_none() {
-            let wakeup = Wakeup::new().map_err(|error| error.to_string())?;
-            let (sender, receiver) = crossbeam_channel::unbounded();
-            let (asked, answers) = (HashSet::new(), HashMap::new());
-            self.names = Some(Names { sender, receiver, wakeup, asked, answers });
+    fn count(&mut self, place: usize, name: &str) -> Result<Stage, Verdict> {
+        let begun = self.errands().and_then(|errands| errands.count(place, name).map_err(|error| error.to_string()));
+        match begun {
+            Ok(()) => Ok(Stage::Counting { name: name.to_owned() }),
+            Err(error) => Err(Verdict::bad(format!("cannot count processes: {error}"))),
         }
-        let Some(names) = &mut self.names else { return Ok(()) };
-        names.answers.remove(&place);
-        if !names.asked.insert(place) {
-            return Ok(());
+    }
+
+    fn errands(&mut self) -> Result<&mut Errands, String> {
+        match &mut self.errands {
+            Some(errands) => Ok(errands),
+            none => Ok(none.insert(Errands::new().map_err(|error| error.to_string())?)),
         }
-        let (host, sender, wakeup) = (host.to_owned(), names.sender.clone(), names.wakeup.clone());
-        let asking = move || {
-            let answer = (host.as_str(), port).to_socket_addrs().map(Iterator::collect);
-            // It fails when nobody waits any more.
-            let _ = sender.send((place, answer));
-            wakeup.wake();
-        };
-        let started = std::thread::Builder::new().name("resolver".into()).spawn(asking);
-        started.map(drop).map_err(|error| error.to_string())
     }
 
     /// Asks for a neighbour by the interface that has an address in its network.
@@ -190,21 +167,33 @@ impl Prober {
             Some(rtnl) => rtnl,
             none => none.insert(Rtnl::open().map_err(|error| error.to_string())?),
         };
-        let links = rtnl.links().map_err(|error| error.to_string())?;
-        let addresses = rtnl.addresses().map_err(|error| error.to_string())?;
-        let wanted = |index: u32| {
-            links.iter().find(|link| link.index == index && interface.is_none_or(|name| name == link.name))
+        // All the interfaces of a host are many: it is asked for one of them.
+        let named = match interface {
+            Some(name) => {
+                let link = rtnl.link(name).map_err(|error| error.to_string())?;
+                Some(link.ok_or_else(|| format!("there is no interface `{name}`"))?)
+            }
+            None => None,
         };
+        let mut addresses = rtnl.addresses().map_err(|error| error.to_string())?;
+        addresses.retain(|one| {
+            one.address.is_ipv4() == target.is_ipv4() && named.as_ref().is_none_or(|link| link.index == one.index)
+        });
         let local = |address: &IpAddr| matches!(address, IpAddr::V6(address) if address.is_unicast_link_local());
-        let of_family = addresses.iter().filter(|one| one.address.is_ipv4() == target.is_ipv4());
-        let candidates: Vec<_> = of_family.filter_map(|one| Some((one, wanted(one.index)?))).collect();
-        let near = candidates.iter().find(|(one, _)| table::same_network(one.address, target, one.prefix_len));
+        let near = addresses.iter().find(|one| table::same_network(one.address, target, one.prefix_len));
         // A neighbour may well have another network's address where the interface is named.
-        let named = candidates.iter().find(|(one, _)| interface.is_some() && local(&one.address) == local(&target));
-        let (address, link) = near.or(named).ok_or_else(|| match interface {
+        let other = addresses.iter().find(|one| interface.is_some() && local(&one.address) == local(&target));
+        let address = near.or(other).ok_or_else(|| match interface {
             Some(name) => format!("interface `{name}` has no address to ask with"),
             None => format!("{target} is in no network of this host"),
         })?;
+        let link = match named {
+            Some(link) => link,
+            None => rtnl
+                .link_by_index(address.index)
+                .map_err(|error| error.to_string())?
+                .ok_or_else(|| format!("the interface of {} is gone", address.address))?,
+        };
         let mac = link.mac.ok_or_else(|| format!("interface `{}` has no Ethernet address", link.name))?;
         Question::ask(link.index, mac, address.address, target).map_err(|error| error.to_string())
     }
@@ -224,7 +213,7 @@ impl Running {
     /// Adds what it waits for.
     pub(super) fn watch(&self, poller: &mut Poller) -> Option<Token> {
         match &self.stage {
-            Stage::Resolving { .. } => None,
+            Stage::Resolving { .. } | Stage::Counting { .. } => None,
             Stage::Connecting { socket, .. } => Some(poller.add_writable(socket)),
             Stage::Answering { socket, .. } => Some(poller.add(socket)),
             Stage::Asking(question) => Some(poller.add(question)),
@@ -235,12 +224,14 @@ impl Running {
         let took = self.began.elapsed();
         match &mut self.stage {
             Stage::Resolving { port, then } => {
-                let answer = prober.names.as_mut().and_then(|names| names.answers.remove(&place));
+                let answer = prober.errands.as_mut().and_then(|errands| errands.answer(place));
                 let port = *port;
                 match answer {
-                    None => Step::Wait,
-                    Some(Err(error)) => Step::Done(Verdict::bad(format!("the name cannot be looked up: {error}"))),
-                    Some(Ok(addresses)) => {
+                    None | Some(Found::Processes(_)) => Step::Wait,
+                    Some(Found::Addresses(Err(error))) => {
+                        Step::Done(Verdict::bad(format!("the name cannot be looked up: {error}")))
+                    }
+                    Some(Found::Addresses(Ok(addresses))) => {
                         let to = addresses.into_iter().map(|to| SocketAddr::new(to.ip(), port)).collect();
                         match connect(to, then.clone()) {
                             Ok(stage) => {
@@ -252,6 +243,10 @@ impl Running {
                     }
                 }
             }
+            Stage::Counting { name } => match prober.errands.as_mut().and_then(|errands| errands.answer(place)) {
+                None | Some(Found::Addresses(_)) => Step::Wait,
+                Some(Found::Processes(count)) => Step::Done(process(name, count)),
+            },
             Stage::Connecting { socket, to, others, then } => match connected(socket) {
                 Ok(false) => Step::Wait,
                 Ok(true) => match then.clone() {
@@ -297,6 +292,7 @@ impl Running {
         let took = now.saturating_duration_since(self.began);
         match &self.stage {
             Stage::Resolving { .. } => format!("its name was not looked up within {took:.1?}"),
+            Stage::Counting { .. } => format!("the processes were not counted within {took:.1?}"),
             Stage::Connecting { to, .. } => format!("{to} accepted no connection within {took:.1?}"),
             Stage::Answering { .. } => format!("no answer within {took:.1?}"),
             Stage::Asking(_) => format!("nobody answered on the wire within {took:.1?}"),
@@ -368,8 +364,8 @@ fn status(received: &[u8]) -> Option<u16> {
     status.filter(|_| version.starts_with("HTTP/1."))
 }
 
-fn process(name: &str) -> Verdict {
-    match table::named(name) {
+fn process(name: &str, count: io::Result<usize>) -> Verdict {
+    match count {
         Ok(0) => Verdict::bad(format!("no process `{name}` runs")),
         Ok(1) => Verdict::good(format!("one process `{name}` runs")),
         Ok(count) => Verdict::good(format!("{count} processes `{name}` run")),

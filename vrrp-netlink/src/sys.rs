@@ -168,6 +168,31 @@ pub(crate) fn send_from_v6(
     if sent < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
+/// One non-blocking `sendmmsg` of frames, each to its link-layer address; how many were sent, at least one.
+pub(crate) fn send_many(fd: BorrowedFd<'_>, frames: &[(SockAddr, &[u8])]) -> io::Result<usize> {
+    // The flags' type is signed in one libc and unsigned in another; a literal fits both.
+    const _: () = assert!(libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL == 0x4040);
+
+    let vector =
+        |(_, frame): &(_, &[u8])| libc::iovec { iov_base: frame.as_ptr().cast_mut().cast(), iov_len: frame.len() };
+    let mut vectors: Vec<libc::iovec> = frames.iter().map(vector).collect();
+    let message = |((name, _), vector): (&(SockAddr, &[u8]), &mut libc::iovec)| {
+        // SAFETY: `mmsghdr` is a C structure of integers and pointers; all zero is a valid value of each.
+        let mut message: libc::mmsghdr = unsafe { std::mem::zeroed() };
+        message.msg_hdr.msg_name = name.as_ptr().cast_mut().cast();
+        message.msg_hdr.msg_namelen = name.len();
+        message.msg_hdr.msg_iov = vector;
+        message.msg_hdr.msg_iovlen = 1;
+        message
+    };
+    let mut messages: Vec<libc::mmsghdr> = frames.iter().zip(&mut vectors).map(message).collect();
+    let count = libc::c_uint::try_from(messages.len()).map_err(|_| io::ErrorKind::InvalidInput)?;
+    // SAFETY: each of the `count` messages points to an address and, through its vector, to a frame, with their lengths;
+    // all of them live until the call returns, which only reads them and writes the lengths in `messages`.
+    let sent = unsafe { libc::sendmmsg(fd.as_raw_fd(), messages.as_mut_ptr(), count, 0x4040) };
+    usize::try_from(sent).map_err(|_| io::Error::last_os_error())
+}
+
 /// Leaves the checksum of a raw IPv6 socket's datagrams to whoever made them.
 pub(crate) fn leave_checksum_v6(fd: BorrowedFd<'_>) -> io::Result<()> {
     let none: libc::c_int = -1;

@@ -191,9 +191,9 @@ impl Kernel {
         let serving = |index: usize| {
             let router = routers.get(index)?;
             let serving = router.done.addresses == Addresses::Install && router.handed_over.is_empty();
-            serving.then_some(&router.table)
+            serving.then(|| router.table.serving())
         };
-        self.announcer.flush(serving, &self.devices);
+        self.announcer.flush(now, serving, &self.devices);
     }
 
     /// Everything is to be removed by now; the last tries.

@@ -42,6 +42,33 @@ fn a_frame_arrives_octet_for_octet_and_only_of_the_ethertype_asked_for() {
 }
 
 #[test]
+fn of_many_frames_each_is_sent_or_refused_on_its_own() {
+    if !have_root() {
+        return;
+    }
+    let cable = Cable::new();
+    let (near, far) = (&cable.near, &cable.far);
+    let ear = far.namespace.run(|| PacketSocket::listen(far.index, ETHERTYPE_LOCAL)).unwrap().unwrap();
+    let mouth = near.namespace.run(PacketSocket::open).unwrap().unwrap();
+    let frames: Vec<_> = (0..200).map(|number| frame(ETHERTYPE_LOCAL, &[number; 46])).collect();
+    let mut many: Vec<_> = frames.iter().map(|frame| (near.index, frame.as_slice())).collect();
+    many.insert(0, (near.index, &[0; 13]));
+    many.insert(7, (999, &frames[0]));
+    many.insert(150, (near.index, &[0; 13]));
+    many.push((999, &frames[0]));
+    let refused: Vec<_> =
+        mouth.send_many(&many).iter().enumerate().filter(|(_, one)| one.is_err()).map(|(at, _)| at).collect();
+    assert_eq!(refused, [0, 7, 150, 203]);
+    let mut buffer = [0; 128];
+    for sent in &frames {
+        assert!(wait_readable(&ear, Some(Duration::from_secs(10))).unwrap());
+        assert_eq!(ear.receive(&mut buffer).unwrap(), Some(60));
+        assert_eq!(buffer[..60], sent[..]);
+    }
+    assert!(mouth.send_many(&[]).is_empty());
+}
+
+#[test]
 fn refusals_name_the_interface() {
     if !have_root() {
         return;

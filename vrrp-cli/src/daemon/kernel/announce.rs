@@ -1,9 +1,10 @@
 //! Announcements: gratuitous ARP and unsolicited neighbour advertisements, one frame for each address, at the pace that
-//! their interface allows.
+//! their interface allows. What an interface has no room for is tried again a little later, and nobody waits meanwhile.
 //!
 //! Knows neither orders nor elections, and not when to announce.
 
 use std::collections::VecDeque;
+use std::io::ErrorKind;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
@@ -16,8 +17,11 @@ use super::table::Table;
 use crate::config::model::ExtraInterfaces;
 use crate::daemon::monitor::Device;
 
-/// Tries to hand a frame to an interface whose queue is full, a millisecond apart.
-const SEND_TRIES: u32 = 20;
+/// A frame that an interface has no room for is tried again so often, and so long.
+const PAUSE: Duration = Duration::from_millis(10);
+const PATIENCE: Duration = Duration::from_secs(1);
+/// So many frames wait for room at most.
+const ROOM: usize = 4096;
 
 /// How fast announcements may follow each other on some interfaces, taken together.
 #[derive(Clone, Debug)]
@@ -54,10 +58,55 @@ pub(in crate::daemon) struct Extra {
     pub(super) every: Duration,
 }
 
+/// A router that serves its addresses.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Serving<'t> {
+    pub(super) name: &'t str,
+    pub(super) addresses: &'t [Installation],
+}
+
 /// The way of announcements to the LAN.
-pub(super) struct Announcer {
-    packets: PacketSocket,
+pub(super) struct Announcer<O = PacketSocket> {
+    outlet: O,
     paces: Vec<Pace>,
+    late: Late,
+}
+
+/// What takes frames, each for the interface of its index; one result for each.
+pub(super) trait Outlet {
+    fn send_many(&self, frames: &[(u32, &[u8])]) -> Vec<vrrp_netlink::Result<()>>;
+}
+
+impl Outlet for PacketSocket {
+    fn send_many(&self, frames: &[(u32, &[u8])]) -> Vec<vrrp_netlink::Result<()>> {
+        Self::send_many(self, frames)
+    }
+}
+
+/// An announcement as it goes out.
+#[derive(Clone, Debug)]
+struct Frame {
+    address: IpAddr,
+    index: u32,
+    octets: [u8; FRAME_LEN],
+    len: usize,
+}
+
+/// Frames that wait until their interface has room.
+#[derive(Default)]
+struct Late {
+    frames: VecDeque<LateFrame>,
+    /// When to try again.
+    next: Option<Instant>,
+}
+
+struct LateFrame {
+    frame: Frame,
+    router: usize,
+    /// It names the successor: it is of use as long as the router does not serve.
+    successor: bool,
+    /// When it is given up.
+    until: Instant,
 }
 
 impl Pace {
@@ -82,64 +131,124 @@ impl Extra {
 
 impl Announcer {
     pub(super) fn new(paces: Vec<Pace>) -> vrrp_netlink::Result<Self> {
-        Ok(Self { packets: PacketSocket::open()?, paces })
+        Ok(Self { outlet: PacketSocket::open()?, paces, late: Late::default() })
     }
+}
 
+impl<O: Outlet> Announcer<O> {
     /// Announces every address of a router once, now or as soon as its interface's pace allows.
     pub(super) fn all(&mut self, router: usize, table: &Table, devices: &[Device]) {
-        self.those(router, table, devices, |_| true);
+        self.those(router, table.serving(), devices, |_| true);
     }
 
     /// Announces the addresses that are on other interfaces than the adverts.
     pub(super) fn elsewhere(&mut self, router: usize, table: &Table, devices: &[Device]) {
         if let Some(extra) = &table.extra {
-            self.those(router, table, devices, |installation| extra.concerns(installation));
+            self.those(router, table.serving(), devices, |installation| extra.concerns(installation));
         }
     }
 
-    fn those(&mut self, router: usize, table: &Table, devices: &[Device], which: impl Fn(&Installation) -> bool) {
-        for (place, installation) in table.entries.addresses.iter().enumerate().filter(|(_, one)| which(one)) {
+    fn those(&mut self, router: usize, who: Serving<'_>, devices: &[Device], which: impl Fn(&Installation) -> bool) {
+        let mut ready = Vec::new();
+        for (place, installation) in who.addresses.iter().enumerate().filter(|(_, one)| which(one)) {
             match self.lane(installation) {
-                None => send(&self.packets, table, place, devices),
+                None => ready.extend(Frame::of(installation, devices, None)),
                 Some(lane) => match lane.queue.iter_mut().find(|one| one.router == router && one.place == place) {
                     Some(waiting) => waiting.times = waiting.times.saturating_add(1),
                     None => lane.queue.push_back(Waiting { router, place, times: 1 }),
                 },
             }
         }
+        self.send(router, who.name, ready, false);
     }
 
     /// Announces once that the host with this MAC address has the address now.
     pub(super) fn successor(
-        &self,
+        &mut self,
+        router: usize,
+        name: &str,
         installation: &Installation,
         devices: &[Device],
         mac: [u8; 6],
-    ) -> vrrp_netlink::Result<()> {
-        one(&self.packets, installation, devices, Some(mac))
+    ) {
+        self.send(router, name, Frame::of(installation, devices, Some(mac)).into_iter().collect(), true);
     }
 
     /// When the next announcement that waits may go out.
     pub(super) fn next(&self) -> Option<Instant> {
         let lanes = self.paces.iter().flat_map(|pace| [&pace.arp, &pace.na]);
-        lanes.filter(|lane| !lane.queue.is_empty()).map(|lane| lane.next).min()
+        lanes.filter(|lane| !lane.queue.is_empty()).map(|lane| lane.next).chain(self.late.next).min()
     }
 
-    /// Sends what may go out now; `table_of` has no table for a router that lost its addresses meanwhile.
-    pub(super) fn flush<'t>(&mut self, table_of: impl Fn(usize) -> Option<&'t Table>, devices: &[Device]) {
-        let Self { packets, paces } = self;
-        for lane in paces.iter_mut().flat_map(|pace| [&mut pace.arp, &mut pace.na]) {
-            while lane.next <= Instant::now() {
+    /// Sends what may go out now; `serving` knows nothing of a router that lost its addresses meanwhile.
+    pub(super) fn flush<'t>(
+        &mut self,
+        now: Instant,
+        serving: impl Fn(usize) -> Option<Serving<'t>>,
+        devices: &[Device],
+    ) {
+        self.try_late(now, |router| serving(router).is_some());
+        let mut ready = Vec::new();
+        for lane in self.paces.iter_mut().flat_map(|pace| [&mut pace.arp, &mut pace.na]) {
+            while lane.next <= now {
                 let Some(mut waiting) = lane.queue.pop_front() else { break };
-                let Some(table) = table_of(waiting.router) else { continue };
-                send(packets, table, waiting.place, devices);
-                lane.next = Instant::now() + lane.interval;
+                let Some(who) = serving(waiting.router) else { continue };
+                let installation = who.addresses.get(waiting.place);
+                let frame = installation.and_then(|installation| Frame::of(installation, devices, None));
+                ready.extend(frame.map(|frame| (waiting.router, who.name, frame)));
+                lane.next = now + lane.interval;
                 waiting.times = waiting.times.saturating_sub(1);
                 if waiting.times > 0 {
                     lane.queue.push_back(waiting);
                 }
             }
         }
+        for (router, name, frame) in ready {
+            self.send(router, name, vec![frame], false);
+        }
+    }
+
+    /// Sends what there is room for; the rest waits.
+    fn send(&mut self, router: usize, name: &str, frames: Vec<Frame>, successor: bool) {
+        let now = Instant::now();
+        let results = self.outlet.send_many(&frames.iter().map(Frame::addressed).collect::<Vec<_>>());
+        for (frame, result) in frames.into_iter().zip(results) {
+            match result {
+                Ok(()) => {}
+                Err(error) if is_full(&error) && self.late.frames.len() < ROOM => {
+                    self.late.frames.push_back(LateFrame { frame, router, successor, until: now + PATIENCE });
+                    self.late.next.get_or_insert(now + PAUSE);
+                }
+                Err(error) => tracing::warn!("({name}) {} not announced: {error}", frame.address),
+            }
+        }
+    }
+
+    /// Sends what waits for room, in order, as far as there is some.
+    fn try_late(&mut self, now: Instant, serves: impl Fn(usize) -> bool) {
+        if self.late.next.is_none_or(|next| next > now) {
+            return;
+        }
+        let mut frames = std::mem::take(&mut self.late.frames);
+        frames.retain(|late| late.successor != serves(late.router));
+        let results = self.outlet.send_many(&frames.iter().map(|late| late.frame.addressed()).collect::<Vec<_>>());
+        let mut lost = 0;
+        for (late, result) in frames.into_iter().zip(results) {
+            match result {
+                Ok(()) => {}
+                Err(error) if is_full(&error) && late.until > now => self.late.frames.push_back(late),
+                Err(error) => {
+                    if lost == 0 {
+                        tracing::warn!("{} not announced: {error}", late.frame.address);
+                    }
+                    lost += 1;
+                }
+            }
+        }
+        if lost > 1 {
+            tracing::warn!("{lost} addresses were not announced");
+        }
+        self.late.next = (!self.late.frames.is_empty()).then(|| now + PAUSE);
     }
 
     /// The queue that an address has to wait in, if any.
@@ -150,37 +259,31 @@ impl Announcer {
     }
 }
 
-fn send(packets: &PacketSocket, table: &Table, place: usize, devices: &[Device]) {
-    let Some(installation) = table.entries.addresses.get(place) else { return };
-    if let Err(error) = one(packets, installation, devices, None) {
-        tracing::warn!("({}) {} not announced: {error}", table.name, installation.address);
+impl Frame {
+    /// `named` is who has the address, if not this host. An interface without an Ethernet address has nobody to tell.
+    fn of(installation: &Installation, devices: &[Device], named: Option<[u8; 6]>) -> Option<Self> {
+        let device = devices.get(installation.device)?;
+        let (index, own) = (device.index?, device.mac?);
+        let mac = named.unwrap_or(own);
+        let mut octets = [0; FRAME_LEN];
+        let address = installation.address;
+        let emitted = match address {
+            IpAddr::V4(address) => GratuitousArp { mac, address }.emit_from(own, &mut octets),
+            IpAddr::V6(address) => NeighbourAdvertisement { mac, address, router: true }.emit_from(own, &mut octets),
+        };
+        let len = emitted.ok()?.len();
+        Some(Self { address, index, octets, len })
+    }
+
+    fn addressed(&self) -> (u32, &[u8]) {
+        (self.index, self.octets.get(..self.len).unwrap_or_default())
     }
 }
 
-/// `named` is who has the address, if not this host.
-fn one(
-    packets: &PacketSocket,
-    installation: &Installation,
-    devices: &[Device],
-    named: Option<[u8; 6]>,
-) -> vrrp_netlink::Result<()> {
-    let device = devices.get(installation.device);
-    // An interface without an Ethernet address has nobody to tell.
-    let (Some(index), Some(own)) = (device.and_then(|d| d.index), device.and_then(|d| d.mac)) else { return Ok(()) };
-    let mac = named.unwrap_or(own);
-    let mut frame = [0; FRAME_LEN];
-    let frame = match installation.address {
-        IpAddr::V4(address) => GratuitousArp { mac, address }.emit_from(own, &mut frame),
-        IpAddr::V6(address) => NeighbourAdvertisement { mac, address, router: true }.emit_from(own, &mut frame),
-    };
-    let Ok(frame) = frame else { return Ok(()) };
-    for _ in 1..SEND_TRIES {
-        match packets.send(index, frame) {
-            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
-                std::thread::sleep(Duration::from_millis(1));
-            }
-            other => return other,
-        }
-    }
-    packets.send(index, frame)
+/// Whether the interface, or the socket, has no room at the moment.
+fn is_full(error: &vrrp_netlink::Error) -> bool {
+    error.kind() == ErrorKind::WouldBlock || error.errno() == Some(nix::errno::Errno::ENOBUFS as i32)
 }
+
+#[cfg(test)]
+mod tests;

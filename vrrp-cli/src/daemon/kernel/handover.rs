@@ -33,10 +33,8 @@ impl Kernel {
                 && router.handed_over.contains(&order.address)
             {
                 let name = &router.table.name;
-                match self.announcer.successor(installation, &self.devices, order.mac) {
-                    Ok(()) => tracing::info!("({name}) {} is handed over to {}", order.address, Mac(order.mac)),
-                    Err(error) => tracing::warn!("({name}) {} not announced: {error}", order.address),
-                }
+                tracing::info!("({name}) {} is handed over to {}", order.address, Mac(order.mac));
+                self.announcer.successor(order.router, name, installation, &self.devices, order.mac);
             }
         }
     }

@@ -8,6 +8,7 @@ use vrrp_netlink::routes::Route;
 use vrrp_netlink::rtnl::Rtnl;
 use vrrp_netlink::rules::Rule;
 
+use super::announce::Serving;
 use super::{Extra, Installation, Pace, Routed, Ruled, addresses, routes, rules};
 use crate::daemon::monitor::Device;
 
@@ -96,6 +97,13 @@ impl Held {
     pub(super) fn remove_routing(&mut self, rtnl: &mut Rtnl) {
         self.rules = rules::remove(rtnl, std::mem::take(&mut self.rules));
         self.routes = routes::remove(rtnl, std::mem::take(&mut self.routes));
+    }
+}
+
+impl Table {
+    /// What is announced while it is Master.
+    pub(super) fn serving(&self) -> Serving<'_> {
+        Serving { name: &self.name, addresses: &self.entries.addresses }
     }
 }
 

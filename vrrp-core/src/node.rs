@@ -19,16 +19,17 @@ use crate::auth::WallClock;
 use crate::counters::{Counters, Scope};
 use crate::fsm::{Actions, Addresses, Advertise, Event, Limit, Link, Role};
 use crate::release::{self, Handover};
-use crate::router::{Carriage, EmitError, VirtualRouter};
-use crate::rx::{Discard, Received, Rejected, TTL};
+use crate::router::{EmitError, VirtualRouter};
+use crate::rx::{Discard, Received, Rejected};
 use crate::sync::Member;
 use crate::timed::{Instant, Timed};
 use crate::types::Family;
-use crate::wire::ipv4::{self, Ipv4Packet};
+use crate::wire::ipv4::Ipv4Packet;
 
 mod condition;
 mod deadlines;
 mod entry;
+mod envelope;
 mod faults;
 mod groups;
 mod handover;
@@ -48,6 +49,7 @@ pub use unmet::Unmet;
 
 use deadlines::Deadlines;
 use entry::{Entry, Serving};
+use envelope::Envelope;
 use groups::Group;
 use times::Times;
 use trackers::Tracker;
@@ -314,26 +316,27 @@ impl<I: Instant> Node<I> {
         buffer: &'b mut [u8],
     ) -> Result<Message<'b>, EmitError> {
         let entry = self.entries.get_mut(router.0).ok_or(EmitError::NoSource)?;
-        let router = entry.router.router_mut();
         if let Some(now) = self.clock {
-            router.set_wall_clock(now);
+            entry.router.router_mut().set_wall_clock(now);
         }
-        let carriage = router.carriage();
-        let source = router.machine().link.source().ok_or(EmitError::NoSource)?;
-        let group = self.groups.of(router.family());
-        let Some(circle) = &entry.circle else {
-            let octets = router.emit(advertise, group, buffer)?;
-            return Ok(Message { interface: entry.interface, source, destination: group, ttl: TTL, carriage, octets });
-        };
-        let (destination, old_checksum) = circle.recipient(recipient).ok_or(EmitError::NoPeer)?;
-        // Where the destination is signed, it is always the true one.
-        let covered = if old_checksum && carriage == Carriage::Message { group } else { destination };
-        let octets = router.emit(advertise, covered, buffer)?;
-        let ttl = circle.ttl;
-        if carriage == Carriage::Datagram {
-            ipv4::set_ttl(octets, ttl);
-        }
-        Ok(Message { interface: entry.interface, source, destination, ttl, carriage, octets })
+        let envelope = Envelope::new(entry, self.groups, recipient)?;
+        let octets = entry.router.router_mut().emit(advertise, envelope.covered, buffer)?;
+        Ok(envelope.around(octets))
+    }
+
+    /// As [`Node::message_to`], for a message that may never go out, see [`VirtualRouter::draft`]: the last word of a router
+    /// whose process ends without one, kept ready elsewhere. Signed ones must be drafted anew behind each advert.
+    pub fn draft_to<'b>(
+        &self,
+        router: RouterId,
+        recipient: usize,
+        advertise: Advertise,
+        buffer: &'b mut [u8],
+    ) -> Result<Message<'b>, EmitError> {
+        let entry = self.entries.get(router.0).ok_or(EmitError::NoSource)?;
+        let envelope = Envelope::new(entry, self.groups, recipient)?;
+        let octets = entry.router.router().draft(advertise, envelope.covered, buffer)?;
+        Ok(envelope.around(octets))
     }
 
     /// A router's state, addresses and counters.

@@ -227,6 +227,11 @@ impl<A: AsRef<[IpAddr]>> VirtualRouter<A> {
         }
     }
 
+    /// Whether each message carries a number of its own, because it is signed.
+    pub fn is_numbered(&self) -> bool {
+        self.session.is_numbered()
+    }
+
     /// The election's state.
     pub fn machine(&self) -> &Machine {
         &self.machine
@@ -395,18 +400,7 @@ impl<A: AsRef<[IpAddr]>> VirtualRouter<A> {
         buffer: &'b mut [u8],
     ) -> Result<&'b mut [u8], EmitError> {
         let source = self.machine.link.source().ok_or(EmitError::NoSource)?;
-        let priority = match advertise {
-            Advertise::Claim => Some(self.machine.params.priority),
-            Advertise::Release => None,
-        };
-        let repr = AdvertRepr {
-            vrid: self.config.vrid,
-            priority,
-            interval: self.machine.params.interval,
-            password: self.config.auth.simple_text(),
-            addresses: self.config.addresses.as_ref(),
-            checksum: self.config.checksum.send,
-        };
+        let repr = repr(&self.config, &self.machine, advertise);
         let octets = self.session.emit(&self.config.auth, &repr, (source, destination), buffer)?;
         self.counters.add(Counter::AdvertsSent);
         if advertise == Advertise::Release {
@@ -424,6 +418,19 @@ impl<A: AsRef<[IpAddr]>> VirtualRouter<A> {
             (auth_type::NONE | auth_type::SIMPLE_TEXT | auth_type::IP_AH, _) => Err(Discard::AuthType { ours, theirs }),
             (unknown, _) => Err(Discard::UnknownAuthType(unknown)),
         }
+    }
+
+    /// As [`VirtualRouter::emit`], for a message that may never go out: it is not counted, and with authentication the next one
+    /// takes the same number. Whoever sends it must be sure that this router sends nothing any more.
+    pub fn draft<'b>(
+        &self,
+        advertise: Advertise,
+        destination: IpAddr,
+        buffer: &'b mut [u8],
+    ) -> Result<&'b mut [u8], EmitError> {
+        let source = self.machine.link.source().ok_or(EmitError::NoSource)?;
+        let repr = repr(&self.config, &self.machine, advertise);
+        self.session.draft(&self.config.auth, &repr, (source, destination), buffer)
     }
 
     /// Whether its checksum has the other of the two forms of VRRPv3 over IPv4.
@@ -511,6 +518,25 @@ impl fmt::Display for EmitError {
 }
 
 impl core::error::Error for EmitError {}
+
+/// What `advertise` says in the state that the election is in.
+fn repr<'c, A: AsRef<[IpAddr]>>(
+    config: &'c RouterConfig<A>,
+    machine: &Machine,
+    advertise: Advertise,
+) -> AdvertRepr<'c> {
+    AdvertRepr {
+        vrid: config.vrid,
+        priority: match advertise {
+            Advertise::Claim => Some(machine.params.priority),
+            Advertise::Release => None,
+        },
+        interval: machine.params.interval,
+        password: config.auth.simple_text(),
+        addresses: config.addresses.as_ref(),
+        checksum: config.checksum.send,
+    }
+}
 
 /// Order does not matter (R72 only recommends it).
 fn same_addresses(ours: &[IpAddr], theirs: &(impl ExactSizeIterator<Item = IpAddr> + Clone)) -> bool {

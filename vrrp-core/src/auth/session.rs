@@ -50,6 +50,10 @@ impl Session {
 
     pub(crate) fn set_clock(&mut self, _: WallClock) {}
 
+    pub(crate) fn is_numbered(&self) -> bool {
+        false
+    }
+
     pub(crate) fn check(&self, _: &Auth, _: &Received<'_>) -> Result<Proof, Discard> {
         Ok(Proof::UNNEEDED)
     }
@@ -58,6 +62,16 @@ impl Session {
 
     pub(crate) fn emit<'b>(
         &mut self,
+        auth: &Auth,
+        repr: &AdvertRepr<'_>,
+        ends: (IpAddr, IpAddr),
+        buffer: &'b mut [u8],
+    ) -> Result<&'b mut [u8], EmitError> {
+        self.draft(auth, repr, ends, buffer)
+    }
+
+    pub(crate) fn draft<'b>(
+        &self,
         _: &Auth,
         repr: &AdvertRepr<'_>,
         (source, destination): (IpAddr, IpAddr),
@@ -79,6 +93,10 @@ impl Session {
 
     pub(crate) fn set_clock(&mut self, now: WallClock) {
         self.clock = Some(now);
+    }
+
+    pub(crate) fn is_numbered(&self) -> bool {
+        self.replay.is_some()
     }
 
     /// Whether the sender knows our key and says something new. Changes nothing.
@@ -130,17 +148,39 @@ impl Session {
         &mut self,
         auth: &Auth,
         repr: &AdvertRepr<'_>,
-        (source, destination): (IpAddr, IpAddr),
+        ends: (IpAddr, IpAddr),
         buffer: &'b mut [u8],
     ) -> Result<&'b mut [u8], EmitError> {
-        let ends = (source, destination);
-        match (auth, &mut self.replay) {
-            (Auth::Ah(key), Some(replay)) => seal(*key, replay, self.clock, repr, ends, buffer),
-            (Auth::Hmac(config), Some(replay)) if config.signs() => {
-                sign(config, replay, self.clock, repr, ends, buffer)
-            }
-            _ => repr.emit(source, destination, buffer).map_err(EmitError::Buffer),
-        }
+        let clock = self.clock;
+        emit(auth, self.replay.as_deref_mut(), clock, repr, ends, buffer)
+    }
+
+    /// As [`Session::emit`], for a message that may never go out: its number is not taken.
+    pub(crate) fn draft<'b>(
+        &self,
+        auth: &Auth,
+        repr: &AdvertRepr<'_>,
+        ends: (IpAddr, IpAddr),
+        buffer: &'b mut [u8],
+    ) -> Result<&'b mut [u8], EmitError> {
+        let mut replay = self.replay.as_deref().map(|replay| Replay { sent: replay.sent, ..Replay::default() });
+        emit(auth, replay.as_mut(), self.clock, repr, ends, buffer)
+    }
+}
+
+#[cfg(feature = "auth")]
+fn emit<'b>(
+    auth: &Auth,
+    replay: Option<&mut Replay>,
+    clock: Option<WallClock>,
+    repr: &AdvertRepr<'_>,
+    ends: (IpAddr, IpAddr),
+    buffer: &'b mut [u8],
+) -> Result<&'b mut [u8], EmitError> {
+    match (auth, replay) {
+        (Auth::Ah(key), Some(replay)) => seal(*key, replay, clock, repr, ends, buffer),
+        (Auth::Hmac(config), Some(replay)) if config.signs() => sign(config, replay, clock, repr, ends, buffer),
+        _ => repr.emit(ends.0, ends.1, buffer).map_err(EmitError::Buffer),
     }
 }
 

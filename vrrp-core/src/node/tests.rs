@@ -16,6 +16,8 @@ use crate::types::{AddressList, AdvertInterval, Priority, SimplePassword, Vrid};
 use crate::wire::advert::{AdvertRepr, ChecksumForm};
 
 mod changes;
+#[cfg(feature = "auth")]
+mod drafts;
 mod groups;
 mod handover;
 mod kinds;

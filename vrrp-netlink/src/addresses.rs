@@ -271,7 +271,7 @@ fn unsendable(operation: &'static str) -> Error {
 }
 
 /// What tells an address from the others.
-fn identity(address: &Address) -> AddressMessage {
+pub(crate) fn identity(address: &Address) -> AddressMessage {
     let mut message = AddressMessage::default();
     message.header.family = if address.address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
     message.header.index = address.index;

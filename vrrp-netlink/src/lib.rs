@@ -55,6 +55,8 @@ pub mod addresses;
 #[cfg(target_os = "linux")]
 pub mod capabilities;
 #[cfg(target_os = "linux")]
+pub mod guardian;
+#[cfg(target_os = "linux")]
 pub mod links;
 #[cfg(target_os = "linux")]
 pub mod monitor;
@@ -62,6 +64,8 @@ pub mod monitor;
 pub mod namespace;
 #[cfg(target_os = "linux")]
 pub mod neighbour;
+#[cfg(target_os = "linux")]
+pub mod objects;
 #[cfg(target_os = "linux")]
 pub mod packet;
 #[cfg(target_os = "linux")]
@@ -74,6 +78,8 @@ pub mod routes;
 pub mod rtnl;
 #[cfg(target_os = "linux")]
 pub mod rules;
+#[cfg(target_os = "linux")]
+pub mod sender;
 #[cfg(target_os = "linux")]
 pub mod socket;
 #[cfg(target_os = "linux")]

@@ -32,6 +32,7 @@ use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::route::RouteMessage;
 
 pub use encap::Encapsulation;
+pub(crate) use message::write;
 
 use crate::addresses::{Change, Scope};
 use crate::rtnl::{Request, Rtnl};

@@ -335,7 +335,7 @@ impl Refusal {
 }
 
 /// Appends a request to a datagram, padded so that the next one is aligned.
-fn encode(request: &Request, flags: u16, sequence: u32, datagram: &mut Vec<u8>) {
+pub(crate) fn encode(request: &Request, flags: u16, sequence: u32, datagram: &mut Vec<u8>) {
     let mut header = NetlinkHeader::default();
     let start = datagram.len();
     let body = start + header.buffer_len();

@@ -245,7 +245,7 @@ fn sendable(rule: &Rule) -> std::result::Result<(), &'static str> {
     Ok(())
 }
 
-fn write(rule: &Rule) -> RuleMessage {
+pub(crate) fn write(rule: &Rule) -> RuleMessage {
     let mut message = RuleMessage::default();
     let (header, attributes) = (&mut message.header, &mut message.attributes);
     header.family = match rule.family {

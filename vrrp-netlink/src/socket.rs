@@ -66,7 +66,7 @@ pub struct Ipv4Send {
 }
 
 impl Ipv4Send {
-    fn header(&self) -> [u8; HEADER_LEN] {
+    pub(crate) fn header(&self) -> [u8; HEADER_LEN] {
         let mut header = [0; HEADER_LEN];
         header[0] = 0x45;
         header[1] = TOS;

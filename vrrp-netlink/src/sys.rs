@@ -5,10 +5,11 @@
 use std::ffi::CStr;
 use std::io;
 use std::net::Ipv6Addr;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::ptr;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use nix::fcntl::{OFlag, open};
@@ -16,6 +17,7 @@ use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, setns, unshare};
 use nix::sys::prctl;
 use nix::sys::signal::Signal;
+use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
 use nix::sys::stat::Mode;
 use nix::unistd::write;
 use socket2::SockAddr;
@@ -23,6 +25,9 @@ use socket2::SockAddr;
 /// Octets of control messages for one datagram: a time stamp (32), a drop count (24), destination (40) and hop limit
 /// (24), rounded up.
 pub(crate) const CONTROL_LEN: usize = 128;
+
+/// The kernel's limit for one message (`SCM_MAX_FD`).
+pub(crate) const MOST_DESCRIPTORS: usize = 253;
 
 /// A socket address of no family.
 const NO_NAME: libc::sockaddr_in6 = libc::sockaddr_in6 {
@@ -320,6 +325,91 @@ pub(crate) fn pidfd_open(pid: u32) -> io::Result<OwnedFd> {
     let fd = libc::c_int::try_from(fd).ok().filter(|fd| *fd >= 0).ok_or_else(io::Error::last_os_error)?;
     // SAFETY: the kernel has just opened this descriptor for us, close-on-exec, and nobody else knows it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// `fork` of a process that has no other thread; the child's process number, or `None` in the child. `EBUSY` when there are
+/// other threads.
+pub(crate) fn fork() -> io::Result<Option<u32>> {
+    if !is_single_threaded() {
+        return Err(io::Error::from_raw_os_error(libc::EBUSY));
+    }
+    // SAFETY: there is no other thread that could hold a lock or be in the midst of a change of memory, and none can begin
+    // meanwhile: the child is as whole as this process.
+    let pid = unsafe { libc::fork() };
+    if pid < 0 { Err(io::Error::last_os_error()) } else { Ok(u32::try_from(pid).ok().filter(|pid| *pid > 0)) }
+}
+
+/// Asks the kernel, which refuses to separate what threads share; where a filter of system calls does not let it answer, counts.
+fn is_single_threaded() -> bool {
+    match unshare(CloneFlags::CLONE_THREAD) {
+        Ok(()) => true,
+        Err(nix::errno::Errno::EINVAL) => false,
+        Err(_) => std::fs::read_dir("/proc/self/task").is_ok_and(|tasks| tasks.count() == 1),
+    }
+}
+
+/// Sends a signal of any number, also of those that have no name, to one process.
+pub(crate) fn kill(pid: libc::pid_t, signal: libc::c_int) -> io::Result<()> {
+    if pid <= 0 {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    // SAFETY: the call takes two numbers and touches no memory.
+    checked(unsafe { libc::kill(pid, signal) })
+}
+
+/// Memory of a file, shared with every process that maps it. Words are its unit, and each is read and written as one.
+pub(crate) struct Mapping {
+    words: ptr::NonNull<AtomicU64>,
+    count: usize,
+}
+
+// SAFETY: the memory belongs to no thread, and atomic words may be used by several at once.
+unsafe impl Send for Mapping {}
+// SAFETY: the same.
+unsafe impl Sync for Mapping {}
+
+impl Mapping {
+    /// The first `count` words of `file`, which must be at least as long and must never become shorter.
+    pub(crate) fn new(file: BorrowedFd<'_>, count: usize) -> io::Result<Self> {
+        let len = count.checked_mul(size_of::<u64>()).filter(|len| *len > 0).ok_or(io::ErrorKind::InvalidInput)?;
+        let (access, kind) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED);
+        // SAFETY: the kernel chooses where, so nothing that exists is replaced.
+        let start = unsafe { libc::mmap(ptr::null_mut(), len, access, kind, file.as_raw_fd(), 0) };
+        if start == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        let words = ptr::NonNull::new(start.cast()).ok_or(io::ErrorKind::InvalidInput)?;
+        Ok(Self { words, count })
+    }
+
+    pub(crate) fn words(&self) -> &[AtomicU64] {
+        // SAFETY: `new` mapped so many words, aligned to a page, readable and writable until `drop`; every bit pattern is a
+        // number, and whoever else maps the file uses atomic operations as well.
+        unsafe { std::slice::from_raw_parts(self.words.as_ptr(), self.count) }
+    }
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        // SAFETY: `new` mapped exactly this, and no reference into it outlives `self`.
+        unsafe { libc::munmap(self.words.as_ptr().cast(), self.count * size_of::<u64>()) };
+    }
+}
+
+/// One message of a local socket, with the descriptors that came with it; no octets at its end. It does not block.
+pub(crate) fn receive_descriptors(fd: BorrowedFd<'_>, octets: &mut [u8]) -> io::Result<(usize, Vec<OwnedFd>)> {
+    let mut control = nix::cmsg_space!([RawFd; MOST_DESCRIPTORS]);
+    let mut parts = [io::IoSliceMut::new(octets)];
+    let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_CMSG_CLOEXEC;
+    let message = recvmsg::<()>(fd.as_raw_fd(), &mut parts, Some(&mut control), flags)?;
+    let mut descriptors = Vec::new();
+    for part in message.cmsgs()? {
+        if let ControlMessageOwned::ScmRights(raw) = part {
+            // SAFETY: the kernel has just opened these descriptors for us, and nobody else knows them.
+            descriptors.extend(raw.into_iter().map(|raw| unsafe { OwnedFd::from_raw_fd(raw) }));
+        }
+    }
+    Ok((message.bytes, descriptors))
 }
 
 fn interface_number(index: u32) -> io::Result<libc::c_int> {

@@ -65,7 +65,7 @@ impl Route {
     }
 }
 
-pub(super) fn write(route: &Route) -> RouteMessage {
+pub(crate) fn write(route: &Route) -> RouteMessage {
     let mut message = RouteMessage::default();
     let header = &mut message.header;
     let v4 = route.destination.is_ipv4();

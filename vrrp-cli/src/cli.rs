@@ -79,6 +79,9 @@ struct RunArgs {
     /// The configuration file
     #[arg(short = 'f', long = "file", visible_alias = "use-file", value_name = "FILE", default_value = DEFAULT_CONFIGURATION)]
     file: PathBuf,
+    /// Do without the second process, which says goodbye and removes the addresses should this one die or fall silent
+    #[arg(long)]
+    no_guardian: bool,
     #[command(flatten)]
     reading: ReadingArgs,
 }
@@ -164,7 +167,9 @@ impl Cli {
     /// Carries out the command.
     pub fn run(self) -> ExitCode {
         match self.command {
-            Command::Run(RunArgs { file, reading }) => daemon::run(&file, &reading.options()),
+            Command::Run(RunArgs { file, no_guardian, reading }) => {
+                daemon::run(&file, &reading.options(), !no_guardian)
+            }
             Command::Check(args) => check::run(&CheckOptions {
                 files: args.files,
                 ids: args.config_id,

@@ -13,6 +13,7 @@
 mod claims;
 mod ear;
 mod election;
+mod guardian;
 mod kernel;
 mod keys;
 mod lock;
@@ -37,10 +38,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::Sender;
-use vrrp_core::node::InterfaceId;
+use vrrp_core::node::{InterfaceId, Node};
 use vrrp_netlink::process::Wakeup;
 
 use crate::config;
+use guardian::{Bequest, LastWords, Side, Ward};
 
 pub use setup::StartError;
 
@@ -52,9 +54,16 @@ const ECHO: Duration = Duration::from_millis(500);
 
 /// Runs the configuration file until SIGTERM or SIGINT, then releases the addresses.
 ///
+/// Where it is `guarded`, a second process looks after this one, see [`guardian`]; that takes a process without other threads.
+///
 /// Exit status: 0 after an orderly stop, 1 when the daemon had to give up, [`EXIT_REFUSED`] when it did not start; then
 /// nothing on the host was changed.
-pub fn run(path: &Path, options: &config::Options) -> ExitCode {
+pub fn run(path: &Path, options: &config::Options, guarded: bool) -> ExitCode {
+    lock::raise_file_limit();
+    let ward = match if guarded { guardian::split() } else { Side::Worker(None) } {
+        Side::Worker(ward) => ward,
+        Side::Guardian(status) => return status,
+    };
     let loaded = config::load_with(path, options);
     let color = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     if !loaded.diagnostics.is_empty() {
@@ -82,7 +91,7 @@ pub fn run(path: &Path, options: &config::Options) -> ExitCode {
         eprint_block(&format!("{}\n", loaded.sources.render(warning, color).trim_end()));
     }
     let log = log::start();
-    let status = match serve(plan) {
+    let status = match serve(plan, ward) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error}");
@@ -132,7 +141,7 @@ impl ToElection {
     }
 }
 
-fn serve(plan: setup::Plan) -> Result<(), ServeError> {
+fn serve(plan: setup::Plan, ward: Option<Ward>) -> Result<(), ServeError> {
     let setup::Plan {
         node,
         interfaces,
@@ -149,13 +158,15 @@ fn serve(plan: setup::Plan) -> Result<(), ServeError> {
         locks,
         warnings: _,
     } = plan;
+    let parent = ward.as_ref().map(|ward| ward.parent);
+    let bequest = arm(ward, &node, &work, &locks);
     let wakeup = Wakeup::new()?;
     let (sender, feedback) = crossbeam_channel::unbounded();
     let election = ToElection { sender, wakeup: wakeup.clone() };
     let (orders, jobs) = orders::orders(work.tables.len());
     let (notifier, notify, hurry) = notify::Notifier::new(notify)?;
 
-    let signals = watch_signals(&election, hurry)?;
+    let signals = watch_signals(&election, hurry, parent)?;
     let watch = monitor::Watch::new(monitor, rtnl, &interfaces, policy.interfaces, sources, groups);
     let levels = watch.levels();
     let stop_monitor = Wakeup::new()?;
@@ -173,11 +184,13 @@ fn serve(plan: setup::Plan) -> Result<(), ServeError> {
         interfaces: devices.iter().map(|device| device.name.clone()).collect(),
     };
     let (spare, spare_devices) = (work.clone(), devices.clone());
-    let kernel = kernel::Kernel::new(work, devices, &leftovers, orders.clone(), election.clone(), notify)?;
+    let kernel =
+        kernel::Kernel::new(work, devices, &leftovers, orders.clone(), election.clone(), notify, bequest.clone())?;
     let kernel_thread = spawn("kernel", &election, move || kernel.run(&jobs))?;
 
     let watching = trackers.start(&election)?;
-    let core = election::Election::new(node, interfaces, names, places, orders.clone(), feedback, wakeup);
+    let words = LastWords::new(bequest, node.routers().len());
+    let core = election::Election::new(node, interfaces, names, places, orders.clone(), (feedback, wakeup), words);
     let outcome = thread::Builder::new()
         .name("election".into())
         .spawn(move || core.run(&levels, &leftovers))
@@ -206,6 +219,17 @@ fn serve(plan: setup::Plan) -> Result<(), ServeError> {
     if removed { Ok(()) } else { Err(ServeError::Remains) }
 }
 
+/// Tells the guardian what it needs, if there is one. Without it the daemon serves as well.
+fn arm(ward: Option<Ward>, node: &Node<Instant>, work: &kernel::Work, locks: &[lock::Lock]) -> Bequest {
+    let Some(ward) = ward else { return Bequest::default() };
+    let words = node.routers().map(|router| LastWords::room(node, router));
+    let rooms = words.chain([0]).zip(work.rooms()).map(|(words, held)| guardian::Room { words, held });
+    ward.arm(&rooms.collect::<Vec<_>>(), locks).unwrap_or_else(|error| {
+        tracing::error!("{error}: nobody looks after this process");
+        Bequest::default()
+    })
+}
+
 /// Starts a thread whose panic ends the daemon through the release path.
 fn spawn<T: Send + 'static>(
     name: &'static str,
@@ -225,7 +249,11 @@ fn spawn<T: Send + 'static>(
 
 /// A second request to stop goes to the election and to `hurry`: whoever repeats it wants to wait neither for a successor nor
 /// for scripts.
-fn watch_signals(election: &ToElection, hurry: notify::Hurry) -> Result<signal_hook::iterator::Handle, ServeError> {
+fn watch_signals(
+    election: &ToElection,
+    hurry: notify::Hurry,
+    parent: Option<u32>,
+) -> Result<signal_hook::iterator::Handle, ServeError> {
     use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
     let caught = [SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2];
     let mut signals = signal_hook::iterator::Signals::new(caught).map_err(ServeError::Signals)?;
@@ -239,7 +267,8 @@ fn watch_signals(election: &ToElection, hurry: notify::Hurry) -> Result<signal_h
                     None => {
                         asked = Some(Instant::now());
                         let name = signal_hook::low_level::signal_name(signal).unwrap_or("a signal");
-                        reporter.send(Feedback::Stop(name));
+                        let orphaned = parent.is_some_and(|parent| parent != std::os::unix::process::parent_id());
+                        reporter.send(Feedback::Stop(if orphaned { "the end of the guardian" } else { name }));
                     }
                     Some(asked) if asked.elapsed() < ECHO => {}
                     Some(_) => {

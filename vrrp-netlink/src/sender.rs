@@ -43,7 +43,8 @@ impl Sender {
         Ok(Self { v4, v6 })
     }
 
-    /// Sends one datagram by the interface `index`, with this source whether or not the host has it.
+    /// Sends one datagram by the interface `index`, with this source whether or not the host has it. For IPv6 it must have some
+    /// address that can be used.
     ///
     /// `InvalidInput` when the two addresses are of different families, or the payload is longer than a datagram can be.
     pub fn send(

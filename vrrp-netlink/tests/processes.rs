@@ -6,11 +6,13 @@ use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 use vrrp_netlink::capabilities::{self, Capability};
+use vrrp_netlink::guardian::{Fork, Signals, fork, terminate_with_parent};
 use vrrp_netlink::namespace::{self, Namespace, UserNamespaceError};
 use vrrp_netlink::process::{default_signals, die_with_parent, wait_readable};
 use vrrp_netlink::socket::VrrpSocket;
 
 const ROLE: &str = "VRRP_NETLINK_TEST_ROLE";
+const WORK: &str = "VRRP_NETLINK_TEST_WORK";
 const NOBODY: u32 = 65534;
 /// The exit status of a role whose system does not let it do its work.
 const REFUSED: u8 = 77;
@@ -21,11 +23,14 @@ fn main() -> ExitCode {
         Ok("parent") => parent(),
         Ok("child") => child(),
         Ok("ignorer") => ignorer(),
+        Ok("guardian") => guardian(),
         Ok(other) => panic!("no role {other}"),
         Err(_) => {
             an_unprivileged_process_becomes_root_of_its_own_network();
             a_child_dies_with_its_parent();
             a_child_ignores_no_signal_that_its_parent_ignores();
+            a_guardian_hears_of_the_end_and_passes_signals_on();
+            a_process_with_threads_is_not_split();
             ExitCode::SUCCESS
         }
     }
@@ -50,6 +55,91 @@ fn an_unprivileged_process_becomes_root_of_its_own_network() {
     } else {
         assert!(status.success(), "the unprivileged role failed: {status}");
     }
+}
+
+/// What the child of the guardian is to do, and what the guardian must say of it.
+fn a_guardian_hears_of_the_end_and_passes_signals_on() {
+    for (work, said) in [("exit", "Exited(7)"), ("wait", "Killed(12)"), ("stop", "Killed(9)"), ("orphan", "")] {
+        let (mut reader, writer) = io::pipe().expect("a pipe");
+        let mut command = role("guardian");
+        let mut child = command.env(WORK, work).stdout(writer).spawn().expect("it starts");
+        // The writing end of the command must go, or the pipe never ends.
+        drop(command);
+        if work == "wait" {
+            wait_for_line(&mut reader, "ready");
+            // Of those that a daemon uses, and of those that have no name.
+            let pid = i32::try_from(child.id()).expect("a process number");
+            nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGUSR2).expect("sent");
+        }
+        if work == "orphan" {
+            wait_for_line(&mut reader, "ready");
+            child.kill().expect("killed");
+        }
+        let mut text = String::new();
+        // It ends when both processes have.
+        reader.read_to_string(&mut text).expect("read");
+        child.wait().expect("reaped");
+        assert_eq!(text.trim(), said, "{work}");
+    }
+}
+
+fn wait_for_line(reader: &mut PipeReader, line: &str) {
+    let mut octets = vec![0; line.len() + 1];
+    reader.read_exact(&mut octets).expect("a line");
+    assert_eq!(octets, format!("{line}\n").as_bytes());
+}
+
+fn guardian() -> ExitCode {
+    let say = |text: &str| writeln!(io::stdout(), "{text}").expect("said");
+    let work = std::env::var(WORK).expect("some work");
+    let signals = Signals::block().expect("blocked");
+    let parent = std::process::id();
+    match fork().expect("a second process") {
+        Fork::Child => {
+            assert!(terminate_with_parent(parent).expect("watched"));
+            match work.as_str() {
+                "exit" => return ExitCode::from(7),
+                "stop" => nix::sys::signal::raise(nix::sys::signal::Signal::SIGSTOP).expect("stopped"),
+                _ => {}
+            }
+            // What came meanwhile arrives now.
+            signals.unblock().expect("unblocked");
+            if work != "stop" {
+                say("ready");
+            }
+            loop {
+                std::thread::park();
+            }
+        }
+        Fork::Parent(child) => {
+            let mut looks = 0;
+            loop {
+                wait_readable(&signals, Some(Duration::from_millis(20))).expect("a wait");
+                while let Some(signal) = signals.next() {
+                    if signal != nix::sys::signal::Signal::SIGCHLD as i32 {
+                        child.forward(signal);
+                    }
+                }
+                if let Some(ending) = child.ended() {
+                    say(&format!("{ending:?}"));
+                    return ExitCode::SUCCESS;
+                }
+                looks += 1;
+                if work == "stop" && looks == 10 {
+                    child.kill();
+                }
+            }
+        }
+    }
+}
+
+fn a_process_with_threads_is_not_split() {
+    let stop = std::sync::mpsc::channel::<()>();
+    let thread = std::thread::spawn(move || stop.1.recv().is_err());
+    let refused = fork().expect_err("it has two threads");
+    assert_eq!(refused.errno(), Some(nix::errno::Errno::EBUSY as i32));
+    drop(stop.0);
+    assert!(thread.join().expect("no panic"));
 }
 
 fn unprivileged() -> ExitCode {

@@ -131,6 +131,15 @@ impl Ear {
         }
     }
 
+    /// The kernel's number of the interface that it sends by, if it does.
+    pub(super) fn interface(&self) -> Option<u32> {
+        match self {
+            Self::V4(socket) | Self::Ah(socket) => Some(socket.index()),
+            Self::V6(socket) => Some(socket.index()),
+            Self::Claims(_) => None,
+        }
+    }
+
     /// Takes the adverts that have arrived into `batch`; how many.
     pub(super) fn receive(&self, batch: &mut Batch) -> vrrp_netlink::Result<usize> {
         match self {

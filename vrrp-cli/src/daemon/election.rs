@@ -8,8 +8,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crossbeam_channel::Receiver;
 use nix::errno::Errno;
-use vrrp_core::fsm::{Advertise, Link};
-use vrrp_core::node::{Input, InterfaceId, Node, Output, RouterId, Which};
+use vrrp_core::fsm::{Advertise, Link, Role};
+use vrrp_core::node::{Input, InterfaceId, Message, Node, Output, RouterId, Which};
 use vrrp_core::router::MAX_EMITTED;
 use vrrp_core::{Family, WallClock};
 use vrrp_netlink::process::{self, Poller, Token, Wakeup};
@@ -17,6 +17,7 @@ use vrrp_netlink::socket::Batch;
 
 use super::claims::{Frame, Places};
 use super::ear::{self, Ear, Kind};
+use super::guardian::LastWords;
 use super::orders::{HandOver, Orders};
 use super::report::{Names, Reporter};
 use super::setup::Interface;
@@ -41,6 +42,7 @@ pub(super) struct Election {
     wakeup: Wakeup,
     reporter: Reporter,
     places: Places,
+    words: LastWords,
     poller: Poller,
     batch: Batch,
     out: Vec<Output>,
@@ -78,8 +80,8 @@ impl Election {
         names: Names,
         places: Places,
         orders: Orders,
-        feedback: Receiver<Feedback>,
-        wakeup: Wakeup,
+        (feedback, wakeup): (Receiver<Feedback>, Wakeup),
+        words: LastWords,
     ) -> Self {
         let reporter = Reporter::new(&node, names);
         let heard = Instant::now();
@@ -92,6 +94,7 @@ impl Election {
             wakeup,
             reporter,
             places,
+            words,
             poller: Poller::new(),
             batch: Batch::new(BATCH, DATAGRAM),
             out: Vec::new(),
@@ -299,6 +302,9 @@ impl Election {
                     self.orders.hand_over(HandOver { router: router.index(), address, mac, epoch });
                 }
                 Output::Transition { router, transition } => {
+                    if transition.to != Role::Master {
+                        self.words.silent(router);
+                    }
                     self.reporter.transition(&self.node, router, transition, &self.orders);
                 }
                 Output::Priority { router, priority } => {
@@ -329,6 +335,16 @@ impl Election {
             {
                 self.reporter.socket_error(&error);
             }
+        }
+        match advertise {
+            Advertise::Claim => {
+                let socket = |message: &Message<'_>| {
+                    let ports = self.ports.get(index_of(message.interface))?;
+                    ports[Kind::for_message(message).index()].socket.as_ref()
+                };
+                self.words.claimed(&self.node, router, |message| socket(message)?.interface());
+            }
+            Advertise::Release => self.words.silent(router),
         }
     }
 

@@ -24,7 +24,7 @@ use vrrp_core::node::RouterId;
 use vrrp_netlink::rtnl::Rtnl;
 use vrrp_netlink::rules::Rule;
 
-pub(super) use addresses::Installation;
+pub(super) use addresses::{Installation, is_gone, remove as remove_addresses};
 use announce::Announcer;
 pub(super) use announce::{Extra, Pace};
 pub(super) use routes::Routed;
@@ -34,6 +34,7 @@ use table::Held;
 pub(super) use table::{Entries, Table, Work};
 
 use super::ToElection;
+use super::guardian::Bequest;
 use super::monitor::Device;
 use super::notify::ToNotify;
 use super::orders::{Job, Orders, Wanted};
@@ -57,6 +58,7 @@ pub(super) struct Kernel {
     orders: Orders,
     election: ToElection,
     notify: ToNotify,
+    bequest: Bequest,
 }
 
 struct Router {
@@ -85,6 +87,7 @@ impl Kernel {
         orders: Orders,
         election: ToElection,
         notify: ToNotify,
+        bequest: Bequest,
     ) -> vrrp_netlink::Result<Self> {
         let Work { tables, statics, groups, promote, paces } = work;
         let routers = tables
@@ -103,13 +106,16 @@ impl Kernel {
             .collect();
         let statics = Statics::new(statics, groups, promote);
         let (rtnl, announcer) = (Rtnl::open()?, Announcer::new(paces)?);
-        Ok(Self { rtnl, announcer, routers, statics, devices, orders, election, notify })
+        Ok(Self { rtnl, announcer, routers, statics, devices, orders, election, notify, bequest })
     }
 
     /// Carries out orders until [`Job::Stop`]; whether every address is gone then.
     pub(super) fn run(mut self, jobs: &Receiver<Job>) -> bool {
         self.promote_secondaries();
         self.add_statics(false);
+        for index in 0..self.routers.len() {
+            self.leave(index);
+        }
         loop {
             let due = self.routers.iter().flat_map(|router| [router.retry, router.extra_due]).flatten();
             let due = due.chain(self.statics.retry).chain(self.announcer.next()).min();
@@ -151,6 +157,11 @@ impl Kernel {
                 return;
             }
         }
+    }
+
+    /// Tells the guardian what a router holds.
+    fn leave(&self, index: usize) {
+        self.bequest.leave_held(index, || self.routers[index].held.octets());
     }
 
     /// Sends the rounds of announcements that were asked for since the last look.

@@ -4,31 +4,56 @@
 //! process is gone, however that ended.
 
 use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use vrrp_core::{Family, Vrid};
 
+/// How long a process takes to end that was killed, and a guardian to do what it left, on a busy host.
+pub(super) const PARTING: Duration = Duration::from_millis(500);
+/// Between two looks whether it has.
+const PAUSE: Duration = Duration::from_millis(5);
+
 /// Held as long as the daemon serves the virtual router.
 #[derive(Debug)]
 pub(super) struct Lock {
-    _socket: UnixDatagram,
+    socket: UnixDatagram,
 }
 
 impl Lock {
+    /// As [`Lock::take`], but waits until then for a predecessor that is about to end.
+    pub(super) fn take_until(until: Instant, interface: &str, family: Family, vrid: Vrid) -> io::Result<Option<Self>> {
+        loop {
+            match Self::take(interface, family, vrid) {
+                Ok(None) if Instant::now() < until => thread::sleep(PAUSE),
+                other => return other,
+            }
+        }
+    }
+
     /// `Ok(None)` when another process holds it.
-    pub(super) fn take(interface: &str, family: Family, vrid: Vrid) -> io::Result<Option<Self>> {
+    fn take(interface: &str, family: Family, vrid: Vrid) -> io::Result<Option<Self>> {
         let family = match family {
             Family::V4 => "ipv4",
             Family::V6 => "ipv6",
         };
         let address = SocketAddr::from_abstract_name(format!("vrrpctl/{family}/{interface}/{vrid}"))?;
         match UnixDatagram::bind_addr(&address) {
-            Ok(socket) => Ok(Some(Self { _socket: socket })),
+            Ok(socket) => Ok(Some(Self { socket })),
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => Ok(None),
             Err(error) => Err(error),
         }
+    }
+}
+
+/// Whoever has a copy of it holds the lock as well.
+impl AsFd for Lock {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
     }
 }
 

@@ -4,8 +4,11 @@
 //! Under systemd each line carries its priority for the journal, which adds the time itself.
 
 use std::fmt;
+use std::io::{self, Write};
+use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use tracing::{Event, Level, Subscriber};
 use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
@@ -43,6 +46,31 @@ pub(super) fn start() -> Log {
     // A subscriber that is set already belongs to a program that embeds this library, and stays.
     let _ = tracing_subscriber::registry().with(filter).with(layer).try_init();
     Log { guard, dropped }
+}
+
+/// Writes lines at once, by the calling thread: for a process that has little to say. What standard error does not take is
+/// lost.
+pub(super) fn start_plain() -> tracing::subscriber::DefaultGuard {
+    let layer = Layer::default().with_ansi(false).event_format(Lines { journal: is_journal() }).with_writer(|| Plain);
+    tracing::subscriber::set_default(tracing_subscriber::registry().with(layer))
+}
+
+/// Standard error, as long as writing to it does not block.
+struct Plain;
+
+impl Write for Plain {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        let stderr = io::stderr();
+        let mut fds = [PollFd::new(stderr.as_fd(), PollFlags::POLLOUT)];
+        match poll(&mut fds, PollTimeout::ZERO) {
+            Ok(1) => stderr.lock().write(octets),
+            _ => Ok(octets.len()),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Whether standard error is the journal's: the variable is inherited by whatever a service starts.

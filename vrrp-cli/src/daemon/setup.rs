@@ -102,7 +102,6 @@ impl Plan {
         if !lacking.is_empty() {
             return Err(vec![StartError::Capabilities(lacking)]);
         }
-        lock::raise_file_limit();
         let routing = Routing::plan(config, &Names::of_config(config));
         let monitor = if routing.is_empty() { Monitor::open() } else { Monitor::open_with_routes() }.map_err(one)?;
         let mut rtnl = Rtnl::open().map_err(one)?;
@@ -234,13 +233,14 @@ struct Builder<'s> {
 impl Builder<'_> {
     /// Once for all instances of a VRID that are told apart.
     fn lock_all(&mut self, config: &Config) {
+        let until = Instant::now() + lock::PARTING;
         let mut taken = HashSet::new();
         let key = |one: &Instance| (one.interface.value.clone(), family(one) == Family::V6, one.vrid);
-        config.instances.iter().filter(|one| taken.insert(key(one))).for_each(|instance| self.lock(instance));
+        config.instances.iter().filter(|one| taken.insert(key(one))).for_each(|instance| self.lock(instance, until));
     }
 
-    fn lock(&mut self, instance: &Instance) {
-        match Lock::take(&instance.interface.value, family(instance), instance.vrid) {
+    fn lock(&mut self, instance: &Instance, until: Instant) {
+        match Lock::take_until(until, &instance.interface.value, family(instance), instance.vrid) {
             Ok(Some(lock)) => self.locks.push(lock),
             Ok(None) => {
                 let (interface, vrid) = (&instance.interface.value, instance.vrid);

@@ -7,7 +7,7 @@ use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus};
 use std::time::Duration;
 
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 use vrrp_netlink::process::die_with_parent;
 
@@ -53,9 +53,19 @@ impl Process {
         self.signal(Signal::SIGTERM)
     }
 
-    /// Ends it at once: SIGKILL, and reaps it.
+    /// Sends `signal` to it and to what it has started, as far as that has no process group of its own. Does nothing when it
+    /// has ended.
+    pub fn signal_all(&mut self, signal: Signal) -> io::Result<()> {
+        if self.child.try_wait()?.is_some() {
+            return Ok(());
+        }
+        let group = i32::try_from(self.child.id()).map_err(|_| io::ErrorKind::InvalidInput)?;
+        Ok(killpg(Pid::from_raw(group), signal)?)
+    }
+
+    /// Ends it at once, and what it has started: SIGKILL, and reaps it.
     pub fn kill(&mut self) -> io::Result<ExitStatus> {
-        self.child.kill()?;
+        self.signal_all(Signal::SIGKILL)?;
         self.child.wait()
     }
 

@@ -10,6 +10,7 @@ mod demo;
 mod entries;
 mod firewall;
 mod frr;
+mod guardian;
 mod handover;
 mod interop;
 mod links;

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use nix::sys::signal::Signal;
 use vrrp_cli::lab;
 
 use crate::common::Kind::{Keepalived, Vrrpctl};
@@ -18,8 +17,7 @@ fn nopreempt(priority: u8) -> Instance {
 /// The host falls silent without a word, and its daemon starts anew behind a port that does not forward yet.
 fn reboot(stage: &Stage, host: &str, mut daemon: Daemon, (kind, priority): (Kind, u8)) -> Daemon {
     stage.lan.mute(host, 0).unwrap();
-    daemon.process.signal(Signal::SIGKILL).unwrap();
-    daemon.process.wait(PATIENCE).unwrap();
+    daemon.process.kill().unwrap();
     let daemon = stage.start(kind, host, &[nopreempt(priority)]);
     daemon.is_backup();
     let claimed = lab::wait_until(master_down(priority) + LATE, || daemon.said("entering master state"));

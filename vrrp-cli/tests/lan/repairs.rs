@@ -27,6 +27,7 @@ fn an_address_that_somebody_removes_is_put_back_without_a_transition() {
     let stage = Stage::new();
     let mut a = stage.vrrpctl("a", Instance::new(STRONG));
     stage.held_by("a", VIP);
+    a.says("entering master state", 1);
     let states = a.count("entering");
     for times in 1..=3 {
         assert!(stage.lan.host("a").drop_address(ip(VIP)).unwrap());

@@ -11,11 +11,11 @@ use crate::common::*;
 const STALL: Duration = Duration::from_secs(5);
 
 fn stop_for_a_while(process: &mut Process) {
-    process.signal(Signal::SIGSTOP).unwrap();
+    process.signal_all(Signal::SIGSTOP).unwrap();
     let stopped = Instant::now();
     lab::wait_until(STALL, || false);
     assert!(stopped.elapsed() >= STALL);
-    process.signal(Signal::SIGCONT).unwrap();
+    process.signal_all(Signal::SIGCONT).unwrap();
 }
 
 /// What arrived meanwhile is heard before the silence is believed.
@@ -58,10 +58,10 @@ fn a_master_that_was_held_up_yields_first() {
     let b = stage.vrrpctl("b", Instance::new(WEAK));
     stage.held_by("a", VIP);
     b.is_backup();
-    a.process.signal(Signal::SIGSTOP).unwrap();
+    a.process.signal_all(Signal::SIGSTOP).unwrap();
     b.says("entering master state", 1);
     eventually("both have it: a process that is stopped cannot let go", || stage.holders_of(VIP) == ["a", "b"]);
-    a.process.signal(Signal::SIGCONT).unwrap();
+    a.process.signal_all(Signal::SIGCONT).unwrap();
     a.says("entering backup state", 2);
     stage.held_by("b", VIP);
     stage.held_by("a", VIP);

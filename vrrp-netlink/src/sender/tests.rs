@@ -26,6 +26,7 @@ fn what_is_sent_by_a_number_arrives_as_it_was_meant() {
     // Somewhere else to go wrong, and no route to a group.
     ip(&cable.near.namespace, "link add other0 type veth peer name other1");
     ip(&cable.near.namespace, "link set other0 up");
+    ip(&cable.near.namespace, "address add fe80::1/64 dev eth0 nodad");
     ip(&cable.far.namespace, "address add fe80::2/64 dev eth0 nodad");
     let sender = cable.near.namespace.run(Sender::open).unwrap().unwrap();
     let (group, index) = (Ipv4Addr::new(224, 0, 0, 18), cable.near.index);

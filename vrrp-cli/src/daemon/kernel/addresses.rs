@@ -4,7 +4,7 @@
 
 use std::net::IpAddr;
 
-use vrrp_netlink::addresses::{Address, Options, Scope};
+use vrrp_netlink::addresses::{Address, Change, Options, Scope};
 use vrrp_netlink::rtnl::Rtnl;
 
 use super::table::Entries;
@@ -33,9 +33,19 @@ pub(in crate::daemon) struct Installation {
     pub(in crate::daemon) owned: bool,
 }
 
+/// Removes addresses, and nothing else: one result for each.
+pub(in crate::daemon) fn remove(rtnl: &mut Rtnl, addresses: &[Address]) -> Vec<vrrp_netlink::Result<Change>> {
+    let before = addresses.iter().any(in_a_subnet).then(|| rtnl.addresses().unwrap_or_default());
+    let results = rtnl.remove_addresses(addresses);
+    if let Some(before) = before {
+        restore(rtnl, &before, addresses);
+    }
+    results
+}
+
 /// The kernel removes the other addresses of a subnet together with the first one, unless `promote_secondaries` is set:
 /// what was lost that way is put back.
-pub(super) fn restore(rtnl: &mut Rtnl, before: &[Address], removed: &[Address]) {
+fn restore(rtnl: &mut Rtnl, before: &[Address], removed: &[Address]) {
     let Ok(after) = rtnl.addresses() else { return };
     let same = |a: &Address, b: &Address| a.index == b.index && a.address == b.address && a.prefix_len == b.prefix_len;
     let within = |list: &[Address], a: &Address| list.iter().any(|b| same(a, b));
@@ -48,7 +58,7 @@ pub(super) fn restore(rtnl: &mut Rtnl, before: &[Address], removed: &[Address]) 
 }
 
 /// Whether the interface is gone.
-pub(super) fn is_gone(error: &vrrp_netlink::Error) -> bool {
+pub(in crate::daemon) fn is_gone(error: &vrrp_netlink::Error) -> bool {
     error.errno() == Some(nix::errno::Errno::ENODEV as i32)
 }
 
@@ -62,7 +72,7 @@ pub(super) fn exists(device: &Device) -> bool {
 }
 
 /// Whether the kernel may remove others of its subnet together with this address.
-pub(super) fn in_a_subnet(address: &Address) -> bool {
+fn in_a_subnet(address: &Address) -> bool {
     address.address.is_ipv4() && address.prefix_len < 32
 }
 

@@ -24,6 +24,9 @@ impl Kernel {
         }
         if !addresses.is_empty() {
             self.remove_these(&going, addresses);
+            for index in going {
+                self.leave(index);
+            }
         }
         // After the removal: an answer that a client got from here in between is corrected.
         for order in &orders {

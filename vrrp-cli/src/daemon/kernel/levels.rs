@@ -20,6 +20,7 @@ const REMOVAL_RETRY: Duration = Duration::from_secs(1);
 impl Kernel {
     /// Removes everything that is no longer wanted, in the opposite order of its installation; whether there was something.
     pub(super) fn remove(&mut self) -> bool {
+        let mut leaving = Vec::new();
         let mut going = Vec::new();
         let mut addresses = Vec::new();
         let mut something = false;
@@ -29,6 +30,7 @@ impl Kernel {
             if wanted == router.done || wanted.addresses != Addresses::Remove {
                 continue;
             }
+            leaving.push(index);
             router.done = wanted;
             router.announced = self.orders.rounds(index);
             router.handed_over.clear();
@@ -44,6 +46,9 @@ impl Kernel {
             }
         }
         self.remove_these(&going, addresses);
+        for index in leaving {
+            self.leave(index);
+        }
         something
     }
 
@@ -52,11 +57,7 @@ impl Kernel {
         if addresses.is_empty() {
             return;
         }
-        let before = addresses.iter().any(addresses::in_a_subnet).then(|| self.rtnl.addresses().unwrap_or_default());
-        let results = self.rtnl.remove_addresses(&addresses);
-        if let Some(before) = before {
-            addresses::restore(&mut self.rtnl, &before, &addresses);
-        }
+        let results = addresses::remove(&mut self.rtnl, &addresses);
         for ((index, address), result) in going.iter().zip(addresses).zip(results) {
             let router = &mut self.routers[*index];
             match result {
@@ -78,6 +79,7 @@ impl Kernel {
         router.held.remove_routing(&mut self.rtnl);
         let addresses = std::mem::take(&mut router.held.addresses);
         self.remove_these(&vec![index; addresses.len()], addresses);
+        self.leave(index);
     }
 
     /// Installs what some routers want that is not there; whether there were any.
@@ -93,6 +95,9 @@ impl Kernel {
             router.done = wanted;
             router.announced = self.orders.rounds(index);
             router.handed_over.clear();
+            router.held = Held::all(&router.table.entries, &self.devices);
+            // Should this process end from now on, somebody knows.
+            self.bequest.leave_held(index, || router.held.octets());
             let before = addresses.len();
             addresses.extend(addresses::found(&router.table.entries, &self.devices).map(|(_, address)| address));
             coming.push((index, wanted.epoch, before..addresses.len()));
@@ -108,7 +113,6 @@ impl Kernel {
             let router = &mut self.routers[index];
             let entries = &router.table.entries;
             let name = &router.table.name;
-            router.held = Held::all(entries, &self.devices);
             router.incomplete = range.len() < entries.addresses.len();
             let mut installed = !router.incomplete;
             if router.incomplete {

@@ -51,6 +51,7 @@ impl Kernel {
         let statics = &mut self.statics;
         statics.retry = None;
         statics.held = Held::all(&statics.entries, &self.devices);
+        self.bequest.leave_held(self.routers.len(), || statics.held.octets());
         let mut lacking = Lacking::default();
         if repair {
             lacking = repair_addresses(&mut self.rtnl, &self.devices, STATIC, &statics.entries, &[]).1;
@@ -99,6 +100,9 @@ impl Kernel {
             if let Err(error) = saved.restore() {
                 tracing::error!("{error}");
             }
+        }
+        if gone {
+            self.bequest.leave_held(self.routers.len(), Vec::new);
         }
         gone
     }

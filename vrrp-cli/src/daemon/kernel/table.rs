@@ -4,6 +4,7 @@
 
 use vrrp_core::node::{RouterId, TrackerId};
 use vrrp_netlink::addresses::Address;
+use vrrp_netlink::objects;
 use vrrp_netlink::routes::Route;
 use vrrp_netlink::rtnl::Rtnl;
 use vrrp_netlink::rules::Rule;
@@ -89,6 +90,11 @@ impl Held {
         }
     }
 
+    /// As another process reads it.
+    pub(super) fn octets(&self) -> Vec<u8> {
+        objects::octets(&self.addresses, &self.routes, &self.rules)
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.addresses.is_empty() && self.routes.is_empty() && self.rules.is_empty()
     }
@@ -107,7 +113,23 @@ impl Table {
     }
 }
 
+impl Work {
+    /// The octets that what each router holds may take, and behind them what is held whoever is Master.
+    pub(in crate::daemon) fn rooms(&self) -> impl Iterator<Item = usize> + '_ {
+        self.tables.iter().map(|table| &table.entries).chain([&self.statics]).map(Entries::room)
+    }
+}
+
 impl Entries {
+    /// The octets of all of it, should every interface exist.
+    fn room(&self) -> usize {
+        let hops = self.routes.iter().flat_map(|routed| routed.devices.iter().flatten());
+        let devices = self.addresses.iter().map(|installation| &installation.device).chain(hops);
+        let any = Device { name: String::new(), index: Some(1), mac: None };
+        let devices = vec![any; devices.max().map_or(0, |device| device + 1)];
+        Held::all(self, &devices).octets().len()
+    }
+
     /// Whether any of it is on this device.
     pub(super) fn uses(&self, device: usize) -> bool {
         self.addresses.iter().any(|installation| installation.device == device)

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use nix::unistd::Pid;
 use vrrp_cli::lab::{Host, Process};
 
 use super::{PATIENCE, eventually};
@@ -53,6 +54,20 @@ impl Daemon {
         command.stdin(Stdio::null()).stdout(out.try_clone().expect("a file descriptor")).stderr(out);
         let process = host.spawn(&mut command).expect("the daemon starts");
         Self { process, host: host.name().to_owned(), log }
+    }
+
+    /// The process that works, of a daemon that has a guardian: its only child.
+    #[track_caller]
+    pub(crate) fn worker(&self) -> Pid {
+        let guardian = self.process.id();
+        let file = format!("/proc/{guardian}/task/{guardian}/children");
+        let mut worker = None;
+        eventually(&format!("{} has a second process", self.host), || {
+            let children = fs::read_to_string(&file).unwrap_or_default();
+            worker = children.split_whitespace().next().and_then(|pid| pid.parse().ok());
+            worker.is_some()
+        });
+        Pid::from_raw(worker.expect("it was waited for"))
     }
 
     /// Everything it has said.

@@ -1,0 +1,86 @@
+//! What the guardian does in the place of a process that cannot: the last words first, then whatever it held is removed.
+//!
+//! Knows no router by name.
+
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+use vrrp_netlink::addresses::Change;
+use vrrp_netlink::objects::Objects;
+use vrrp_netlink::rtnl::Rtnl;
+use vrrp_netlink::sender::Sender;
+
+use super::super::kernel;
+use super::will::Will;
+use super::words;
+
+/// What was done.
+#[derive(Debug, Default)]
+pub(super) struct Settled {
+    /// Datagrams that went out.
+    pub(super) said: usize,
+    /// Addresses that are gone.
+    pub(super) removed: Vec<IpAddr>,
+    /// What is still there, or could not be done.
+    pub(super) failed: Vec<String>,
+}
+
+/// The guardian's own way to the LAN and to the kernel, opened before anything happens.
+pub(super) struct Means {
+    sender: Sender,
+    rtnl: Rtnl,
+}
+
+impl Means {
+    pub(super) fn open() -> vrrp_netlink::Result<Self> {
+        Ok(Self { sender: Sender::open()?, rtnl: Rtnl::open()? })
+    }
+
+    /// Says every last word that is of use, and removes everything that is held. `begin` is what the will counts from.
+    pub(super) fn settle(&mut self, will: &Will, begin: Instant) -> Settled {
+        let mut settled = Settled::default();
+        let now = begin.elapsed();
+        for cell in 0..will.cells() {
+            if will.promised(cell).is_some_and(|promise| now < promise.last.saturating_add(promise.useful)) {
+                settled.said += words::say(&will.words(cell), &self.sender);
+            }
+        }
+        let mut all = Objects::default();
+        for cell in (0..will.cells()).rev() {
+            match Objects::read(&will.held(cell)) {
+                Ok(mut objects) => {
+                    all.addresses.append(&mut objects.addresses);
+                    all.routes.append(&mut objects.routes);
+                    all.rules.append(&mut objects.rules);
+                }
+                Err(error) => settled.failed.push(format!("what a router held is not known: {error}")),
+            }
+        }
+        self.remove(&all, &mut settled);
+        settled
+    }
+
+    /// Addresses first: every moment that one is on two hosts counts.
+    fn remove(&mut self, all: &Objects, settled: &mut Settled) {
+        let results = kernel::remove_addresses(&mut self.rtnl, &all.addresses);
+        for (address, result) in all.addresses.iter().zip(results) {
+            match result {
+                Ok(Change::Done) => settled.removed.push(address.address),
+                Ok(Change::AlreadySo) => {}
+                Err(error) if kernel::is_gone(&error) => {}
+                Err(error) => settled.failed.push(format!("{} is still on this host: {error}", address.address)),
+            }
+        }
+        let results = self.rtnl.remove_rules(&all.rules).into_iter().chain(self.rtnl.remove_routes(&all.routes));
+        settled.failed.extend(results.filter_map(|result| Some(format!("still on this host: {}", result.err()?))));
+    }
+}
+
+/// "3.4 s", "120 ms".
+pub(super) fn words_of(time: Duration) -> String {
+    if time < Duration::from_secs(1) {
+        format!("{} ms", time.as_millis())
+    } else {
+        format!("{:.1} s", time.as_secs_f64())
+    }
+}

@@ -1,0 +1,168 @@
+//! The second process: whatever ends the one that works, no address stays behind, and others need not wait for silence.
+
+use std::net::Ipv4Addr;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use vrrp_cli::lab;
+
+use crate::common::Kind::Vrrpctl;
+use crate::common::*;
+
+/// A router for each way in which a release can be said; each has its address.
+const SPEECHES: [&str; 5] = ["VI_plain", "VI_ah", "VI_hmac", "VI_unicast", "VI_six"];
+
+fn address(number: u8) -> Ipv4Addr {
+    Ipv4Addr::new(10, 9, 0, 100 + number)
+}
+
+/// All of [`SPEECHES`], on the host with this address, whose only peer is the other.
+fn instances(priority: u8, own: Ipv4Addr, peer: Ipv4Addr) -> Vec<Instance> {
+    let named = |number: u8| {
+        let name = SPEECHES[usize::from(number)];
+        Instance::new(priority).called(name, 60 + number, address(number))
+    };
+    let key = "0b".repeat(32);
+    let unicast = format!("unicast_peer {{\n        {peer}\n    }}");
+    vec![
+        named(0),
+        named(1).authentication_header(),
+        named(2)
+            .password(None)
+            .with("version 3")
+            .with(format!("auth_hmac {{\n        key 9 hex:{key}\n        active_key 9\n    }}")),
+        named(3).with(format!("unicast_src_ip {own}")).with(unicast),
+        named(4).password(None).addresses(&["fe80::100/64", "fd00:9::100/64"]),
+    ]
+}
+
+/// The status with which the daemon, that is its guardian, ends; `None` when a signal ended it.
+fn ended(daemon: &mut Daemon) -> Option<i32> {
+    daemon.process.wait(PATIENCE).and_then(|status| status.code())
+}
+
+/// Each release must be believed: numbers and signatures go on from the last advert.
+#[test]
+fn what_is_killed_is_replaced_as_if_it_had_stopped() {
+    if !lab::privileged(what_is_killed_is_replaced_as_if_it_had_stopped) {
+        return;
+    }
+    let stage = Stage::new();
+    let (own, other) = (stage.lan.host("a").address(0), stage.lan.host("b").address(0));
+    let mut a = stage.start(Vrrpctl, "a", &instances(STRONG, own, other));
+    a.says("entering backup state", SPEECHES.len());
+    let mut b = stage.start(Vrrpctl, "b", &instances(WEAK, other, own));
+    b.says("entering backup state", SPEECHES.len());
+    for name in SPEECHES {
+        a.says(&format!("({name}) entering master state"), 1);
+    }
+    for number in 0..4 {
+        stage.held_by("a", address(number));
+    }
+    // Every one of them has been heard as Master.
+    lab::wait_until(Duration::from_millis(1500), || b.said("entering master state"));
+    let worker = a.worker();
+    kill(worker, Signal::SIGKILL).unwrap();
+    for name in SPEECHES {
+        b.says(&format!("({name}) entering master state: the master stepped down"), 1);
+    }
+    assert_eq!(ended(&mut a), Some(1));
+    assert!(a.said("the working process was killed by sigkill"), "{}", a.log());
+    assert!(a.said("5 releases sent") && a.said("removed"), "{}", a.log());
+    for number in 0..4 {
+        assert!(!stage.lan.holds("a", ip(address(number))), "removed before the daemon ended");
+    }
+    assert!(
+        !stage.lan.holds("a", "fe80::100".parse().unwrap()) && !stage.lan.holds("a", "fd00:9::100".parse().unwrap())
+    );
+    assert_eq!(b.count("dropped"), 0, "{}", b.log());
+    b.stop();
+}
+
+/// Frozen, the address would stay on both hosts for ever; it goes at about the time when the other takes over.
+#[test]
+fn what_is_frozen_is_killed_and_its_lock_is_kept_until_all_is_done() {
+    if !lab::privileged(what_is_frozen_is_killed_and_its_lock_is_kept_until_all_is_done) {
+        return;
+    }
+    let stage = Stage::new();
+    let mut a = stage.vrrpctl("a", Instance::new(STRONG));
+    a.is_backup();
+    let mut b = stage.vrrpctl("b", Instance::new(WEAK));
+    stage.held_by("a", VIP);
+    b.is_backup();
+    let (worker, began) = (a.worker(), Instant::now());
+    kill(worker, Signal::SIGSTOP).unwrap();
+    assert_eq!(ended(&mut a), Some(1));
+    let took = began.elapsed();
+    between(
+        "until the frozen process was killed",
+        took,
+        master_down(STRONG) - Duration::from_secs(1),
+        master_down(STRONG) + 2 * SLACK,
+    );
+    assert!(a.said("the working process sent nothing for") && a.said("10.9.0.100 removed"), "{}", a.log());
+    stage.held_by("b", VIP);
+    b.stop();
+
+    // A guardian that has not finished yet keeps the next daemon from beginning.
+    let mut a = stage.vrrpctl("a", Instance::new(STRONG));
+    stage.held_by("a", VIP);
+    let worker = a.worker();
+    a.process.signal(Signal::SIGSTOP).unwrap();
+    kill(worker, Signal::SIGKILL).unwrap();
+    let mut early = stage.vrrpctl("a", Instance::new(STRONG));
+    early.says("another vrrpctl on this host serves", 1);
+    assert_eq!(ended(&mut early), Some(2));
+    assert_eq!(stage.holders_of(VIP), ["a"]);
+    a.process.signal(Signal::SIGCONT).unwrap();
+    assert_eq!(ended(&mut a), Some(1));
+    assert!(stage.holders_of(VIP).is_empty());
+    let mut next = stage.vrrpctl("a", Instance::new(STRONG));
+    stage.held_by("a", VIP);
+    next.stop();
+}
+
+/// Service managers, `killall` and containers each signal another process.
+#[test]
+fn it_does_not_matter_which_process_is_signalled() {
+    if lab::privileged(it_does_not_matter_which_process_is_signalled) {
+        side_by_side(["worker", "both", "guardian killed"], stops);
+    }
+}
+
+fn stops(how: &str) {
+    let stage = Stage::new();
+    let mut a = stage.vrrpctl("a", Instance::new(STRONG));
+    stage.held_by("a", VIP);
+    let worker = a.worker();
+    match how {
+        "worker" => kill(worker, Signal::SIGTERM).unwrap(),
+        "both" => a.process.signal_all(Signal::SIGTERM).unwrap(),
+        _ => a.process.signal(Signal::SIGKILL).unwrap(),
+    }
+    a.says(if how == "guardian killed" { "stopping on the end of the guardian" } else { "stopping on sigterm" }, 1);
+    a.says("(vi_1) stopped", 1);
+    assert_eq!(ended(&mut a), if how == "guardian killed" { None } else { Some(0) });
+    stage.held_by_nobody(VIP);
+    assert!(!a.said("asked again"), "one request is one, however many hear it");
+    eventually("the worker is gone", || kill(worker, None).is_err());
+}
+
+#[test]
+fn without_a_guardian_there_is_one_process() {
+    if !lab::privileged(without_a_guardian_there_is_one_process) {
+        return;
+    }
+    let stage = Stage::new();
+    let file = stage.file("alone.conf", &Instance::new(255).to_string());
+    let mut command = Command::new(env!("CARGO_BIN_EXE_vrrpctl"));
+    command.args(["run", "--no-guardian", "-f"]).arg(file).stdin(Stdio::null()).stderr(Stdio::null());
+    let mut alone = stage.lan.host("a").spawn(&mut command).unwrap();
+    stage.held_by("a", VIP);
+    let children = std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", alone.id())).unwrap();
+    assert_eq!(children, "");
+    alone.kill().unwrap();
+    assert_eq!(stage.holders_of(VIP), ["a"], "nobody is there to remove it");
+}

@@ -9,8 +9,9 @@
 //! | value v | fault unless v is 0 | + v × w, from −253 to 253; fault below | the same |
 //! | unknown | fault | nothing | nothing |
 //!
-//! `reverse` exchanges up and down, a value that is 0 and one that is not, and the sign of v × w. The sum is added to the base
-//! priority and kept within 1 to 254; the address owner's 255 never changes.
+//! `reverse` changes the sign of the points; where the weight is 0, it exchanges up and down, and a value that is 0 and one
+//! that is not. So a reversed w > 0 takes away while the tracker is up, as keepalived has it, and adds nothing while it is down.
+//! The sum is added to the base priority and kept within 1 to 254; the address owner's 255 never changes.
 
 use core::fmt;
 
@@ -53,7 +54,7 @@ impl fmt::Display for Weight {
 pub struct Influence {
     /// What it counts for.
     pub weight: Weight,
-    /// Up counts as down, and down as up.
+    /// The points change their sign, and a fault is where there was none.
     pub reverse: bool,
 }
 
@@ -85,9 +86,9 @@ impl Influence {
     pub fn of(self, status: Status) -> Contribution {
         match status {
             Status::Unknown => Contribution { fault: self.weight.is_fault(), points: 0 },
-            Status::Up => self.when(!self.reverse),
-            Status::Down => self.when(self.reverse),
-            Status::Value(value) if self.weight.is_fault() => self.when((value == 0) != self.reverse),
+            Status::Up => self.when(true),
+            Status::Down => self.when(false),
+            Status::Value(value) if self.weight.is_fault() => self.when(value == 0),
             Status::Value(value) => {
                 let sign = if self.reverse { -1 } else { 1 };
                 let points = i64::from(value) * i64::from(self.weight.0) * sign;
@@ -99,7 +100,8 @@ impl Influence {
 
     fn when(self, well: bool) -> Contribution {
         let points = if well { self.weight.0.max(0) } else { self.weight.0.min(0) };
-        Contribution { fault: self.weight.is_fault() && !well, points }
+        let points = if self.reverse { -points } else { points };
+        Contribution { fault: self.weight.is_fault() && well == self.reverse, points }
     }
 }
 

@@ -24,13 +24,13 @@ fn every_cell_of_the_table() {
         (0, Status::Value(7), fault, points(0)),
         (0, Status::Value(-1), fault, points(0)),
         (20, Status::Unknown, points(0), points(0)),
-        (20, Status::Up, points(20), points(0)),
-        (20, Status::Down, points(0), points(20)),
+        (20, Status::Up, points(20), points(-20)),
+        (20, Status::Down, points(0), points(0)),
         (20, Status::Value(0), points(0), points(0)),
         (20, Status::Value(3), points(60), points(-60)),
         (-20, Status::Unknown, points(0), points(0)),
-        (-20, Status::Up, points(0), points(-20)),
-        (-20, Status::Down, points(-20), points(0)),
+        (-20, Status::Up, points(0), points(0)),
+        (-20, Status::Down, points(-20), points(20)),
         (-20, Status::Value(3), points(-60), points(60)),
     ] {
         assert_eq!(influence(weight, false).of(status), straight, "{weight} {status:?}");

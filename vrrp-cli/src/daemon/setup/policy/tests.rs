@@ -67,12 +67,12 @@ fn an_interface_is_one_tracker_whoever_follows_it() {
     assert_eq!(policy.interfaces[2].0.index(), 2);
     // None of them exists.
     assert_eq!([priority(&node, ids[0]), trackers(&node, ids[0]).try_into().unwrap()], [80, 1]);
-    assert_eq!([priority(&node, ids[1]), trackers(&node, ids[1]).try_into().unwrap()], [100, 0]);
+    assert_eq!([priority(&node, ids[1]), trackers(&node, ids[1]).try_into().unwrap()], [110, 0]);
     for name in ["eth1", "eth2", "eth3"] {
         set(&mut node, &policy, name, Status::Up);
     }
     assert_eq!([priority(&node, ids[0]), trackers(&node, ids[0]).try_into().unwrap()], [100, 0]);
-    assert_eq!(priority(&node, ids[1]), 120);
+    assert_eq!(priority(&node, ids[1]), 130);
 }
 
 #[test]

@@ -10,18 +10,20 @@ use crate::common::*;
 /// The makes of the daemons on `a` and `b`.
 const MAKES: [scenes::Makes; 3] = [(Vrrpctl, Vrrpctl), (Vrrpctl, Keepalived), (Keepalived, Vrrpctl)];
 
-fn address(network: u8) -> Ipv4Addr {
+/// The virtual address on the network of this number.
+pub(crate) fn address(network: u8) -> Ipv4Addr {
     Ipv4Addr::new(10, 9, network, 100)
 }
 
 /// An instance on the network of this number.
-fn on(network: u8, priority: u8) -> Instance {
+pub(crate) fn on(network: u8, priority: u8) -> Instance {
     Instance::new(priority)
         .called(&format!("VI_{network}"), 50 + network, address(network))
         .on(&format!("eth{network}"))
 }
 
-const GROUP: &str = "vrrp_sync_group G {\n    group {\n        VI_0\n        VI_1\n    }\n}\n";
+/// Both instances of [`on`] in one sync group.
+pub(crate) const GROUP: &str = "vrrp_sync_group G {\n    group {\n        VI_0\n        VI_1\n    }\n}\n";
 
 fn makes() -> impl Iterator<Item = scenes::Makes> {
     let keepalived = tool("keepalived").is_some();

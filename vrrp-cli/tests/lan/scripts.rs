@@ -18,7 +18,6 @@ struct Scripts {
 impl Scripts {
     fn new() -> Self {
         let stage = Stage::new();
-        fs::set_permissions(stage.directory(), fs::Permissions::from_mode(0o777)).unwrap();
         let notes = stage.file("notes", "");
         fs::set_permissions(&notes, fs::Permissions::from_mode(0o666)).unwrap();
         Self { stage, notes }
@@ -26,10 +25,7 @@ impl Scripts {
 
     /// An executable shell script; `$notes` is where it writes.
     fn script(&self, name: &str, body: &str) -> String {
-        let text = format!("#!/bin/sh\nnotes={}\n{body}\n", self.notes.display());
-        let file = self.stage.file(name, &text);
-        fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
-        file.to_str().unwrap().to_owned()
+        self.stage.script(name, &format!("notes={}\n{body}", self.notes.display()))
     }
 
     fn notes(&self) -> Vec<String> {
@@ -133,4 +129,32 @@ fn a_second_signal_does_not_wait_for_scripts() {
     assert!(a.process.ended().is_some_and(|status| status.success()));
     between("a stop that was asked for twice", asked.elapsed(), Duration::ZERO, Duration::from_secs(3));
     a.says("hang takes too long for a stop: killed", 1);
+}
+
+/// A script of the new master stops the daemon that runs it, and waits until it has ended.
+#[test]
+fn a_script_may_stop_the_daemon_that_tells_it() {
+    if !lab::privileged(a_script_may_stop_the_daemon_that_tells_it) {
+        return;
+    }
+    let scripts = Scripts::new();
+    let stage = &scripts.stage;
+    let body = "echo asks >> \"$notes\"; kill -TERM $PPID; while kill -0 $PPID; do sleep 0.05; done";
+    let stop = scripts.script("stop", body);
+    let note = scripts.script("note", "echo \"$*\" >> \"$notes\"");
+    let mut a =
+        stage.vrrpctl("a", Instance::new(254).with(format!("notify_master {stop}")).with(format!("notify {note}")));
+    a.is_backup();
+    let b = stage.vrrpctl("b", Instance::new(1));
+    b.is_backup();
+    a.says("stopping on SIGTERM", 1);
+    let asked = Instant::now();
+    stage.held_by("b", VIP);
+    between("until the other has the address", asked.elapsed(), Duration::ZERO, skew(1) + SLACK);
+    let status = a.process.wait(Duration::from_secs(10));
+    assert!(status.is_some_and(|status| status.success()), "{status:?}");
+    a.says("stop takes too long for a stop: killed", 1);
+    let line = |state: &str| format!("INSTANCE VI_1 {state} 254");
+    assert_eq!(scripts.notes(), [line("BACKUP"), "asks".to_owned(), line("STOP")]);
+    assert!(a.said("note was not run before the stop"), "what was left out is told");
 }

@@ -2,8 +2,9 @@
 //!
 //! Knows the kernel's view: who holds an address, which MAC a client knows. Nothing of VRRP.
 
-use std::fs;
+use std::fs::{self, Permissions};
 use std::net::{IpAddr, Ipv4Addr};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -48,11 +49,16 @@ impl Stage {
 
     /// The same, with more blocks behind the instances.
     pub(crate) fn start_with(&self, kind: Kind, host: &str, instances: &[Instance], blocks: &str) -> Daemon {
-        let mut text = format!("global_defs {{\n    router_id {host}\n}}\n\n");
-        for instance in instances {
-            text.push_str(&instance.to_string());
-        }
-        text.push_str(blocks);
+        self.start_text(kind, host, &(written(instances) + blocks))
+    }
+
+    /// The same, with blocks before the instances, where keepalived wants trackers.
+    pub(crate) fn start_tracking(&self, kind: Kind, host: &str, blocks: &str, instances: &[Instance]) -> Daemon {
+        self.start_text(kind, host, &(blocks.to_owned() + &written(instances)))
+    }
+
+    fn start_text(&self, kind: Kind, host: &str, text: &str) -> Daemon {
+        let text = format!("global_defs {{\n    router_id {host}\n}}\n\n{text}");
         let number = self.files.fetch_add(1, Ordering::Relaxed);
         let file = self.file(&format!("{host}-{number}.conf"), &text);
         Daemon::start(kind, self.lan.host(host), &file)
@@ -73,6 +79,24 @@ impl Stage {
         let file = self.directory().join(name);
         fs::write(&file, text).expect("a file");
         file
+    }
+
+    /// A new executable script of the shell; its path. Other users can run it as well.
+    pub(crate) fn script(&self, name: &str, body: &str) -> String {
+        self.open_to_all();
+        let file = self.file(name, &format!("#!/bin/sh\n{body}\n"));
+        fs::set_permissions(&file, Permissions::from_mode(0o755)).expect("an executable file");
+        file.to_str().expect("a path in words").to_owned()
+    }
+
+    /// Lets every user read and make files here: scripts need not run as root.
+    pub(crate) fn open_to_all(&self) {
+        fs::set_permissions(self.directory(), Permissions::from_mode(0o777)).expect("a directory of ours");
+    }
+
+    /// A path for a file that is still to be made.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.directory().join(name)
     }
 
     /// The hosts that have `address`.
@@ -157,4 +181,8 @@ impl Stage {
         let run = || work(&mut Rtnl::open()?);
         self.lan.host(host).namespace().run(run).expect("the namespace").expect("the kernel does it")
     }
+}
+
+fn written(instances: &[Instance]) -> String {
+    instances.iter().map(Instance::to_string).collect()
 }

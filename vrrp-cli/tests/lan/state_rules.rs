@@ -80,9 +80,8 @@ fn preempt_delay_waits_for_a_weaker_master_that_stays() {
         // The weaker one is heard a little later than the start; then the timer runs out as ever.
         between("until it preempts", started.elapsed(), delay, delay + SECOND + master_down(STRONG) + 2 * SLACK);
         assert_eq!(stage.holders_of(VIP2), ["b"], "the other one still waits");
-        let asked = Instant::now();
+        // Long before the delay is over.
         b.stop();
         stage.held_by("a", VIP2);
-        between("after a stop", asked.elapsed(), Duration::ZERO, skew(STRONG) + SLACK);
     });
 }

@@ -101,7 +101,7 @@ fn hosts_that_agree_have_no_findings() {
 
 #[test]
 fn the_examples_have_no_findings() {
-    for name in ["active-standby", "dual-master"] {
+    for name in ["active-standby", "dual-master", "cloud"] {
         let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/examples").join(name);
         let report = check(&options(&entries(&examples, is_conf)));
         assert!(report.findings.is_empty(), "{}", report.render(false));

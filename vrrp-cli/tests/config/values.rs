@@ -284,7 +284,7 @@ fn colours_only_when_asked() {
 #[test]
 fn the_example_files_are_clean() {
     let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/examples");
-    for shape in ["active-standby", "dual-master"] {
+    for shape in ["active-standby", "dual-master", "cloud"] {
         let [first, second] = ["lb01.conf", "lb02.conf"].map(|host| {
             let loaded = load(&examples.join(shape).join(host));
             assert!(loaded.diagnostics.is_empty(), "{}", loaded.render(false));

@@ -24,6 +24,9 @@ const ADDRESSES: &[&str] = &[
     "10.9.0.107/24 -nodad mngtmpaddr",
     "10.6.0.1/24 no_track",
     "10.4.0.1/24 scope 200 broadcast 10.4.0.255",
+    "10.4.1.1/24 scope host brd 10.4.1.255",
+    "10.4.2.1/24 scope nowhere preferred_lft forever",
+    "10.4.3.1/24 scope global label eth0:2 dev eth0 noprefixroute no_track preferred_lft 50",
 ];
 const EXCLUDED: &[&str] = &[
     "239.1.1.1 autojoin",
@@ -39,6 +42,19 @@ const EXCLUDED: &[&str] = &[
     "2001:db8:9::108/64 preferred_lft 0",
     "2001:db8:8::1 peer 2001:db8:8::2",
     "2001:db8:7::1/64 dev eth2 no_track",
+];
+const STATIC: &[&str] = &[
+    "10.2.0.1/24 dev eth2 label eth2:7",
+    "2001:db8:6::1/64 dev eth0",
+    "10.2.1.1/24",
+    "10.2.2.1/24 brd + scope link dev eth2 preferred_lft 60",
+    "10.2.3.1 peer 10.2.3.2 dev eth2",
+    "10.2.4.1/24 noprefixroute home no_track",
+    "239.1.1.2 autojoin dev eth0",
+    "2001:db8:6:1::1/64 home preferred_lft 3000 dev eth2",
+    "2001:db8:6:2::1/64 mngtmpaddr dev eth2",
+    "2001:db8:6:3::1/64 noprefixroute -nodad dev eth2",
+    "2001:db8:6:4::1",
 ];
 const ROUTES: &[&str] = &[
     "10.20.0.0/16 via 10.9.0.9",
@@ -78,6 +94,9 @@ const ROUTES: &[&str] = &[
     "add 10.21.27.0/24 via 10.9.0.9",
     "prepend 10.21.28.0/24 via 10.9.0.9",
     "unicast 10.21.29.0/24 via 10.9.0.9",
+    "broadcast 10.21.31.255 dev eth0 scope link",
+    "10.21.33.0/24 nexthop via 10.9.0.9 realms 3 nexthop via 10.9.0.10 dev eth0 weight 256",
+    "10.21.34.0/24 dev eth0 encap ip id 6 src 10.9.0.2 dst 10.9.0.10 ttl 7 tos 4",
     "2001:db8:20::/64 via 2001:db8:9::9",
     "2001:db8:20:1::/64 dev eth0",
     "2001:db8:20:2::/64 via 2001:db8:9::9 metric 5 pref high",
@@ -89,6 +108,11 @@ const ROUTES: &[&str] = &[
     "2001:db8:20:7::/64 dev eth0 encap ip6 id 5 dst 2001:db8::9",
     "2001:db8:20:8::/64 via fe80::1 dev eth0 mtu 1400 hoplimit 30 table 200 protocol bird",
     "2001:db8:20:9::1 dev eth0",
+    "2001:db8:20:b::/64 via 2001:db8:9::9 pref medium src 2001:db8:9::2",
+    "unreachable 2001:db8:20:c::/64 metric 9",
+    "prohibit 2001:db8:20:d::/64",
+    "throw 2001:db8:20:e::/64 table 200",
+    "2001:db8:20:f::/64 via 2001:db8:9::9 rtt 300ms rto_min 1s mtu lock 1300 congctl cubic",
 ];
 const RULES: &[&str] = &[
     "from 192.168.2.0/24 table 1",
@@ -109,7 +133,49 @@ const RULES: &[&str] = &[
     "fwmark 7 table 100 priority 610",
     "to 1:2:3:4:5:6:7:0/112 from 7:6:5:4:3:2::/96 table 6908 priority 611",
     "dev eth0 table 100 priority 612 dsfield 8",
+    "from 2001:db8:1::/48 to 2001:db8:2::/48 table 200 oif eth2 tos 0x10 fwmark 0x24/0xff priority 615",
+    "from 2001:db8:3::/48 unreachable priority 616",
+    "from 2001:db8:3::/48 goto 618 priority 617",
+    "from 2001:db8:3::/48 nop priority 618",
+    "from 2001:db8:4::1 table 200 ipproto udp sport 10-20 dport 20-30 uidrange 1-2 protocol 12 priority 619",
+    "not to 2001:db8:5::/48 table 200 suppress_prefixlength 5 suppress_ifgroup 6 tunnel-id 6 priority 620",
+    "from 10.1.1.8 blackhole fwmark 5 ipproto tcp preference 622",
     "from default table 100 priority 704",
+];
+
+/// Lines that keepalived 2.2.7 passes over, and what the kernel shows of them.
+const LATER_ROUTES: &[(&str, &str)] = &[
+    (
+        "inet 10.21.30.0/24 via 10.9.0.9 table main",
+        "unicast 10.21.30.0/24 via 10.9.0.9 dev eth0 table main proto keepalived scope global",
+    ),
+    ("local 10.21.31.1 dev eth0 table local", "local 10.21.31.1 dev eth0 table local proto keepalived scope host"),
+    (
+        "10.21.32.0/24 dev eth0 scope site protocol static metric 0x10",
+        "unicast 10.21.32.0/24 dev eth0 table main proto keepalived scope site metric 16",
+    ),
+    (
+        "10.21.35.0/24 via inet6 fe80::9 dev eth0",
+        "unicast 10.21.35.0/24 via inet6 fe80::9 dev eth0 table main proto keepalived scope global",
+    ),
+    (
+        "10.21.36.0/24 via 10.9.0.9 advmss lock 1300 hoplimit lock 9 rtt lock 300ms window lock 9",
+        "unicast 10.21.36.0/24 via 10.9.0.9 dev eth0 table main proto keepalived scope global window lock 9 rtt lock 300ms advmss lock 1300 hoplimit lock 9",
+    ),
+    (
+        "inet6 2001:db8:20:a::/64 via 2001:db8:9::9",
+        "unicast 2001:db8:20:a::/64 via 2001:db8:9::9 dev eth0 table main proto keepalived scope global metric 1024 pref medium",
+    ),
+    (
+        "inet6 default via 2001:db8:9::9 table 201 onlink dev eth0",
+        "unicast default via 2001:db8:9::9 dev eth0 table 201 proto keepalived scope global metric 1024 onlink pref medium",
+    ),
+];
+/// The same of rules.
+const LATER_RULES: &[(&str, &str)] = &[
+    ("inet from 10.1.1.7 table 100 priority 613", "613: from 10.1.1.7 lookup 100 proto keepalived"),
+    ("inet6 iif eth0 table 100 priority 614", "614: from all iif eth0 lookup 100 proto keepalived"),
+    ("inet6 l3mdev priority 621", "621: from all lookup [l3mdev-table] proto keepalived"),
 ];
 
 fn block(name: &str, lines: &[&str]) -> String {
@@ -220,7 +286,7 @@ fn every_option_shows_in_the_kernel_as_keepalived_has_it_and_nothing_stays() {
         .concat(),
     );
     let static_lines = [
-        block("static_ipaddress", &["10.2.0.1/24 dev eth2 label eth2:7", "2001:db8:6::1/64 dev eth0", "10.2.1.1/24"]),
+        block("static_ipaddress", STATIC),
         block("static_routes", ROUTES),
         block("static_rules", RULES),
         master(&block("virtual_ipaddress", &["10.9.0.100"])),
@@ -239,6 +305,26 @@ fn every_option_shows_in_the_kernel_as_keepalived_has_it_and_nothing_stays() {
         );
         assert!(ours.len() > 50, "{what}: {ours:?}");
     }
+}
+
+#[test]
+fn options_that_old_keepalived_lacks_show_in_the_kernel_too() {
+    if !lab::privileged(options_that_old_keepalived_lacks_show_in_the_kernel_too) {
+        return;
+    }
+    let lines = |list: &[(&'static str, &'static str)]| list.iter().map(|(line, _)| *line).collect::<Vec<_>>();
+    let mut rules = lines(LATER_RULES);
+    rules.push(RULES[RULES.len() - 1]);
+    let text = [
+        block("virtual_ipaddress", &["10.9.0.100"]),
+        block("virtual_routes", &lines(LATER_ROUTES)),
+        block("virtual_rules", &rules),
+    ];
+    let (shown, left) = effects(Vrrpctl, &master(&text.concat()));
+    for (line, expected) in LATER_ROUTES.iter().chain(LATER_RULES) {
+        assert!(shown.iter().any(|shown| shown == expected), "{line}: not {expected:?} in {shown:#?}");
+    }
+    assert_eq!(left, Vec::<String>::new(), "nothing stays");
 }
 
 /// keepalived removes it by another key than it was added with, and fails.

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
 
 mod announcements;
+mod clouds;
 mod common;
 mod demo;
 mod entries;

@@ -244,29 +244,28 @@ fn r37_without_preemption_it_stays_in_backup() {
     }
 }
 
+/// What serves a second after two Masters, who did not hear each other until `parted`, can.
+fn healed(kind: Kind, priorities: [u8; 2], parted: Duration) -> [bool; 2] {
+    let mut lan = Lan::pair(kind, priorities);
+    lan.hosts[0].connected = false;
+    lan.run(parted);
+    assert_eq!(lan.serving(), [true, true], "neither hears the other");
+    lan.hosts[0].connected = true;
+    lan.run(ms(1000));
+    lan.serving().try_into().unwrap()
+}
+
 #[test]
 fn r45_of_equal_priorities_the_higher_address_wins() {
     for kind in Kind::ALL {
-        let mut lan = Lan::pair(kind, [100, 100]);
-        lan.hosts[0].connected = false;
-        lan.run(ms(10_000));
-        assert_eq!(lan.serving(), [true, true]);
-        lan.hosts[0].connected = true;
-        lan.run(ms(1000));
-        assert_eq!(lan.serving(), [false, true]);
+        assert_eq!(healed(kind, [100, 100], ms(10_000)), [false, true]);
     }
 }
 
 #[test]
 fn r45_two_masters_become_one_when_they_hear_each_other() {
     for kind in Kind::ALL {
-        let mut lan = Lan::pair(kind, [100, 150]);
-        lan.hosts[0].connected = false;
-        lan.run(ms(10_000));
-        assert_eq!(lan.serving(), [true, true], "neither hears the other");
-        lan.hosts[0].connected = true;
-        lan.run(ms(1000));
-        assert_eq!(lan.serving(), [false, true]);
+        assert_eq!(healed(kind, [100, 150], ms(10_000)), [false, true]);
     }
 }
 
@@ -293,14 +292,8 @@ fn the_winner_of_a_healed_partition_announces_again() {
 #[test]
 fn r113_the_stronger_master_counts_and_answers_the_weaker() {
     for kind in Kind::ALL {
-        let mut lan = Lan::pair(kind, [150, 100]);
-        lan.hosts[0].connected = false;
-        lan.run(ms(4000));
-        assert_eq!(lan.serving(), [true, true]);
         // The weaker one's next advert is earlier or later than the stronger one's; either way it yields.
-        lan.hosts[0].connected = true;
-        lan.run(ms(1000));
-        assert_eq!(lan.serving(), [true, false]);
+        assert_eq!(healed(kind, [150, 100], ms(4000)), [true, false]);
     }
 }
 

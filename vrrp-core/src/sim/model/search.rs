@@ -203,12 +203,14 @@ impl<'m> Search<'m> {
     fn counterexample(&self, number: u32, last: Label, property: Property) -> Counterexample {
         let mut trace: Vec<String> = Vec::new();
         let mut at = number as usize;
-        let mut seen = HashSet::new();
         trace.push(last.to_string());
-        while seen.insert(at) && at < self.parents.len() {
-            let (parent, label) = self.parents[at];
+        // The first is its own parent.
+        while let Some((parent, label)) = self.parents.get(at) {
             trace.push(label.to_string());
-            at = parent as usize;
+            if at == 0 {
+                break;
+            }
+            at = *parent as usize;
         }
         trace.reverse();
         if let Some(world) = self.worlds.get(number as usize) {

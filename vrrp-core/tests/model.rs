@@ -225,6 +225,7 @@ fn faults_that_are_put_in_are_found() {
     let faults = [
         fault("keeps the addresses on yielding", keeps_addresses, 0, LOSS, Property::AddressesOfMaster),
         fault("takes over without a word", silent_takeover, 0, STOP, Property::MasterClaims),
+        fault("says nothing when Adver_Timer runs out", silent_master, 0, STOP, Property::MasterClaims),
         fault("stops without a release", no_release, 0, STOP, Property::MasterReleases),
         fault("leaves no word of a transition", untold, 0, STOP, Property::TransitionTold),
         fault("forgets to set Adver_Timer again", forgets_timer, 0, STOP, Property::TimerFitsState),
@@ -333,6 +334,11 @@ fn silent_takeover(machine: Machine, event: Event) -> (Machine, Actions) {
     let (next, actions) = machine.step(event);
     let takes_over = actions.transition.is_some_and(|transition| transition.to == Role::Master);
     (next, if takes_over { Actions { advertise: None, ..actions } } else { actions })
+}
+
+fn silent_master(machine: Machine, event: Event) -> (Machine, Actions) {
+    let (next, actions) = machine.step(event);
+    (next, if event == Event::Expired(Timer::Adver) { Actions { advertise: None, ..actions } } else { actions })
 }
 
 fn no_release(machine: Machine, event: Event) -> (Machine, Actions) {

@@ -557,9 +557,9 @@ impl Lan {
         }
     }
 
+    /// Who has no link knows it, and sends nothing.
     fn reaches(&self, from: usize, to: usize) -> bool {
-        let (from, to) = (&self.hosts[from], &self.hosts[to]);
-        from.hears() && to.hears() && from.segment == to.segment
+        self.hosts[to].hears() && self.hosts[from].segment == self.hosts[to].segment
     }
 
     fn hearing(&self, host: usize) -> Conditions {

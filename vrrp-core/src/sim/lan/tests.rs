@@ -293,6 +293,22 @@ fn what_was_handed_over_before_a_crash_stays_so() {
     );
 }
 
+#[test]
+fn what_is_sent_while_a_link_is_down_does_not_arrive_when_it_is_up_again() {
+    let mut lan = lan(&[255, 100]);
+    lan.set_detail(Detail::Frames);
+    let slow = Conditions { delay: Duration::from_millis(500), ..Conditions::default() };
+    lan.at(Time::START, Action::Conditions(slow));
+    lan.run_until(at(10));
+    lan.at(lan.now(), Action::Link(HostId(1), false));
+    lan.at(lan.now() + Duration::from_millis(1200), Action::Link(HostId(1), true));
+    let down = lan.entries().len();
+    lan.run_until(at(13));
+    let arrived = lan.entries()[down..].iter().filter(|entry| entry.what == Happening::Arrived(HostId(0), HostId(1)));
+    // That of 10 s comes to a link that is down, and that of 11 s was sent to one.
+    assert_eq!(arrived.map(|entry| entry.at).collect::<Vec<_>>(), [at(12) + slow.delay]);
+}
+
 /// The later end counts.
 #[test]
 fn who_is_held_up_again_runs_when_the_last_time_is_over() {

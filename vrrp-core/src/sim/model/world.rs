@@ -290,7 +290,7 @@ fn judge(before: &Machine, event: Event, after: &Machine, actions: &crate::fsm::
         return Err(Property::TransitionTold);
     }
     let claims = actions.advertise == Some(Advertise::Claim);
-    let due = from == Role::Master && to == Role::Master && event == Event::Expired(Timer::Adver);
+    let due = from == Role::Master && event == Event::Expired(Timer::Adver);
     if ((from != Role::Master && to == Role::Master) || due) && !claims {
         return Err(Property::MasterClaims);
     }
@@ -358,6 +358,67 @@ impl fmt::Display for Label {
             Self::Cut(router, false) => write!(f, "router {router} is connected again"),
             Self::Fed(router, event) => write!(f, "router {router}: {event:?}"),
             Self::Died(router) => write!(f, "router {router} dies"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::string::ToString;
+
+    use super::*;
+    use crate::fsm::Params;
+    use crate::sim::params;
+
+    fn second() -> AdvertInterval {
+        AdvertInterval::from_secs(1).unwrap()
+    }
+
+    /// A Backup that heard a weaker Master, and may not preempt any more.
+    #[test]
+    fn who_ceases_to_preempt_has_broken_no_rule() {
+        let params = params(100, second()).unwrap();
+        let state = State::Backup { heard: Heard::Weaker, master_interval: second(), due: false };
+        let before = Machine { state, enabled: true, link: Link::Up([10, 0, 0, 1].into()), ..Machine::new(params) };
+        let event = Event::Params(Params { preempt: false, ..params });
+        let (after, actions) = before.step(event);
+        assert_eq!(judge(&before, event, &after, &actions), Ok(()));
+        let taken = Machine { state: State::Master { answered: false }, ..after };
+        let (_, actions) = after.step(Event::Expired(Timer::MasterDown));
+        let event = Event::Expired(Timer::MasterDown);
+        assert_eq!(judge(&after, event, &taken, &actions), Err(Property::PreemptsIfAllowed));
+    }
+
+    #[test]
+    fn each_version_hears_its_own() {
+        let centis = AdvertInterval::from_centis(100).unwrap();
+        for (ours, theirs, expected) in [
+            (second(), second(), true),
+            (second(), AdvertInterval::from_secs(2).unwrap(), false),
+            (centis, AdvertInterval::from_centis(50).unwrap(), true),
+            (second(), centis, false),
+            (centis, second(), false),
+        ] {
+            let message = Message { from: 1, priority: None, interval: theirs };
+            assert_eq!(hears(&Machine::new(params(100, ours).unwrap()), message), expected, "{ours} {theirs}");
+        }
+    }
+
+    #[test]
+    fn each_step_has_its_line() {
+        for (label, line) in [
+            (Label::Start, "all are stopped"),
+            (Label::Expired(2, Due::Timer(Timer::Adver), 5), "after 5 ns, Adver of router 2 runs out"),
+            (Label::Expired(0, Due::Delay, 7), "after 7 ns, the delay of router 0 is over"),
+            (Label::Delivered(0), "the first message in flight reaches nobody"),
+            (Label::Delivered(0b010), "the first message in flight reaches router 1"),
+            (Label::Delivered(0b101), "the first message in flight reaches router 0 2"),
+            (Label::Cut(1, true), "router 1 is cut off"),
+            (Label::Cut(1, false), "router 1 is connected again"),
+            (Label::Fed(0, Event::Overdue), "router 0: Overdue"),
+            (Label::Died(2), "router 2 dies"),
+        ] {
+            assert_eq!(label.to_string(), line);
         }
     }
 }

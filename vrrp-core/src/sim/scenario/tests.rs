@@ -59,6 +59,7 @@ fn an_expectation_that_is_not_met_says_what_is_there() {
         router a priority 100
         expect a backup at 10s
         expect a backup from 1s to 20s
+        expect a master from 1s to 20s
         expect a master after 5s by 6s
         expect masters 0 at 6s
         expect client nobody at 9s
@@ -72,6 +73,7 @@ fn an_expectation_that_is_not_met_says_what_is_there() {
     let outcome = scenario.run();
     assert!(!outcome.is_met());
     let expected = [
+        "1.000000000 expect a master from 1s to 20s: NOT MET, it is Backup",
         "3.609375000 expect a backup from 1s to 20s: NOT MET, it is Master",
         "5.000000000 expect a master after 5s by 6s: NOT MET, true too early",
         "6.000000000 expect masters 0 at 6s: NOT MET, masters are: a",
@@ -96,6 +98,14 @@ fn numbers_are_exact_and_have_nothing_but_digits() {
     for text in [".5s", "+1s", "-1s", "1.+5s", "1.2.3s", "1.0000000001s", "s", "1h"] {
         assert_eq!(delay(text), None, "{text}");
     }
+}
+
+#[test]
+fn a_lan_has_99_routers_at_the_most() {
+    let text: String = (1..100).map(|number| format!("router r{number}\n")).collect();
+    let scenario: Scenario = format!("{text}run until 1s").parse().unwrap();
+    assert_eq!(scenario.hosts.len(), 99);
+    assert_eq!(error(&format!("{text}router r100")), "line 100: 99 routers are enough");
 }
 
 /// What is set is kept for this router, and for no other.

@@ -346,7 +346,7 @@ fn nothing_that_hangs_disturbs_the_election() {
     }
     let stage = Stage::with_networks(2);
     fs::set_permissions(stage.directory(), Permissions::from_mode(0o777)).unwrap();
-    let hang = stage.file("hang", "#!/bin/sh\ntrap '' TERM\nwhile :; do sleep 600; done\n");
+    let hang = stage.file("hang", "#!/bin/sh\ntrap '' TERM\nwhile [ -e \"$0\" ]; do sleep 1; done\n");
     fs::set_permissions(&hang, Permissions::from_mode(0o755)).unwrap();
     let (hang, folder) = (hang.display(), stage.directory().display());
     let listener = || std::net::TcpListener::bind("127.0.0.1:25");

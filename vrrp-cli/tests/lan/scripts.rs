@@ -81,7 +81,7 @@ fn a_script_that_hangs_disturbs_nothing() {
     }
     let scripts = Scripts::new();
     let stage = &scripts.stage;
-    let hang = scripts.script("hang", "trap '' TERM; echo hangs >> \"$notes\"; while :; do sleep 600; done");
+    let hang = scripts.script("hang", "trap '' TERM; echo hangs >> \"$notes\"; while [ -e \"$0\" ]; do sleep 1; done");
     let note = scripts.script("note", "echo \"$*\" >> \"$notes\"");
     let instances = [
         Instance::new(STRONG).with(format!("notify_master {hang}")).with(format!("notify {note}")),
@@ -117,7 +117,7 @@ fn a_second_signal_does_not_wait_for_scripts() {
     }
     let scripts = Scripts::new();
     let stage = &scripts.stage;
-    let hang = scripts.script("hang", "trap '' TERM; echo hangs >> \"$notes\"; while :; do sleep 600; done");
+    let hang = scripts.script("hang", "trap '' TERM; echo hangs >> \"$notes\"; while [ -e \"$0\" ]; do sleep 1; done");
     let mut a = stage.vrrpctl("a", Instance::new(254).with(format!("notify_master {hang}")));
     scripts.noted(&["hangs"]);
     a.process.terminate().unwrap();

@@ -43,8 +43,9 @@ impl Troubles {
     /// seconds, which must be whole ones for keepalived; the loud one begins each `loud_each` seconds.
     fn new(stage: &Stage, host: &str, count: usize, weight: i32, (quick, loud_each): (f32, u32)) -> Self {
         let file = |name: &str, body: &str| stage.script(&format!("{name}-{host}"), body);
-        let hang = file("hang", "trap '' TERM; sleep 600; sleep 600");
-        let fork = file("fork", "(while :; do sleep 0.2; echo still here; done) & exit 0");
+        // Both end by themselves with the stage's folder: keepalived leaves them behind, with their output in /dev/null.
+        let hang = file("hang", "trap '' TERM; while [ -e \"$0\" ]; do sleep 1; done");
+        let fork = file("fork", "(while [ -e \"$0\" ]; do sleep 0.2; echo still here; done) & exit 0");
         let loud = file("loud", "head -c 100000000 /dev/zero | tr '\\0' 'x'; echo; echo loud enough");
         let gone = file("gone", "exit 0");
         let value = stage.path(&format!("value-{host}"));

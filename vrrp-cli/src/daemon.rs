@@ -147,6 +147,7 @@ fn serve(plan: setup::Plan, ward: Option<Ward>) -> Result<(), ServeError> {
         interfaces,
         groups,
         names,
+        routed,
         policy,
         trackers,
         work,
@@ -179,6 +180,7 @@ fn serve(plan: setup::Plan, ward: Option<Ward>) -> Result<(), ServeError> {
     let devices: Vec<_> = interfaces.iter().map(|interface| interface.device.clone()).collect();
     let names = report::Names {
         routers: names,
+        routed,
         groups: policy.groups,
         tracked: policy.tracked,
         interfaces: devices.iter().map(|device| device.name.clone()).collect(),

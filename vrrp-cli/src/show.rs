@@ -201,12 +201,14 @@ fn instance(instance: &Instance) -> Settings {
     let state = if instance.initial == Initial::Master { "MASTER" } else { "BACKUP" };
     let mut settings: Settings = vec![
         ("state", line(state)),
-        ("interface", line(&instance.interface.value)),
         ("virtual_router_id", number(instance.vrid.get())),
         ("priority", number(instance.priority.get())),
         ("version", version(instance.version)),
         ("advert_int", Written::Line(vec![Item::Seconds(instance.interval.duration())])),
     ];
+    if instance.route_to.is_none() {
+        settings.insert(1, ("interface", line(&instance.interface.value)));
+    }
     settings.push((if instance.preempt { "preempt" } else { "nopreempt" }, Written::Line(Vec::new())));
     settings.extend(instance.mcast_source.show().map(|source| ("mcast_src_ip", source)));
     if let Some(password) = &instance.password {

@@ -150,6 +150,15 @@ pub enum Placement {
     Alone,
 }
 
+/// How packets of this host get to a destination, as the kernel decides now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Way {
+    /// Index of the interface by which they leave.
+    pub index: u32,
+    /// Their source address, unless they name another.
+    pub source: Option<IpAddr>,
+}
+
 /// A route.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -234,6 +243,24 @@ impl Rtnl {
             libc::RTM_NEWROUTE => Route::read(payload),
             _ => Ok(None),
         })
+    }
+
+    /// How the kernel would send to `destination` now; `None` when it would not.
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let way = vrrp_netlink::rtnl::Rtnl::open()?.way_to("192.0.2.9".parse()?)?;
+    /// println!("by interface {:?}, from {:?}", way.map(|way| way.index), way.and_then(|way| way.source));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn way_to(&mut self, destination: IpAddr) -> Result<Option<Way>> {
+        const NO_WAY: [i32; 4] = [libc::ENETUNREACH, libc::EHOSTUNREACH, libc::EACCES, libc::EINVAL];
+        let message = RouteNetlinkMessage::GetRoute(message::question(destination));
+        match self.get("look up a route", message, |_, payload| message::answer(payload)) {
+            Err(error) if error.errno().is_some_and(|errno| NO_WAY.contains(&errno)) => Ok(None),
+            found => found,
+        }
     }
 
     /// Adds routes, in order, each whether or not those before it succeed; one result for each. A route that is there

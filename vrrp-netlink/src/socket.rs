@@ -37,6 +37,9 @@ use crate::{Error, Result};
 
 pub use batch::{Batch, Datagram, Envelope};
 
+/// What errors call the interface of a socket that is bound to none.
+pub(crate) const ANYWHERE: &str = "any interface";
+
 /// Octets asked for as the receive buffer. The usual default holds 256 small datagrams, this one several thousand.
 pub const RECEIVE_BUFFER: usize = 2 * 1024 * 1024;
 
@@ -109,6 +112,24 @@ impl VrrpSocket {
         Ok(Self { socket, interface: interface.into(), index })
     }
 
+    /// Opens a socket for datagrams of `protocol` that other hosts send to an address of this host, by whatever interface they
+    /// arrive; what it sends takes the way that the kernel's routes say. Of multicast it hears nothing.
+    ///
+    /// Fails without `CAP_NET_RAW`.
+    pub fn open_anywhere(protocol: u8) -> Result<Self> {
+        let fail = |operation: &'static str| move |error: io::Error| Error::new(operation, error);
+
+        let kind = Type::RAW.nonblocking().cloexec();
+        let socket =
+            Socket::new_raw(Domain::IPV4, kind, Some(Protocol::from(i32::from(protocol)))).map_err(|error| {
+                fail(permitted(&error, "open a raw socket", "open a raw socket without CAP_NET_RAW"))(error)
+            })?;
+        socket.set_header_included_v4(true).map_err(fail("send own IPv4 headers"))?;
+        socket.set_multicast_all_v4(false).map_err(fail("refuse groups not joined"))?;
+        prepare_reception(&socket).map_err(|(operation, error)| fail(operation)(error))?;
+        Ok(Self { socket, interface: ANYWHERE.into(), index: 0 })
+    }
+
     /// Joins a multicast group on the socket's interface. Joining again does nothing.
     pub fn join(&self, group: Ipv4Addr) -> Result<()> {
         match self.socket.join_multicast_v4_n(&group, &InterfaceIndexOrAddress::Index(self.index)) {
@@ -145,12 +166,12 @@ impl VrrpSocket {
         self.socket.recv_buffer_size().map_err(|error| self.fail("read the size of the receive buffer", error))
     }
 
-    /// The interface's name when the socket was opened.
+    /// The interface's name when the socket was opened; "any interface" for one of all.
     pub fn interface(&self) -> &str {
         &self.interface
     }
 
-    /// The interface's index.
+    /// The interface's index; 0 for a socket of all.
     pub fn index(&self) -> u32 {
         self.index
     }

@@ -30,7 +30,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use nix::sys::socket::{setsockopt, sockopt};
 use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::socket::{Batch, TOS, permitted, prepare_reception};
+use crate::socket::{ANYWHERE, Batch, TOS, permitted, prepare_reception};
 use crate::sys;
 use crate::{Error, Result};
 
@@ -55,24 +55,41 @@ impl VrrpSocket6 {
     /// Fails without `CAP_NET_RAW`, when no such interface exists or the index belongs to another one, and when the
     /// kernel has no IPv6.
     pub fn open(interface: &str, index: u32, protocol: u8) -> Result<Self> {
-        let fail = |operation: &'static str| move |error: io::Error| Error::new(operation, error).on(interface);
+        let opened = Self::unbound(interface, index, protocol)?;
+        let (socket, fail) =
+            (&opened.socket, |operation| move |error: io::Error| opened_on(operation, error, interface));
+        socket.bind_device(Some(interface.as_bytes())).map_err(fail("bind a raw IPv6 socket"))?;
+        socket.set_multicast_if_v6(index).map_err(fail("choose the interface of IPv6 multicast"))?;
+        socket.set_multicast_loop_v6(false).map_err(fail("switch IPv6 multicast loop off"))?;
+        socket.set_multicast_hops_v6(HOP_LIMIT.into()).map_err(fail("set the hop limit of multicast"))?;
+        prepare_reception(socket).map_err(|(operation, error)| fail(operation)(error))?;
+        Ok(opened)
+    }
 
+    /// Opens a socket for datagrams of `protocol` that other hosts send to an address of this host, by whatever interface they
+    /// arrive; what it sends takes the way that the kernel's routes say, so that a link-local destination has none. It joins no
+    /// group, but hears those that someone on this host has joined: look at the envelope.
+    ///
+    /// Fails without `CAP_NET_RAW`, and when the kernel has no IPv6.
+    pub fn open_anywhere(protocol: u8) -> Result<Self> {
+        let opened = Self::unbound(ANYWHERE, 0, protocol)?;
+        prepare_reception(&opened.socket).map_err(|(operation, error)| opened_on(operation, error, ANYWHERE))?;
+        Ok(opened)
+    }
+
+    fn unbound(interface: &str, index: u32, protocol: u8) -> Result<Self> {
+        let fail = |operation| move |error: io::Error| opened_on(operation, error, interface);
         let kind = Type::RAW.nonblocking().cloexec();
         let socket =
             Socket::new_raw(Domain::IPV6, kind, Some(Protocol::from(i32::from(protocol)))).map_err(|error| {
                 fail(permitted(&error, "open a raw IPv6 socket", "open a raw IPv6 socket without CAP_NET_RAW"))(error)
             })?;
-        socket.bind_device(Some(interface.as_bytes())).map_err(fail("bind a raw IPv6 socket"))?;
-        socket.set_multicast_if_v6(index).map_err(fail("choose the interface of IPv6 multicast"))?;
-        socket.set_multicast_loop_v6(false).map_err(fail("switch IPv6 multicast loop off"))?;
-        socket.set_multicast_hops_v6(HOP_LIMIT.into()).map_err(fail("set the hop limit of multicast"))?;
         socket.set_unicast_hops_v6(HOP_LIMIT.into()).map_err(fail("set the hop limit of unicast"))?;
         socket.set_tclass_v6(TOS.into()).map_err(fail("set the traffic class"))?;
         sys::leave_checksum_v6(socket.as_fd()).map_err(fail("keep the kernel from filling in a checksum"))?;
         socket.set_recv_hoplimit_v6(true).map_err(fail("ask for hop limits"))?;
         setsockopt(&socket, sockopt::Ipv6RecvPacketInfo, &true)
             .map_err(|errno| fail("ask for destination addresses")(errno.into()))?;
-        prepare_reception(&socket).map_err(|(operation, error)| fail(operation)(error))?;
         Ok(Self { socket, interface: interface.into(), index })
     }
 
@@ -110,12 +127,12 @@ impl VrrpSocket6 {
         batch.fill_from(self.socket.as_fd()).map_err(|error| self.fail("receive datagrams", error))
     }
 
-    /// The interface's name when the socket was opened.
+    /// The interface's name when the socket was opened; "any interface" for one of all.
     pub fn interface(&self) -> &str {
         &self.interface
     }
 
-    /// The interface's index.
+    /// The interface's index; 0 for a socket of all.
     pub fn index(&self) -> u32 {
         self.index
     }
@@ -129,6 +146,10 @@ impl AsFd for VrrpSocket6 {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
     }
+}
+
+fn opened_on(operation: &'static str, error: io::Error, interface: &str) -> Error {
+    Error::new(operation, error).on(interface)
 }
 
 #[cfg(test)]

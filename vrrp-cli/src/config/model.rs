@@ -115,8 +115,12 @@ pub struct Instance {
     pub span: Span,
     /// `state`: what it is meant to be; the election decides.
     pub initial: Initial,
-    /// `interface`: 1 to 15 octets, not `lo`; whether it exists is not known here.
+    /// `interface`: 1 to 15 octets, not `lo`; whether it exists is not known here. Where `route_to` says so, words that no
+    /// interface is called.
     pub interface: Spanned<String>,
+    /// A unicast instance without `interface` goes by the kernel's route to its first peer, this one. Each of its addresses has
+    /// a `dev`, and no peer is link-local.
+    pub route_to: Option<IpAddr>,
     /// `virtual_router_id`, unique on its interface among the instances of its family.
     pub vrid: Vrid,
     /// `priority`: 100 unless set, or 255 for `state MASTER`.

@@ -121,6 +121,16 @@ impl Ear {
         }
     }
 
+    /// A socket for what other hosts send to this one alone, on whatever interface.
+    pub(super) fn open_anywhere(kind: Kind) -> vrrp_netlink::Result<Option<Self>> {
+        Ok(Some(match kind {
+            Kind::V4 => Self::V4(VrrpSocket::open_anywhere(PROTOCOL_VRRP)?),
+            Kind::Ah => Self::Ah(VrrpSocket::open_anywhere(PROTOCOL_AH)?),
+            Kind::V6 => Self::V6(VrrpSocket6::open_anywhere(PROTOCOL_VRRP)?),
+            Kind::Arp | Kind::Nd => return Ok(None),
+        }))
+    }
+
     /// What it is for.
     pub(super) fn kind(&self) -> Kind {
         match self {

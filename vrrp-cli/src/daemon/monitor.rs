@@ -3,6 +3,7 @@
 //! Knows which interfaces matter and which addresses are virtual; not what a state means to a router.
 
 mod debounce;
+mod ways;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::IpAddr;
@@ -28,6 +29,7 @@ use super::{Feedback, ToElection};
 
 use debounce::Debounce;
 pub(super) use debounce::Delays;
+use ways::Ways;
 
 /// Pause before something that failed is tried again.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -60,6 +62,8 @@ pub(super) struct Links {
     /// Virtual addresses: never the source of adverts (R2).
     pub(super) virtual_addresses: HashSet<(IpAddr, u8)>,
     debounce: Debounce,
+    /// How hosts are reached that somebody goes by the route to.
+    ways: Ways,
     /// What else is put back when somebody removes it.
     pub(super) kept: Kept,
 }
@@ -216,6 +220,8 @@ struct Tracked {
 struct Port {
     id: InterfaceId,
     device: Device,
+    /// It is whichever one the route to this host goes by, and its sockets hear all of them.
+    route_to: Option<IpAddr>,
     /// What is heard here, and how: adverts, where routers are, and announcements, where addresses are.
     hears: Vec<Kind>,
     /// The levels that the election knows.
@@ -238,13 +244,17 @@ impl Watch {
             families.dedup();
             let id = InterfaceId(id);
             let level = |(family, tracked)| {
-                let link = links.level(&interface.device.name, family, tracked);
+                let link = match interface.route_to {
+                    None => links.level(&interface.device.name, family, tracked),
+                    Some(peer) => links.level_to(peer, tracked),
+                };
                 Level { interface: id, family, tracked, link }
             };
             Port {
                 id,
                 told: families.into_iter().flat_map(|family| [(family, true), (family, false)]).map(level).collect(),
                 device: interface.device.clone(),
+                route_to: interface.route_to,
                 hears: interface.hears.clone(),
             }
         };
@@ -278,6 +288,11 @@ impl Watch {
                 return;
             }
             self.learn(&mut events, orders);
+            if let Err(error) = self.links.look_up_routes(&mut self.rtnl) {
+                // What is known stands until it can be looked up.
+                tracing::warn!("{error}: trying again");
+                self.again = true;
+            }
             self.links.settle(Instant::now());
             self.tell(election, orders);
         }
@@ -359,7 +374,7 @@ impl Watch {
         }
         'ports: for port in &mut self.ports {
             let device = Device::find(&port.device.name, &self.links);
-            if device != port.device {
+            if port.route_to.is_none() && device != port.device {
                 if device.index.is_some() {
                     let anew = device.index != port.device.index;
                     let renamed = device.mac != port.device.mac;
@@ -381,7 +396,10 @@ impl Watch {
                 port.device = device;
             }
             for told in &mut port.told {
-                let link = self.links.level(&port.device.name, told.family, told.tracked);
+                let link = match port.route_to {
+                    None => self.links.level(&port.device.name, told.family, told.tracked),
+                    Some(peer) => self.links.level_to(peer, told.tracked),
+                };
                 if told.link != link {
                     told.link = link;
                     election.send(Feedback::Link(*told));

@@ -25,6 +25,8 @@ pub(super) struct Names {
     pub(super) groups: Vec<String>,
     pub(super) tracked: Vec<Tracked>,
     pub(super) interfaces: Vec<String>,
+    /// Which routers go by the route to a peer.
+    pub(super) routed: Vec<bool>,
 }
 
 /// Words for something that is tracked.
@@ -278,6 +280,9 @@ impl Reporter {
     fn unmet(&self, node: &Node<Instant>, id: RouterId, family: Family) -> String {
         let words = |unmet| match unmet {
             Unmet::Stopped => "it is stopped".to_owned(),
+            Unmet::LinkDown if self.names.routed.get(id.index()) == Some(&true) => {
+                "there is no route to its first peer, or the interface of that is down".to_owned()
+            }
             Unmet::LinkDown => "its interface is down".to_owned(),
             Unmet::NoAddress => match family {
                 Family::V4 => "its interface has no IPv4 address to send from".to_owned(),
@@ -377,6 +382,7 @@ mod tests {
             routers: vec!["VI_1".to_owned()],
             groups: Vec::new(),
             tracked: Vec::new(),
+            routed: vec![false],
             interfaces: vec!["eth0".to_owned()],
         };
         let mut reporter = Reporter::new(&node, names);

@@ -66,6 +66,8 @@ impl StartError {
 /// An interface of the configuration on this host.
 pub(super) struct Interface {
     pub(super) device: Device,
+    /// It is whichever one the route to this host goes by.
+    pub(super) route_to: Option<IpAddr>,
     /// What is heard here, and how: adverts, where routers are, and announcements, where addresses are.
     pub(super) hears: Vec<Kind>,
     /// By [`Kind::index`].
@@ -79,6 +81,8 @@ pub(super) struct Plan {
     pub(super) groups: Groups,
     /// Instance names, by router.
     pub(super) names: Vec<String>,
+    /// Which of them go by the route to a peer.
+    pub(super) routed: Vec<bool>,
     pub(super) policy: Policy,
     pub(super) trackers: Trackers,
     pub(super) work: kernel::Work,
@@ -103,7 +107,9 @@ impl Plan {
             return Err(vec![StartError::Capabilities(lacking)]);
         }
         let routing = Routing::plan(config, &Names::of_config(config));
-        let monitor = if routing.is_empty() { Monitor::open() } else { Monitor::open_with_routes() }.map_err(one)?;
+        let routed = config.instances.iter().any(|instance| instance.route_to.is_some());
+        let monitor =
+            if routing.is_empty() && !routed { Monitor::open() } else { Monitor::open_with_routes() }.map_err(one)?;
         let mut rtnl = Rtnl::open().map_err(one)?;
         let mut links = Links::default();
         links.read(&mut rtnl).map_err(one)?;
@@ -167,16 +173,14 @@ impl Plan {
         let mut policy = Policy::new(config, &mut node, &links).map_err(|error| vec![error])?;
         let trackers = trackers.numbered(&policy);
         let track_groups = tables::groups(config, &mut node, &tables, &mut policy);
-        let promoting = config.instances.iter().filter(|instance| instance.settings().promote_secondaries);
-        let promote: BTreeSet<_> = promoting.map(|instance| instance.interface.value.clone()).collect();
-        let work =
-            kernel::Work { tables, statics, groups: track_groups, promote: promote.into_iter().collect(), paces };
+        let work = kernel::Work { tables, statics, groups: track_groups, promote: promoting(config), paces };
         let (delays, cut) = delays::delays(config);
         warnings.extend(cut);
         warnings.extend(policy::missing(config, &links));
         links.delay(delays);
         links.virtual_addresses = tables::virtual_addresses(&work.tables);
         links.kept = tables::kept(&work.tables, &work.statics);
+        links.look_up_routes(&mut rtnl).map_err(one)?;
         let sources = unicast::sources(sources, &interfaces, &mut node, &links);
         let names = config.instances.iter().map(|instance| instance.name.clone()).collect();
         let rtnl = (rtnl, links);
@@ -185,6 +189,7 @@ impl Plan {
             interfaces,
             groups,
             names,
+            routed: config.instances.iter().map(|instance| instance.route_to.is_some()).collect(),
             policy,
             trackers,
             work,
@@ -199,11 +204,22 @@ impl Plan {
     }
 }
 
+/// The interfaces of instances that want their other addresses to stay, each once.
+fn promoting(config: &Config) -> Vec<String> {
+    let promotes = |one: &&Instance| one.settings().promote_secondaries && one.route_to.is_none();
+    let names = config.instances.iter().filter(promotes).map(|instance| instance.interface.value.clone());
+    names.collect::<BTreeSet<_>>().into_iter().collect()
+}
+
 fn open_ears(interfaces: &mut [Interface], groups: Groups, errors: &mut Vec<StartError>) {
     for interface in interfaces {
         for &kind in &interface.hears {
-            match Ear::open(kind, &interface.device, groups) {
-                Ok(socket) => interface.sockets[kind.index()] = Some(socket),
+            let opened = match interface.route_to {
+                None => Ear::open(kind, &interface.device, groups).map(Some),
+                Some(_) => Ear::open_anywhere(kind),
+            };
+            match opened {
+                Ok(socket) => interface.sockets[kind.index()] = socket,
                 Err(error) => errors.push(StartError::Kernel(error)),
             }
         }
@@ -278,7 +294,10 @@ impl Builder<'_> {
     }
 
     fn add(&mut self, instance: &Instance, config: &Config, routing: &routing::Entries) {
-        let own = self.interface(&instance.interface);
+        let own = match instance.route_to {
+            None => self.interface(&instance.interface),
+            Some(peer) => self.route_to(&instance.interface.value, peer),
+        };
         match self.router(instance, &config.global, own) {
             Ok(id) => {
                 let handover = self.handover_of(instance);
@@ -370,8 +389,21 @@ impl Builder<'_> {
                 if here.is_empty() { "this host has no interface but lo".into() } else { format!("it has: {here}") };
             self.refuse(diagnostic.help(help));
         }
-        self.interfaces.push(Interface { device, hears: Vec::new(), sockets: Default::default() });
-        self.by_name.insert(name.value.clone(), self.interfaces.len() - 1);
+        self.place(device, None)
+    }
+
+    /// The place of whichever interface the route to this host goes by.
+    fn route_to(&mut self, name: &str, peer: IpAddr) -> usize {
+        if let Some(known) = self.by_name.get(name) {
+            return *known;
+        }
+        self.links.follow_route(peer);
+        self.place(Device { name: name.to_owned(), index: None, mac: None }, Some(peer))
+    }
+
+    fn place(&mut self, device: Device, route_to: Option<IpAddr>) -> usize {
+        self.by_name.insert(device.name.clone(), self.interfaces.len());
+        self.interfaces.push(Interface { device, route_to, hears: Vec::new(), sockets: Default::default() });
         self.interfaces.len() - 1
     }
 

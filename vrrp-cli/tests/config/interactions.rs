@@ -86,6 +86,28 @@ fn instances_share_a_vrid_where_their_adverts_are_told_apart() {
     }
 }
 
+/// As keepalived has it since 2.3: the route tells where adverts go, and nothing tells where addresses are.
+#[test]
+fn a_unicast_instance_needs_no_interface_where_its_addresses_say_theirs() {
+    let text = |peer: &str, address: &str, more: &str| {
+        format!(
+            "vrrp_instance VI_1 {{\nvirtual_router_id 51\n{more}\nunicast_peer {{\n{peer}\n}}\n\
+             virtual_ipaddress {{\n{address}\n}}\n}}\n"
+        )
+    };
+    let config = told(&text("10.0.0.2\n10.0.0.3", "10.0.0.9 dev eth1", ""), &[]).expect("a configuration");
+    assert_eq!(config.instances[0].route_to, Some([10, 0, 0, 2].into()));
+    told(&text("10.0.0.2", "10.0.0.9", ""), &["E050"]);
+    told(&text("10.0.0.2", "10.0.0.9 dev eth1", "virtual_ipaddress_excluded {\n10.0.0.8\n}"), &["E050"]);
+    told(&text("fe80::2", "fe80::9 dev eth1", ""), &["E050"]);
+    told(&text("2001:db8::2", "fe80::9 dev eth1", ""), &[]);
+    told(&text("10.0.0.2", "10.0.0.9 dev eth1", "use_vmac"), &["E050"]);
+    told(&text("", "10.0.0.9 dev eth1", "unicast_fault_no_peer"), &["E050"]);
+    let twice = text("10.0.0.2", "10.0.0.9 dev eth1", "");
+    let other = twice.replace("VI_1", "VI_2").replace("0.9", "0.8");
+    told(&format!("{twice}{other}"), &["E053"]);
+}
+
 #[test]
 fn the_prefix_length_of_a_peer_is_read_over() {
     let peers = |line: &str| instance(&format!("unicast_peer {{\n{line}\n}}"));

@@ -185,3 +185,41 @@ fn without_its_source_it_is_in_fault() {
     b.says("(VI_3) entering backup state", 2);
     assert_eq!(stage.holders_of(VIP2), Vec::<&str>::new());
 }
+
+/// Without `interface` the route to the peer tells which one, and that there is one.
+#[test]
+fn a_router_without_interface_follows_the_route_to_its_peer() {
+    if tool("keepalived").is_none() || !lab::privileged(a_router_without_interface_follows_the_route_to_its_peer) {
+        return;
+    }
+    let stage = Stage::with_networks(2);
+    let (own, other) = (address(&stage, Speech::V2, "a"), address(&stage, Speech::V2, "b"));
+    let text = instance(Speech::V2, STRONG, own, other).addresses(&[&format!("{VIP}/32 dev eth1")]).to_string();
+    let lines = text.lines().filter(|line| !line.contains("interface") && !line.contains("unicast_src_ip"));
+    let file = stage.file("a.conf", &lines.collect::<Vec<_>>().join("\n"));
+    let a = Daemon::start(Vrrpctl, stage.lan.host("a"), &file);
+    a.is_backup();
+    let b = stage.start(Keepalived, "b", &[instance(Speech::V2, WEAK, other, own)]);
+    b.is_backup();
+    stage.held_by("a", VIP);
+    assert!(!b.said("entering master state"), "it hears the other one");
+
+    let route = |words: &str| {
+        let mut command = std::process::Command::new("ip");
+        let namespace = stage.lan.host("a").namespace();
+        let status = namespace.command(&mut command).unwrap().arg("route").args(words.split(' ')).status();
+        assert!(status.unwrap().success(), "ip route {words}");
+    };
+    route("del 10.9.0.0/24 dev eth0");
+    a.says("entering fault state: there is no route to its first peer", 1);
+    stage.held_by("b", VIP);
+    // By the other network, which leads there as well.
+    let far = stage.lan.host("b").address(1);
+    route(&format!("add {other} via {far}"));
+    a.says("entering backup state", 2);
+    route(&format!("del {other} via {far}"));
+    a.says("entering fault state", 2);
+    route(&format!("add 10.9.0.0/24 dev eth0 src {own}"));
+    stage.held_by("a", VIP);
+    b.says("entering backup state", 2);
+}

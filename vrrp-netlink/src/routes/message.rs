@@ -9,7 +9,7 @@ use netlink_packet_route::route::{
     RouteNextHop, RouteNextHopFlags, RoutePreference, RouteProtocol, RouteRealm, RouteScope, RouteType, RouteVia,
 };
 
-use super::{Kind, MAIN_TABLE, Metric, MetricKind, NextHop, Route};
+use super::{Kind, MAIN_TABLE, Metric, MetricKind, NextHop, Route, Way};
 use crate::addresses::Scope;
 use crate::rtnl::Garbled;
 
@@ -63,6 +63,29 @@ impl Route {
         }
         Ok(Some(route))
     }
+}
+
+/// Asks for the decision about one destination.
+pub(super) fn question(destination: IpAddr) -> RouteMessage {
+    let mut message = RouteMessage::default();
+    let (family, bits) = if destination.is_ipv4() { (AddressFamily::Inet, 32) } else { (AddressFamily::Inet6, 128) };
+    message.header.address_family = family;
+    message.header.destination_prefix_length = bits;
+    message.attributes.push(RouteAttribute::Destination(destination.into()));
+    message
+}
+
+/// The decision; `None` for one that leads nowhere.
+pub(super) fn answer(payload: &[u8]) -> Result<Option<Way>, Garbled> {
+    let (mut index, mut source) = (None, None);
+    for attribute in RouteMessage::parse(payload)?.attributes {
+        match attribute {
+            RouteAttribute::Oif(oif) => index = Some(oif),
+            RouteAttribute::PrefSource(ip) => source = ip_of(&ip),
+            _ => {}
+        }
+    }
+    Ok(index.map(|index| Way { index, source }))
 }
 
 pub(crate) fn write(route: &Route) -> RouteMessage {

@@ -212,3 +212,26 @@ fn no_octets_make_it_panic() {
         }
     }
 }
+
+#[test]
+fn the_way_to_a_host_is_the_kernels_and_changes_with_its_routes() {
+    in_namespace(|| {
+        let mut rtnl = Rtnl::open().unwrap();
+        let index = interface(&mut rtnl);
+        let mut way = |to: &str| rtnl.way_to(ip(to)).unwrap();
+        assert_eq!(way("192.0.2.9"), Some(Way { index, source: Some(ip("192.0.2.1")) }));
+        assert_eq!(way("2001:db8::9"), Some(Way { index, source: Some(ip("2001:db8::1")) }));
+        assert_eq!((way("198.51.100.9"), way("2001:db8:9::9")), (None, None), "there is no route");
+
+        let mut far = route("198.51.100.0", 24);
+        far.next_hops.push(via("192.0.2.254"));
+        let hole = Route { kind: Kind::Blackhole, ..route("203.0.113.0", 24) };
+        let closed = Route { kind: Kind::Prohibit, ..route("203.0.114.0", 24) };
+        outcome(rtnl.add_routes(&[far.clone(), hole, closed]));
+        let mut way = |to: &str| rtnl.way_to(ip(to)).unwrap();
+        assert_eq!(way("198.51.100.9"), Some(Way { index, source: Some(ip("192.0.2.1")) }));
+        assert_eq!((way("203.0.113.9"), way("203.0.114.9")), (None, None), "they lead nowhere");
+        outcome(rtnl.remove_routes(&[far]));
+        assert_eq!(rtnl.way_to(ip("198.51.100.9")).unwrap(), None);
+    });
+}

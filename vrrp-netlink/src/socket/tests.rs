@@ -271,3 +271,30 @@ fn a_payload_beyond_the_mtu_and_a_link_that_is_down_are_errors() {
     let error = near.send(&SEND, b"x").unwrap_err();
     assert_eq!(error.interface(), Some("eth0"));
 }
+
+#[test]
+fn a_socket_of_no_interface_hears_what_is_sent_to_the_host_and_takes_the_route() {
+    if !have_root() {
+        return;
+    }
+    let cable = Cable::new();
+    let near = cable.near.namespace.run(|| VrrpSocket::open_anywhere(PROTOCOL)).unwrap().unwrap();
+    let far = open(&cable.far);
+    // Somebody else's membership brings it nothing.
+    let member = open(&cable.near);
+    member.join(GROUP).unwrap();
+    let mut batch = Batch::new(4, 256);
+    let back = Ipv4Send { source: Ipv4Addr::new(192, 0, 2, 2), ttl: 64, ..SEND };
+    far.send(&back, b"to all").unwrap();
+    receive_one(&member, &mut batch);
+    far.send(&Ipv4Send { destination: NEAR, ..back }, b"to one").unwrap();
+    receive_one(&near, &mut batch);
+    assert_eq!(&batch.iter().next().unwrap().bytes[20..], b"to one");
+
+    near.send(&Ipv4Send { destination: back.source, ..SEND }, b"answer").unwrap();
+    receive_one(&far, &mut batch);
+    assert_eq!(&batch.iter().next().unwrap().bytes[20..], b"answer");
+    let error = near.send(&Ipv4Send { destination: Ipv4Addr::new(203, 0, 113, 1), ..SEND }, b"lost").unwrap_err();
+    assert_eq!(error.errno(), Some(libc::ENETUNREACH));
+    assert_eq!((near.interface(), near.index()), ("any interface", 0));
+}

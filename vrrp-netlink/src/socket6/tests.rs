@@ -207,3 +207,29 @@ fn an_interface_that_does_not_exist_is_named() {
         cable.near.namespace.run(|| VrrpSocket6::open("eth0", cable.near.index + 1, PROTOCOL)).unwrap().unwrap_err();
     assert!(error.to_string().starts_with("cannot choose the interface of IPv6 multicast on eth0: "), "{error}");
 }
+
+#[test]
+fn a_socket_of_no_interface_hears_what_is_sent_to_the_host_and_takes_the_route() {
+    if !have_root() {
+        return;
+    }
+    let cable = cable();
+    let [one, other]: [Ipv6Addr; 2] = ["2001:db8::1", "2001:db8::2"].map(|text| text.parse().unwrap());
+    for (host, address) in [(&cable.near, one), (&cable.far, other)] {
+        ip(&host.namespace, &format!("address add {address}/64 dev eth0 nodad"));
+    }
+    let near = cable.near.namespace.run(|| VrrpSocket6::open_anywhere(PROTOCOL)).unwrap().unwrap();
+    let far = open(&cable.far);
+    let mut batch = Batch::new(4, 256);
+    far.send_with(other, one, 64, b"to one").unwrap();
+    receive_one(&near, &mut batch);
+    let datagram = batch.iter().next().unwrap();
+    let envelope = Envelope { source: other, destination: one, hop_limit: 64 };
+    assert_eq!((datagram.bytes, datagram.envelope), (&b"to one"[..], Some(envelope)));
+
+    near.send(one, other, b"answer").unwrap();
+    receive_one(&far, &mut batch);
+    let datagram = batch.iter().next().unwrap();
+    let envelope = Envelope { source: one, destination: other, hop_limit: 255 };
+    assert_eq!((datagram.bytes, datagram.envelope), (&b"answer"[..], Some(envelope)));
+}

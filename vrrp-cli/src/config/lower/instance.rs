@@ -55,6 +55,7 @@ impl<T> Field<T> {
 pub(super) struct Draft<'t, 's> {
     initial: Field<Initial>,
     interface: Field<Spanned<String>>,
+    route_to: Option<IpAddr>,
     vrid: Field<Spanned<Vrid>>,
     priority: Field<Priority>,
     version: Field<Spanned<Version>>,
@@ -147,6 +148,7 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
                 draft.more.get_or_insert_default().put(name, value);
             }
         });
+        self.settle_route(&mut draft, block);
         self.require(&draft, span);
         self.settle_strict(&mut draft, block, global);
         self.settle_preempt(&mut draft, span);
@@ -177,6 +179,7 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
             span,
             initial,
             interface: draft.interface.given()?,
+            route_to: draft.route_to,
             vrid: draft.vrid.given()?.value,
             priority,
             version,
@@ -374,6 +377,33 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
         }
         let group = group.map(|group| group.strip_prefix(':').map(str::to_owned).unwrap_or(group));
         Some(Script { words, user, group, span })
+    }
+
+    /// Without an interface, adverts take the route to the first peer, which says neither where the addresses are nor on which
+    /// link a link-local peer is.
+    fn settle_route(&mut self, draft: &mut Draft<'_, '_>, block: &Block<'_>) {
+        let (Field::Missing, Some(more)) = (&draft.interface, &draft.more) else { return };
+        let v6 = draft.is_v6();
+        let Some(first) = more.unicast_peer.iter().map(|peer| &peer.address).find(|peer| peer.value.is_ipv6() == v6)
+        else {
+            return;
+        };
+        let own = draft.addresses.iter().flat_map(|(read, _)| read).chain(&more.virtual_ipaddress_excluded);
+        let homeless = own.filter(|address| address.device.is_none());
+        let homeless = homeless.map(|address| (address.span, format!("{} has no `dev`", address.address)));
+        let local = |ip: IpAddr| matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local());
+        let unreachable = more.unicast_peer.iter().map(|peer| &peer.address).filter(|peer| local(peer.value));
+        let unreachable = unreachable.map(|peer| (peer.span, format!("{} is link-local", peer.value)));
+        let macs = more.use_vmac.is_some() || more.use_ipvlan.is_some();
+        let macs = macs.then(|| (block.open, "an interface with addresses of its own needs one below it".to_owned()));
+        let lacking = homeless.chain(unreachable).chain(macs).next();
+        draft.route_to = Some(first.value);
+        draft.interface = Field::Given(Spanned::new(format!("the route to {}", first.value), first.span));
+        if let Some((at, why)) = lacking {
+            let message = format!("{why}, and the instance has no `interface`");
+            let help = "add a line like `interface eth0`; without one, each address needs a `dev`";
+            self.report(Diagnostic::new(Code::MissingSetting, at, message).help(help));
+        }
     }
 
     fn require(&mut self, draft: &Draft<'_, '_>, span: Span) {

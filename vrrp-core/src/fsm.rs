@@ -19,8 +19,8 @@
 //! ```
 //!
 //! "Runs" is enabled, healthy, not kept in FAULT by its group, and a link with a source address. A router that runs stays
-//! Backup, or becomes it again, while its group or maintenance does not let it lead: [`State::Backup`] remembers that its
-//! turn has come. All of these and the parameters are levels: an input that repeats what is known already changes nothing.
+//! Backup, or becomes it again, while its group or a [`Hold`] does not let it lead: [`State::Backup`] remembers that its turn
+//! has come. All of these and the parameters are levels: an input that repeats what is known already changes nothing.
 
 use core::net::IpAddr;
 use core::time::Duration;
@@ -28,10 +28,12 @@ use core::time::Duration;
 use crate::types::{AdvertInterval, Priority, Version};
 
 mod cause;
+mod hold;
 mod limit;
 mod rules;
 
 pub use cause::{Cause, NewMasterReason};
+pub use hold::{Hold, Wait};
 pub use limit::Limit;
 pub use rules::{DelayOp, OwnerHears, PreemptDelay, Rules};
 
@@ -125,7 +127,7 @@ pub enum State {
         heard: Heard,
         /// Master_Adver_Interval: our own until VRRPv3 learns another (R75).
         master_interval: AdvertInterval,
-        /// Master_Down_Timer has run out, and only its group or maintenance keeps it from being Master. No timer runs.
+        /// Master_Down_Timer has run out, and only its group or a [`Hold`] keeps it from being Master. No timer runs.
         due: bool,
     },
     /// Serves the addresses.
@@ -188,8 +190,8 @@ pub enum Event {
     Healthy(bool),
     /// The most that its sync group lets it be. A level.
     Limit(Limit),
-    /// The operator keeps it from being Master. A level.
-    Maintenance(bool),
+    /// What keeps it from being Master. A level.
+    Hold(Option<Hold>),
     /// State of the interface. A level.
     Link(Link),
     /// The parameters. A level.
@@ -309,8 +311,8 @@ pub struct Machine {
     pub healthy: bool,
     /// The most that its sync group lets it be; [`Limit::Master`] without a group.
     pub limit: Limit,
-    /// Whether the operator keeps it from being Master.
-    pub maintenance: bool,
+    /// What keeps it from being Master.
+    pub hold: Option<Hold>,
     /// State of its interface.
     pub link: Link,
     /// Protocol state.
@@ -325,7 +327,7 @@ impl Machine {
             enabled: false,
             healthy: true,
             limit: Limit::Master,
-            maintenance: false,
+            hold: None,
             link: Link::Down,
             state: State::Initialize,
         }
@@ -336,14 +338,14 @@ impl Machine {
         self.enabled && self.healthy && self.link.source().is_some()
     }
 
-    /// Whether it takes part: ready, and its sync group is not in FAULT.
+    /// Whether it takes part: ready, and so is its sync group.
     pub const fn runs(&self) -> bool {
-        self.ready() && !matches!(self.limit, Limit::Fault)
+        self.ready() && !matches!(self.limit, Limit::Fault | Limit::Stopped)
     }
 
     /// Whether nothing but the election keeps it from being Master.
     pub const fn may_lead(&self) -> bool {
-        !self.maintenance && matches!(self.limit, Limit::Master)
+        self.hold.is_none() && matches!(self.limit, Limit::Master)
     }
 
     /// Master_Adver_Interval: what a Backup knows of the Master's interval, otherwise our own (R75).
@@ -366,7 +368,7 @@ impl Machine {
                 self.level(Self { healthy, ..self }, cause)
             }
             Event::Limit(limit) => self.level(Self { limit, ..self }, Cause::limit(self.limit, limit)),
-            Event::Maintenance(maintenance) => self.level(Self { maintenance, ..self }, Cause::Maintenance),
+            Event::Hold(hold) => self.level(Self { hold, ..self }, Cause::Maintenance),
             Event::Link(link) => self.level(Self { link, ..self }, link_cause(self.link, link)),
             Event::Params(params) => self.params(params),
             Event::Advert { from, priority, interval } => match self.state {
@@ -409,19 +411,19 @@ impl Machine {
             (false, true) if next.params.priority.is_owner() => next.become_due(cause),
             (false, true) => next.become_backup(next.params.interval, cause),
             (true, false) => next.stop(cause),
-            (true, true) => next.lead(cause),
+            (true, true) => next.lead(cause, self.hold.map_or(Wait::Group, Wait::Hold)),
             (false, false) => (next, Actions::NONE),
         }
     }
 
-    /// Whether it may lead has perhaps changed.
-    fn lead(self, cause: Cause) -> (Self, Actions) {
+    /// Whether it may lead has perhaps changed: for this cause it may not any more, or what it waited for is over.
+    fn lead(self, cause: Cause, wait: Wait) -> (Self, Actions) {
         match (self.state, self.may_lead()) {
             (State::Master { .. }, false) => {
                 let (next, actions) = self.become_backup(self.params.interval, cause);
                 (next, Actions { advertise: Some(Advertise::Release), ..actions })
             }
-            (State::Backup { heard, due: true, .. }, true) => self.become_master(Cause::takeover(heard)),
+            (State::Backup { heard, due: true, .. }, true) => self.become_master(Cause::Due { wait, heard }),
             (State::Initialize | State::Backup { .. } | State::Master { .. }, _) => (self, Actions::NONE),
         }
     }

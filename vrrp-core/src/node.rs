@@ -28,6 +28,7 @@ use crate::wire::ipv4::Ipv4Packet;
 
 mod condition;
 mod deadlines;
+mod delay;
 mod entry;
 mod envelope;
 mod faults;
@@ -110,6 +111,8 @@ pub struct Node<I> {
     adverts: Deadlines<I>,
     /// Master_Down_Timers, announcements, ends of releases.
     others: Deadlines<I>,
+    /// The first end of a delay after the start.
+    next_delay: Option<I>,
     counters: Counters,
     clock: Option<WallClock>,
 }
@@ -126,6 +129,7 @@ impl<I: Instant> Node<I> {
             sync_groups: Vec::new(),
             adverts: Deadlines::default(),
             others: Deadlines::default(),
+            next_delay: None,
             counters: Counters::default(),
             clock: None,
         }
@@ -164,7 +168,7 @@ impl<I: Instant> Node<I> {
             follows: Vec::new(),
             tracked_fault: false,
             group: None,
-            member: Member::Unready,
+            member: Member::Stopped,
             router: Timed::new(router),
             faults,
             epoch: 0,
@@ -173,6 +177,8 @@ impl<I: Instant> Node<I> {
             announcements: None,
             handover: Handover::default(),
             releasing: None,
+            maintenance: false,
+            delayed_until: None,
             times: Times::default(),
         });
         self.adverts.grow();
@@ -210,11 +216,17 @@ impl<I: Instant> Node<I> {
             Input::Tracked { tracker, status } => self.tracked(at, tracker, status, out),
             Input::Maintenance { which, on } => {
                 let ids = self.ids(which);
-                self.feed(at, &ids, |_| Event::Maintenance(on), out);
+                for id in &ids {
+                    if let Some(entry) = self.entries.get_mut(id.0) {
+                        entry.maintenance = on;
+                    }
+                }
+                self.feed(at, &ids, |entry| Event::Hold(entry.hold()), out);
                 for id in ids.into_iter().filter(|_| on) {
                     self.drop_leftover(id, Role::Backup, out);
                 }
             }
+            Input::StartupDelay { which, delay } => self.delay(at, which, at + delay, out),
             Input::AddressList { router, addresses } => {
                 if self.router(router).is_some_and(|known| known.addresses() != addresses.as_slice()) {
                     self.end_releases(Which::One(router), out);
@@ -264,11 +276,12 @@ impl<I: Instant> Node<I> {
     /// The earliest deadline, `None` when there is nothing to wait for.
     pub fn next_deadline(&self) -> Option<I> {
         let (adverts, others) = (self.adverts.first(), self.others.first());
-        adverts.into_iter().chain(others).map(|(deadline, _)| deadline).min()
+        adverts.into_iter().chain(others).map(|(deadline, _)| deadline).chain(self.next_delay).min()
     }
 
     /// Fires every deadline that is due at `now`. Feed what is waiting first, see the rule of order above.
     pub fn expire(&mut self, now: I, out: &mut Vec<Output>) {
+        self.end_delays(now, out);
         self.expire_adverts(now, out);
         // Each firing moves its router's deadline on: of the protocol past `now`, of an announcement at least by a round.
         while let Some((_, slot)) = self.others.first().filter(|(deadline, _)| *deadline <= now) {
@@ -497,6 +510,9 @@ impl<I: Instant> Node<I> {
         }
         if let Some(transition) = transition {
             entry.times.note(at, &transition);
+            if let (Role::Initialize, Role::Backup, Some(end)) = (transition.from, transition.to, entry.delayed_until) {
+                entry.router.wait_from(end);
+            }
             out.push(Output::Transition { router: id, transition });
             self.drop_leftover(id, Role::Initialize, out);
         }

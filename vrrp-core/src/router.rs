@@ -449,7 +449,7 @@ impl<A: AsRef<[IpAddr]>> VirtualRouter<A> {
             | Event::Enabled(_)
             | Event::Healthy(_)
             | Event::Limit(_)
-            | Event::Maintenance(_)
+            | Event::Hold(_)
             | Event::Advert { .. }
             | Event::Expired(_)
             | Event::Overdue

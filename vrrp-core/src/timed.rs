@@ -102,11 +102,25 @@ impl<I: Instant, A: AsRef<[IpAddr]>> Timed<I, A> {
     ///
     /// A router that must not preempt listens for three of its Master_Down_Intervals, at least three seconds, when it is
     /// started, when its link comes up and when it gets an address to send from; what is in FAULT meanwhile, for what it
-    /// tracks, claims no sooner for that.
+    /// tracks, claims no sooner for that. Any router does that is told to [wait](Timed::wait_from).
     pub fn listens_until(&self) -> Option<I> {
         match self.armed()?.runs {
             Runs::Listening { until } => Some(until),
             Runs::Adver { .. } | Runs::MasterDown | Runs::Sparing { .. } => None,
+        }
+    }
+
+    /// A router that has just become Backup waits for a Master from `start` on, which is later: until it hears anybody, it claims
+    /// nothing before a Master_Down_Interval has passed since then.
+    pub fn wait_from(&mut self, start: I) {
+        let params = self.router.machine().params;
+        let wait = start + params.master_down_interval(params.interval);
+        if let Clock::On(Armed { runs, .. }) = &mut self.clock {
+            match runs {
+                Runs::MasterDown => *runs = Runs::Listening { until: wait },
+                Runs::Listening { until } => *until = wait.max(*until),
+                Runs::Adver { .. } | Runs::Sparing { .. } => {}
+            }
         }
     }
 
@@ -117,7 +131,7 @@ impl<I: Instant, A: AsRef<[IpAddr]>> Timed<I, A> {
         let before = match event {
             Event::Advert { .. } if self.outdated(at) => return Actions::NONE,
             // A release from one that was replaced would hurry those who back its successor up.
-            Event::Advert { .. } | Event::Limit(Limit::Backup) | Event::Maintenance(true) if self.overdue(at) => {
+            Event::Advert { .. } | Event::Limit(Limit::Backup) | Event::Hold(Some(_)) if self.overdue(at) => {
                 self.step_back(at)
             }
             Event::Advert { .. } => {
@@ -127,7 +141,7 @@ impl<I: Instant, A: AsRef<[IpAddr]>> Timed<I, A> {
             Event::Enabled(_)
             | Event::Healthy(_)
             | Event::Limit(_)
-            | Event::Maintenance(_)
+            | Event::Hold(_)
             | Event::Link(_)
             | Event::Params(_)
             | Event::Expired(_)

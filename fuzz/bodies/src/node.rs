@@ -217,6 +217,11 @@ impl World {
                 self.input(Input::Announced { router, address, mac: [2, 0, 0, 0, 0, value] });
             }
             14 if kind & 0x20 == 0 => self.input(Input::LetGo { which: Which::One(router) }),
+            14 if kind & 0x40 != 0 => {
+                let which = [Which::All, Which::One(router), Which::Group(self.group)][usize::from(value) % 3];
+                let delay = Duration::from_millis(u64::from(value) * 100);
+                self.input(Input::StartupDelay { which, delay });
+            }
             14 => {
                 let handover = HANDOVERS[usize::from(value) % HANDOVERS.len()];
                 self.input(Input::Handover { router, handover });
@@ -335,9 +340,12 @@ impl World {
             assert_eq!(machine.runs(), machine.state.role() != Role::Initialize);
             let (base, priority) = (self.node.base_priority(*id).expect("added"), machine.params.priority);
             assert_eq!(base.is_owner(), priority.is_owner(), "255 is the owner's alone, and stays");
-            let reasons = self.node.unmet(*id).filter(|unmet| *unmet != Unmet::Maintenance).count();
+            let reasons =
+                self.node.unmet(*id).filter(|unmet| !matches!(unmet, Unmet::Maintenance | Unmet::StartupDelay)).count();
             assert!(machine.runs() || reasons > 0, "FAULT says why");
             assert!(!master || machine.may_lead());
+            let delayed = self.node.delayed_until(*id);
+            assert!(delayed.is_none() || !master && self.node.next_deadline() <= delayed, "a delay ends");
         }
         let roles: Vec<Role> = self.ids[4..]
             .iter()
@@ -347,7 +355,7 @@ impl World {
         for role in [Role::Master, Role::Initialize] {
             assert!(roles.iter().all(|one| *one == role) || !roles.contains(&role), "a group is one: {roles:?}");
         }
-        // Whose turn has come waits for its group, or for the end of maintenance, without a timer.
+        // Whose turn has come waits for its group, or for the end of a hold, without a timer.
         let timed = |machine: &Machine| machine.runs() && !matches!(machine.state, State::Backup { due: true, .. });
         let running = self.ids.iter().any(|id| self.node.router(*id).is_some_and(|router| timed(router.machine())));
         assert!(!running || self.node.next_deadline().is_some(), "a router that runs has a timer");

@@ -234,7 +234,10 @@ impl Reporter {
             (_, Some(Cause::HigherPriority { from, priority })) => {
                 format!("{from} advertises priority {priority} as we do, and has the higher address")
             }
-            (_, Some(cause)) => cause.to_string(),
+            (_, Some(cause)) => match delay(node, id) {
+                Some(delay) => format!("{cause}; {delay}"),
+                None => cause.to_string(),
+            },
         };
         match condition {
             Condition::Stopped => tracing::info!("({name}) stopped"),
@@ -295,6 +298,7 @@ impl Reporter {
             Unmet::Tracker(tracker) | Unmet::Undetermined(tracker) => self.tracked(tracker, node.status(tracker)),
             Unmet::Member(mate) => format!("{} of its sync group cannot take part", self.name(mate)),
             Unmet::Maintenance => "it is in maintenance".to_owned(),
+            Unmet::StartupDelay => delay(node, id).unwrap_or_default(),
         };
         node.unmet(id).map(words).collect::<Vec<_>>().join("; ")
     }
@@ -312,6 +316,12 @@ impl Reporter {
     fn name(&self, id: RouterId) -> &str {
         self.names.routers.get(id.index()).map_or("?", String::as_str)
     }
+}
+
+/// What is left of the delay after the start, where there is one.
+fn delay(node: &Node<Instant>, id: RouterId) -> Option<String> {
+    let left = node.delayed_until(id)?.saturating_duration_since(Instant::now());
+    Some(format!("startup delay, {:.1} s left", left.as_secs_f32()))
 }
 
 /// Behind the orders given so far: whoever is told of a Master finds its addresses there.

@@ -3,6 +3,7 @@
 
 mod delays;
 mod policy;
+mod startup;
 mod tables;
 mod trackers;
 mod unicast;
@@ -172,6 +173,7 @@ impl Plan {
         }
         let mut policy = Policy::new(config, &mut node, &links).map_err(|error| vec![error])?;
         let trackers = trackers.numbered(&policy);
+        startup::delay(config, &mut node);
         let track_groups = tables::groups(config, &mut node, &tables, &mut policy);
         let work = kernel::Work { tables, statics, groups: track_groups, promote: promoting(config), paces };
         let (delays, cut) = delays::delays(config);

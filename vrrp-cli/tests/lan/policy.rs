@@ -1,6 +1,8 @@
 //! What instances depend on: tracked interfaces, sync groups over two networks, alone and beside keepalived.
 
 use std::net::Ipv4Addr;
+use std::path::Path;
+use std::time::{Duration, Instant};
 
 use vrrp_cli::lab;
 
@@ -192,4 +194,63 @@ fn two_groups_that_back_each_other_up() {
         group("b", 0);
         group("b", 1);
     });
+}
+
+/// What a daemon says of its delay when it starts.
+fn seconds_left(daemon: &Daemon) -> f32 {
+    let start = "entering BACKUP state: started; startup delay, ";
+    daemon.says(start, 1);
+    let log = daemon.log();
+    let (_, left) = log.split_once(start).unwrap();
+    left.split_once(" s left\n").unwrap().0.parse().unwrap()
+}
+
+const DELAY: Duration = Duration::from_secs(5);
+
+/// Whoever is master meanwhile is known at the end. The delay of `a` counts from its own start, that of `b` from the boot.
+#[test]
+fn what_is_heard_meanwhile_counts_for_the_daemon_too() {
+    if !lab::privileged(what_is_heard_meanwhile_counts_for_the_daemon_too) {
+        return;
+    }
+    let stage = Stage::new();
+    let file = |name: &str, settings: &str, instances: &[Instance]| {
+        let blocks: String = instances.iter().map(Instance::to_string).collect();
+        stage.file(name, &format!("global_defs {{\n    router_id {name}\n{settings}}}\n\n{blocks}"))
+    };
+    let started = Instant::now();
+    let settings = "    vrrp_startup_delay 5\n    vrrp_delay_after_boot 1\n";
+    let strong = [Instance::new(STRONG), Instance::new(WEAK).called("VI_2", 51, VIP2)];
+    let a = Daemon::start(Vrrpctl, stage.lan.host("a"), &file("a.conf", settings, &strong));
+    assert!((4.0..=5.0).contains(&seconds_left(&a)));
+    let _b = stage.vrrpctl("b", Instance::new(WEAK));
+    stage.held_by("b", VIP);
+    assert!(started.elapsed() < DELAY, "too slow to tell anything: {:?}", started.elapsed());
+    stage.held_by("a", VIP);
+    between("a weaker master is replaced", started.elapsed(), DELAY, DELAY + SLACK);
+    a.says("(VI_1) entering master state: the startup delay is over, the master has a lower priority", 1);
+    stage.held_by("a", VIP2);
+    between("nobody was heard", started.elapsed(), DELAY + master_down(WEAK), DELAY + master_down(WEAK) + SLACK);
+}
+
+#[test]
+fn the_delay_after_boot_ends_so_long_after_the_boot() {
+    if !lab::privileged(the_delay_after_boot_ends_so_long_after_the_boot) || tool("unshare").is_none() {
+        return;
+    }
+    if !Path::new("/proc/self/ns/time").exists() {
+        eprintln!("skipped: this kernel has no time namespaces");
+        return;
+    }
+    let stage = Stage::new();
+    let settings = "    vrrp_startup_delay 1\n    vrrp_delay_after_boot 104\n";
+    let file = stage.file("a.conf", &format!("global_defs {{\n{settings}}}\n\n{}", Instance::new(255).with("accept")));
+    let started = Instant::now();
+    let booted = Duration::from_secs(100);
+    let a = Daemon::start_after_boot(booted, stage.lan.host("a"), &file);
+    assert!((2.5..=4.0).contains(&seconds_left(&a)));
+    stage.held_by("a", VIP);
+    let second = Duration::from_secs(1);
+    between("the owner's wait", started.elapsed(), 3 * second, 4 * second + SLACK);
+    a.says("entering master state: the startup delay is over", 1);
 }

@@ -3,7 +3,7 @@
 use core::fmt;
 use core::net::IpAddr;
 
-use super::{Heard, Limit};
+use super::{Heard, Limit, Wait};
 use crate::types::Priority;
 
 /// Why a state was left.
@@ -27,6 +27,8 @@ pub enum Cause {
     Recovered,
     /// A member of its sync group cannot take part, so none does.
     GroupFault,
+    /// A member of its sync group was stopped by the operator, so none takes part.
+    GroupStopped,
     /// All members of its sync group can take part again.
     GroupRecovered,
     /// A member of its sync group is not Master any more, so none is.
@@ -39,6 +41,13 @@ pub enum Cause {
         from: IpAddr,
         /// Its priority.
         priority: Priority,
+    },
+    /// The turn of this Backup had come before, and what it waited for is over.
+    Due {
+        /// What it waited for.
+        wait: Wait,
+        /// Why its turn had come.
+        heard: Heard,
     },
     /// The Master fell silent.
     MasterTimeout,
@@ -67,17 +76,18 @@ impl Cause {
     pub(super) const fn limit(before: Limit, after: Limit) -> Self {
         match (before, after) {
             (_, Limit::Fault) => Self::GroupFault,
-            (Limit::Fault, Limit::Backup | Limit::Master) => Self::GroupRecovered,
+            (_, Limit::Stopped) => Self::GroupStopped,
+            (Limit::Fault | Limit::Stopped, Limit::Backup | Limit::Master) => Self::GroupRecovered,
             (Limit::Backup | Limit::Master, Limit::Backup | Limit::Master) => Self::GroupYields,
         }
     }
 
     /// Whether a Master that lets go for this cause still could serve: the operator stops it or puts it into maintenance, or
-    /// its group moves. What it holds need not go before a successor has it. Nothing else that ends a Master is planned: a
+    /// does so with a member of its group, or its group moves. What it holds need not go before a successor has it. Nothing else that ends a Master is planned: a
     /// fault wants the addresses gone at once, and a stronger Master has them already.
     pub const fn is_planned(self) -> bool {
         match self {
-            Self::Shutdown | Self::Maintenance | Self::GroupYields => true,
+            Self::Shutdown | Self::Maintenance | Self::GroupYields | Self::GroupStopped => true,
             Self::Startup
             | Self::InterfaceUp
             | Self::InterfaceDown
@@ -88,6 +98,7 @@ impl Cause {
             | Self::GroupFault
             | Self::GroupRecovered
             | Self::HigherPriority { .. }
+            | Self::Due { .. }
             | Self::MasterTimeout
             | Self::Released
             | Self::LowerPriorityMaster
@@ -106,13 +117,17 @@ impl Cause {
     pub const fn event(self) -> &'static str {
         match self {
             Self::Startup | Self::Recovered | Self::GroupRecovered => "vrrp-event-startup",
-            Self::Shutdown | Self::Fault | Self::GroupFault | Self::GroupYields | Self::Maintenance => {
-                "vrrp-event-shutdown"
-            }
+            Self::Shutdown
+            | Self::Fault
+            | Self::GroupFault
+            | Self::GroupStopped
+            | Self::GroupYields
+            | Self::Maintenance => "vrrp-event-shutdown",
             Self::InterfaceUp => "vrrp-event-interface-up",
             Self::InterfaceDown => "vrrp-event-interface-down",
             Self::PrimaryAddress => "vrrp-event-primary-ip-address",
             Self::NoPrimaryAddress => "vrrp-event-no-primary-ip-address",
+            Self::Due { wait: _, heard } => Self::takeover(heard).event(),
             Self::HigherPriority { .. } => "vrrp-event-higher-priority-backup",
             Self::MasterTimeout | Self::Released | Self::Overdue => "vrrp-event-master-timeout",
             Self::LowerPriorityMaster => "vrrp-event-lower-priority-master",
@@ -130,6 +145,7 @@ impl Cause {
             | Self::GroupRecovered
             | Self::Released
             | Self::OwnerPreempt => NewMasterReason::Priority,
+            Self::Due { wait: _, heard } => Self::takeover(heard).new_master_reason(),
             Self::LowerPriorityMaster => NewMasterReason::Preempted,
             Self::MasterTimeout => NewMasterReason::MasterNoResponse,
             Self::Shutdown
@@ -137,6 +153,7 @@ impl Cause {
             | Self::NoPrimaryAddress
             | Self::Fault
             | Self::GroupFault
+            | Self::GroupStopped
             | Self::GroupYields
             | Self::Maintenance
             | Self::HigherPriority { .. }
@@ -157,12 +174,14 @@ impl fmt::Display for Cause {
             Self::Fault => f.write_str("something it depends on failed"),
             Self::Recovered => f.write_str("what it depends on works again"),
             Self::GroupFault => f.write_str("a member of its sync group cannot take part"),
+            Self::GroupStopped => f.write_str("a member of its sync group was stopped"),
             Self::GroupRecovered => f.write_str("every member of its sync group can take part again"),
             Self::GroupYields => f.write_str("its sync group is not master any more"),
             Self::Maintenance => f.write_str("maintenance"),
             Self::HigherPriority { from, priority } => {
                 write!(f, "{from} advertised the stronger claim, priority {priority}")
             }
+            Self::Due { wait, heard } => write!(f, "{wait}, {}", Self::takeover(*heard)),
             Self::MasterTimeout => f.write_str("no advertisement from a master"),
             Self::Released => f.write_str("the master stepped down"),
             Self::LowerPriorityMaster => f.write_str("the master has a lower priority"),

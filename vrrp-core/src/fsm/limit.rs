@@ -5,6 +5,8 @@
 pub enum Limit {
     /// Nothing: a member cannot take part, and in that members move together.
     Fault,
+    /// Nothing: the operator stopped a member. As Fault, but that nobody lost what it needs to serve.
+    Stopped,
     /// Backup: not every member's turn has come.
     Backup,
     /// Whatever the election makes it.

@@ -47,6 +47,10 @@ pub(super) struct Entry<I> {
     pub(super) handover: Handover,
     /// The addresses that it let go of are served until their successor does.
     pub(super) releasing: Option<Releasing<I>>,
+    /// The operator keeps it from being Master.
+    pub(super) maintenance: bool,
+    /// It was started a short while ago.
+    pub(super) delayed_until: Option<I>,
     pub(super) times: Times<I>,
 }
 

@@ -42,13 +42,13 @@ impl<I: Instant> Node<I> {
             }
         }
         let group = GroupId(self.sync_groups.len());
-        let limit = Limit::Fault;
+        let limit = Limit::Stopped;
         let condition = Condition::Stopped;
         self.sync_groups.push(Group { members: members.into(), weights: tracking_weight, limit, condition });
         for id in members {
             if let Some(entry) = self.entries.get_mut(id.0) {
                 entry.group = Some(group);
-                entry.member = Member::Unready;
+                entry.member = Member::Stopped;
                 // A stopped router does nothing about it.
                 let _ = entry.router.router_mut().handle(Event::Limit(limit));
             }
@@ -115,7 +115,7 @@ impl<I: Instant> Node<I> {
         }
     }
 
-    /// Lifts a group out of FAULT before the event that ends the fault, so that each member starts for its own reason.
+    /// Lets a group be more before the event by which it may be, so that each member becomes that for its own reason.
     fn raise(
         &mut self,
         at: I,
@@ -124,20 +124,20 @@ impl<I: Instant> Node<I> {
         event: impl Fn(&Entry<I>) -> Event,
         out: &mut Vec<Output>,
     ) {
-        let Some(group) = self.sync_groups.get_mut(id.0).filter(|group| group.limit == Limit::Fault) else { return };
-        let mut owners = true;
+        let Some(group) = self.sync_groups.get_mut(id.0) else { return };
+        let (mut limit, mut owners) = (Limit::Master, true);
         for member in &group.members {
             let Some(entry) = self.entries.get(member.0) else { return };
             let router = entry.router.router();
             let machine = if ids.contains(member) { router.foresee(event(entry)) } else { *router.machine() };
-            if !machine.ready() {
-                return;
-            }
-            owners &= machine.params.priority.is_owner() && !machine.maintenance;
+            limit = limit.min(sync::limit([Member::of(&machine)]));
+            owners &= machine.params.priority.is_owner() && machine.hold.is_none();
         }
-        let limit = if owners { Limit::Master } else { Limit::Backup };
-        group.limit = limit;
-        self.tell(at, id, limit, out);
+        if limit >= Limit::Backup && limit > group.limit {
+            let limit = if owners { Limit::Master } else { limit };
+            group.limit = limit;
+            self.tell(at, id, limit, out);
+        }
     }
 
     fn settle(&mut self, at: I, id: GroupId, out: &mut Vec<Output>) {
@@ -158,8 +158,8 @@ impl<I: Instant> Node<I> {
         }
         let Some(group) = self.sync_groups.get_mut(id.0) else { return };
         let condition = match group.limit {
-            Limit::Fault if enabled => Condition::Fault,
-            Limit::Fault => Condition::Stopped,
+            Limit::Fault | Limit::Stopped if enabled => Condition::Fault,
+            Limit::Fault | Limit::Stopped => Condition::Stopped,
             // Whoever may be Master is: its turn had come.
             Limit::Master => Condition::Master,
             Limit::Backup => Condition::Backup,

@@ -38,10 +38,10 @@ impl<I: Instant> Node<I> {
             Event::Enabled(enabled) => enabled && !entry.router.router().machine().enabled,
             Event::Healthy(healthy) => !healthy,
             Event::Link(Link::Down | Link::NoAddress) => true,
-            // Where the whole group is stopped, its members hand over one by one.
+            // What is stopped itself hands over, whatever becomes of its group.
             Event::Limit(Limit::Fault) => entry.router.router().machine().enabled,
-            Event::Limit(Limit::Backup | Limit::Master)
-            | Event::Maintenance(_)
+            Event::Limit(Limit::Stopped | Limit::Backup | Limit::Master)
+            | Event::Hold(_)
             | Event::Link(Link::Up(_))
             | Event::Params(_)
             | Event::Advert { .. }

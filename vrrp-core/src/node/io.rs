@@ -1,6 +1,7 @@
 //! The language of a [`Node`](super::Node): what it is told, and what it answers. Decides nothing.
 
 use core::net::IpAddr;
+use core::time::Duration;
 
 use super::condition::Condition;
 use super::faults::Faults;
@@ -147,6 +148,15 @@ pub enum Input<'a> {
         which: Which,
         /// Whether it begins or ends.
         on: bool,
+    },
+    /// Routers that are started now, or soon, shall not be Master before `delay` has passed: they are Backup meanwhile, and hear.
+    /// One that hears nobody begins to wait for a Master only then, and claims a Master_Down_Interval later. Feed it before
+    /// [`Input::Enabled`]: routers that run are left alone.
+    StartupDelay {
+        /// Which.
+        which: Which,
+        /// From the time of this input.
+        delay: Duration,
     },
     /// An IPv4 datagram arrived, as raw IPv4 sockets deliver it.
     Datagram {

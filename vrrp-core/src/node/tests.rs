@@ -16,6 +16,7 @@ use crate::types::{AddressList, AdvertInterval, Priority, SimplePassword, Vrid};
 use crate::wire::advert::{AdvertRepr, ChecksumForm};
 
 mod changes;
+mod delay;
 #[cfg(feature = "auth")]
 mod drafts;
 mod groups;

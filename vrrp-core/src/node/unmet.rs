@@ -5,10 +5,11 @@ use alloc::vec::Vec;
 use super::faults::Faults;
 use super::setup::{RouterId, TrackerId};
 use super::{Instant, Node};
-use crate::fsm::Link;
+use crate::fsm::{Hold, Link};
 use crate::track::Status;
 
-/// A condition that is not met. Those but [`Unmet::Stopped`] and [`Unmet::Maintenance`] mean FAULT.
+/// A condition that is not met. Those but [`Unmet::Stopped`], [`Unmet::Maintenance`] and
+/// [`Unmet::StartupDelay`] mean FAULT.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Unmet {
     /// The operator stopped it.
@@ -27,6 +28,8 @@ pub enum Unmet {
     Member(RouterId),
     /// The operator keeps it from being Master.
     Maintenance,
+    /// It was started a short while ago, see [`Node::delayed_until`].
+    StartupDelay,
 }
 
 impl<I: Instant> Node<I> {
@@ -57,7 +60,10 @@ impl<I: Instant> Node<I> {
                 unmet.push(reason);
             }
         }
-        unmet.extend(machine.maintenance.then_some(Unmet::Maintenance));
+        unmet.extend(machine.hold.map(|hold| match hold {
+            Hold::Maintenance => Unmet::Maintenance,
+            Hold::StartupDelay => Unmet::StartupDelay,
+        }));
         unmet
     }
 }

@@ -44,6 +44,8 @@ pub struct HostSetup {
     pub kernel: Duration,
     /// The most datagrams that its kernel keeps for a process that does not read them; more are dropped.
     pub backlog: usize,
+    /// How long its routers are kept from being Master after its process has started.
+    pub startup_delay: Duration,
     /// How its routers let go of their addresses when it is stopped.
     pub handover: Handover,
     /// The peers of its routers, where their adverts do not go to the group.
@@ -65,6 +67,7 @@ impl HostSetup {
             ipv6: Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, u16::from(number)),
             kernel: Duration::from_millis(1),
             backlog: 256,
+            startup_delay: Duration::ZERO,
             handover: Handover::default(),
             unicast: None,
             routers,
@@ -202,6 +205,9 @@ impl Host {
             if let Some(router) = ids.get(*place) {
                 node.follow(Follower::Router(*router), trackers[*number], *influence);
             }
+        }
+        if !self.setup.startup_delay.is_zero() {
+            node.handle(now, Input::StartupDelay { which: Which::All, delay: self.setup.startup_delay }, out);
         }
         self.incarnation += 1;
         let mut process = Process { node, ids, trackers, stalled: None, inbox: Vec::new(), feedback: Vec::new() };

@@ -9,13 +9,14 @@
 //!    either became Master, either was disturbed.
 //! 2. [`Violation::Silent`]: a Backup that runs never waits longer than its Master_Down_Interval (by the interval it learnt)
 //!    for an advertisement that it follows; its deadline says so beforehand. One that must not preempt may listen for three of
-//!    them, or three seconds and Skew_Time, when it starts, until it hears anybody. Nobody else being there, that bounds the time
+//!    them, or three seconds and Skew_Time, when it starts, until it hears anybody; so may one that starts within its delay,
+//!    for one of them behind that. Nobody else being there, that bounds the time
 //!    without a Master. A process that is held up cannot; it must when it runs again.
 //! 3. [`Violation::Burst`]: expiries send one advertisement each, and any three of them in a row span an interval; besides
 //!    them, between two expiries, a router answers each release, and one losing advert before and after each;
 //!    and it may send one more as it yields.
 //! 4. [`Violation::Half`]: the routers of a sync group are Master all together or not at all, after every turn. One whose turn
-//!    has come, and that waits for its group or for the end of maintenance, is not silent.
+//!    has come, and that waits for its group or for the end of a hold, is not silent.
 //! 5. [`Violation::Stray`]: addresses are on the interface of a process that is not Master and has not asked for their
 //!    removal: only before a new process has decided about leftovers, and while it hands them over. A process that died
 //!    leaves them; that is not its fault any more.
@@ -169,7 +170,11 @@ impl Watch {
             let role = machine.state.role();
             if role != seen.role {
                 let starts = (seen.role, role) == (Role::Initialize, Role::Backup);
-                let listens = if starts { now + listening(&machine.params) } else { now };
+                let delay = node
+                    .delayed_until(id)
+                    .map(|end| end + machine.params.master_down_interval(machine.params.interval));
+                let listens =
+                    if starts { delay.into_iter().fold(now + listening(&machine.params), Time::max) } else { now };
                 *seen = Seen { role, since: now, followed: now, listens, sent: [None; 2], answers: 0, ..*seen };
                 seen.releases = router.counters().get(Counter::PriorityZeroReceived);
             }

@@ -8,7 +8,7 @@
 //! detail changes | adverts | frames       how much is written down
 //! router NAME [priority N | owner] [v2 | v3] [interval SPAN] [ipv6] [nopreempt] [preempt-delay SPAN] [adverts N] [silent]
 //!             [vrid N] [address A] [vip A[,A...]] [password TEXT] [kernel SPAN] [backlog N]
-//!             [handover immediate | announced | first-advert] [tracks WEIGHT] [stopped]
+//!             [handover immediate | announced | first-advert] [tracks WEIGHT] [startup-delay SPAN] [stopped]
 //! lan [delay SPAN] [jitter SPAN] [loss P%] [duplicate P%] [reorder P%] [hold SPAN]
 //! at TIME start | stop | crash | power-off NAME
 //! at TIME stall NAME for SPAN

@@ -4,7 +4,7 @@ use core::net::{IpAddr, Ipv4Addr};
 use std::vec::Vec;
 
 use super::*;
-use crate::fsm::{Event, Heard, Link, Params, Role, Rules};
+use crate::fsm::{Event, Heard, Hold, Link, Params, Role, Rules};
 use crate::types::{AdvertInterval, Priority};
 
 const OWN: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 5));
@@ -27,9 +27,10 @@ fn machines() -> Vec<Machine> {
         Machine { state: backup(false), ..running(100) },
         Machine { state: backup(false), limit: Limit::Backup, ..running(255) },
         Machine { state: backup(true), limit: Limit::Backup, ..running(100) },
-        Machine { state: backup(true), limit: Limit::Backup, maintenance: true, ..running(100) },
+        Machine { state: backup(true), limit: Limit::Backup, hold: Some(Hold::Maintenance), ..running(100) },
         Machine { limit: Limit::Fault, ..running(100) },
         Machine { limit: Limit::Fault, ..running(255) },
+        Machine { limit: Limit::Stopped, ..running(100) },
         Machine { link: Link::NoAddress, ..running(100) },
         Machine { healthy: false, limit: Limit::Fault, ..running(255) },
         Machine::new(params(100)),
@@ -72,7 +73,9 @@ fn every_group_of_three_comes_to_rest_and_is_never_half_master() {
 
 #[test]
 fn the_weakest_member_decides() {
-    use Member::{Follows, Leads, Unready};
+    use Member::{Follows, Leads, Stopped, Unready};
+    assert_eq!(limit([Leads, Stopped, Unready]), Limit::Fault);
+    assert_eq!(limit([Leads, Stopped, Follows]), Limit::Stopped);
     assert_eq!(limit([Leads, Unready, Follows]), Limit::Fault);
     assert_eq!(limit([Leads, Follows, Leads]), Limit::Backup);
     assert_eq!(limit([Leads, Leads]), Limit::Master);

@@ -36,9 +36,11 @@ pub(super) fn is_deaf_before(cause: Cause) -> bool {
         | Cause::NoPrimaryAddress
         | Cause::Fault
         | Cause::GroupFault
+        | Cause::GroupStopped
         | Cause::GroupYields
         | Cause::Maintenance
         | Cause::HigherPriority { .. }
+        | Cause::Due { .. }
         | Cause::MasterTimeout
         | Cause::Released
         | Cause::LowerPriorityMaster

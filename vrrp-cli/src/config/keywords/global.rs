@@ -56,8 +56,8 @@ settings! {
     vrrp_lower_prio_no_advert: Option<bool> = Bool, "off", Yes, "do not answer an advert of lower priority";
     vrrp_higher_prio_send_advert: Option<bool> = Bool, "on", Yes, "send one more advert before giving way";
     v3_checksum_as_v2: Option<bool> = Bool, "off", Yes, "VRRPv3's checksum over IPv4 without pseudo-header, as RFC 9568 wants it";
-    vrrp_startup_delay: Option<Duration> = Seconds(1_000, LONGEST), "0", NotYet, "wait before the election starts";
-    vrrp_delay_after_boot: Option<Duration> = Seconds(1_000, LONGEST), "0", NotYet, "the same, counted from the boot";
+    vrrp_startup_delay: Option<Duration> = Seconds(1_000, LONGEST), "0", Yes, "no virtual router is master before so long after the start";
+    vrrp_delay_after_boot: Option<Duration> = Seconds(1_000, LONGEST), "0", Yes, "the same, counted from the boot of the host; the longer one counts";
     log_unknown_vrids: bool = Flag, "off", NotYet, "log adverts of virtual routers that are not configured";
     dynamic_interfaces: Option<String> = OptChoice(&["allow_if_changes"]), "off", NotYet, "interfaces may appear later";
     default_interface: Option<Spanned<String>> = Interface, "eth0", Yes, "interface of static addresses without `dev`";

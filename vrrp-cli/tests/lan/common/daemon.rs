@@ -48,9 +48,23 @@ impl Kind {
 impl Daemon {
     /// Starts it with the configuration in `file`; its log goes beside it.
     pub(crate) fn start(kind: Kind, host: &Host, file: &Path) -> Self {
+        Self::run(kind.command(file), host, file)
+    }
+
+    /// Starts `vrrpctl` on a machine that was booted so long ago, rounded up to a second.
+    pub(crate) fn start_after_boot(since: Duration, host: &Host, file: &Path) -> Self {
+        let uptime = nix::time::clock_gettime(nix::time::ClockId::CLOCK_BOOTTIME).expect("the time since the boot");
+        let offset = Duration::from(uptime).saturating_sub(since).as_secs();
+        let mut command = Command::new("unshare");
+        command.args(["--fork", "--kill-child", "--time", &format!("--boottime=-{offset}")]);
+        let run = Kind::Vrrpctl.command(file);
+        command.arg(run.get_program()).args(run.get_args());
+        Self::run(command, host, file)
+    }
+
+    fn run(mut command: Command, host: &Host, file: &Path) -> Self {
         let log = file.with_extension("log");
         let out = fs::File::create(&log).expect("a log file");
-        let mut command = kind.command(file);
         command.stdin(Stdio::null()).stdout(out.try_clone().expect("a file descriptor")).stderr(out);
         let process = host.spawn(&mut command).expect("the daemon starts");
         Self { process, host: host.name().to_owned(), log }

@@ -47,8 +47,9 @@ fn event() -> impl Strategy<Value = Event> {
     prop_oneof![
         3 => prop_oneof![4 => Just(true), 1 => Just(false)].prop_map(Event::Enabled),
         1 => prop_oneof![4 => Just(true), 1 => Just(false)].prop_map(Event::Healthy),
-        1 => prop_oneof![3 => Just(Limit::Master), 2 => Just(Limit::Backup), 1 => Just(Limit::Fault)].prop_map(Event::Limit),
-        1 => prop_oneof![3 => Just(false), 1 => Just(true)].prop_map(Event::Maintenance),
+        1 => prop_oneof![3 => Just(Limit::Master), 2 => Just(Limit::Backup), 1 => Just(Limit::Stopped), 1 => Just(Limit::Fault)].prop_map(Event::Limit),
+        1 => prop_oneof![3 => Just(None), 1 => Just(Some(Hold::Maintenance)), 1 => Just(Some(Hold::StartupDelay))]
+            .prop_map(Event::Hold),
         3 => prop_oneof![3 => Just(Link::Up(OWN)), 1 => link].prop_map(Event::Link),
         1 => any_params().prop_map(Event::Params),
         4 => heard.prop_map(|(from, priority, interval)| advert(from, priority, interval)),

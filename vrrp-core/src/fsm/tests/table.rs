@@ -93,10 +93,10 @@ fn to_initialize(mut next: Machine, from: Role, cause: Cause) -> Row {
 }
 
 fn held(m: &Machine) -> bool {
-    m.maintenance || m.limit != Limit::Master
+    m.hold.is_some() || m.limit != Limit::Master
 }
 
-/// No timer runs: what is waited for is the group, or the end of maintenance.
+/// No timer runs: what is waited for is the group, or the end of a hold.
 fn waits(clause: &'static str, mut next: Machine, actions: Actions) -> Row {
     let delay = stops(next);
     if let State::Backup { heard, due, .. } = &mut next.state {
@@ -108,15 +108,16 @@ fn waits(clause: &'static str, mut next: Machine, actions: Actions) -> Row {
     Row { clause, next, actions: Actions { timer: Some(TimerOp::Cancel), delay, ..actions } }
 }
 
-/// Group and maintenance, of a router that runs before and after.
-fn leave_to_lead(next: Machine, cause: Cause) -> Row {
+/// Group and holds, of a router that runs before and after.
+fn leave_to_lead(before: Machine, next: Machine, cause: Cause) -> Row {
     match (next.state, held(&next)) {
         (State::Master { .. }, true) => {
             let row = to_backup("steps down", next, Role::Master, next.params.interval, cause);
             Row { actions: Actions { advertise: Some(Advertise::Release), ..row.actions }, ..row }
         }
         (State::Backup { heard, due: true, .. }, false) => {
-            to_master("leave to lead", next, Role::Backup, takeover(heard))
+            let wait = if before.hold == next.hold { Wait::Group } else { Wait::Hold(before.hold.unwrap()) };
+            to_master("leave to lead", next, Role::Backup, Cause::Due { wait, heard })
         }
         _ => unchanged("level repeated", next),
     }
@@ -132,13 +133,15 @@ fn takeover(heard: Heard) -> Cause {
 
 /// Startup and Shutdown, as levels.
 fn level(before: Machine, next: Machine, cause: Cause) -> Row {
-    let on = |m: &Machine| m.enabled && m.healthy && m.limit != Limit::Fault && matches!(m.link, Link::Up(_));
+    let on = |m: &Machine| {
+        m.enabled && m.healthy && ![Limit::Fault, Limit::Stopped].contains(&m.limit) && matches!(m.link, Link::Up(_))
+    };
     let from = before.state.role();
     if on(&before) && !on(&next) {
         return to_initialize(next, from, cause);
     }
     if on(&before) && on(&next) {
-        return leave_to_lead(next, cause);
+        return leave_to_lead(before, next, cause);
     }
     if !on(&next) {
         return unchanged("level repeated", next);
@@ -281,12 +284,13 @@ pub(super) fn reference(m: Machine, event: Event) -> Row {
         (_, Event::Limit(limit)) => {
             let cause = match (m.limit, limit) {
                 (_, Limit::Fault) => Cause::GroupFault,
-                (Limit::Fault, _) => Cause::GroupRecovered,
+                (_, Limit::Stopped) => Cause::GroupStopped,
+                (Limit::Fault | Limit::Stopped, _) => Cause::GroupRecovered,
                 _ => Cause::GroupYields,
             };
             level(m, Machine { limit, ..m }, cause)
         }
-        (_, Event::Maintenance(on)) => level(m, Machine { maintenance: on, ..m }, Cause::Maintenance),
+        (_, Event::Hold(hold)) => level(m, Machine { hold, ..m }, Cause::Maintenance),
         (_, Event::Link(link)) => {
             let cause = match link {
                 Link::Down => Cause::InterfaceDown,
@@ -329,7 +333,10 @@ pub(super) fn reference(m: Machine, event: Event) -> Row {
     }
 }
 
-/// Initialize for each of its three reasons and all at once, Backup with each memory, Master with each.
+const MAINTENANCE: Option<Hold> = Some(Hold::Maintenance);
+const DELAY: Option<Hold> = Some(Hold::StartupDelay);
+
+/// Initialize for each of its reasons and all at once, Backup with each memory, Master with each.
 fn machines(params: Params, learnt: AdvertInterval) -> Vec<Machine> {
     machines_at(params, learnt, OWN)
 }
@@ -343,21 +350,24 @@ fn machines_at(params: Params, learnt: AdvertInterval, own: IpAddr) -> Vec<Machi
         Machine { link: Link::NoAddress, ..off },
         Machine::new(params),
         Machine { limit: Limit::Fault, ..off },
+        Machine { limit: Limit::Stopped, ..off },
         Machine { limit: Limit::Backup, healthy: false, ..off },
-        Machine { maintenance: true, healthy: false, ..off },
+        Machine { hold: MAINTENANCE, healthy: false, ..off },
     ];
     for heard in [Heard::Master, Heard::Release, Heard::Weaker, Heard::Spared] {
         for master_interval in [params.interval, learnt] {
             let backup = in_state(params, State::Backup { heard, master_interval, due: false });
             all.push(backup);
             all.push(Machine { limit: Limit::Backup, ..backup });
-            all.push(Machine { maintenance: true, ..backup });
+            all.push(Machine { hold: MAINTENANCE, ..backup });
+            all.push(Machine { hold: DELAY, ..backup });
             // Whose turn has come, does not spare anybody.
             if heard != Heard::Spared {
                 let due = in_state(params, State::Backup { heard, master_interval, due: true });
                 all.push(Machine { limit: Limit::Backup, ..due });
-                all.push(Machine { maintenance: true, ..due });
-                all.push(Machine { maintenance: true, limit: Limit::Backup, ..due });
+                all.push(Machine { hold: MAINTENANCE, ..due });
+                all.push(Machine { hold: DELAY, ..due });
+                all.push(Machine { hold: MAINTENANCE, limit: Limit::Backup, ..due });
             }
         }
     }
@@ -394,7 +404,7 @@ fn every_cell_of_the_table_over_ipv6() {
                         | Event::Enabled(_)
                         | Event::Healthy(_)
                         | Event::Limit(_)
-                        | Event::Maintenance(_)
+                        | Event::Hold(_)
                         | Event::Params(_)
                         | Event::Expired(_)
                         | Event::Overdue
@@ -417,10 +427,12 @@ fn events(own: Params, other: [AdvertInterval; 3]) -> Vec<Event> {
         Event::Healthy(true),
         Event::Healthy(false),
         Event::Limit(Limit::Fault),
+        Event::Limit(Limit::Stopped),
         Event::Limit(Limit::Backup),
         Event::Limit(Limit::Master),
-        Event::Maintenance(true),
-        Event::Maintenance(false),
+        Event::Hold(MAINTENANCE),
+        Event::Hold(DELAY),
+        Event::Hold(None),
         Event::Link(Link::Down),
         Event::Link(Link::NoAddress),
         Event::Link(Link::Up(OWN)),
@@ -496,7 +508,7 @@ fn every_cell_of_the_table() {
             }
         }
     }
-    assert_eq!(cells, 2 * 2 * 2 * 3 * 52 * 56, "a missing cell is a missing test");
+    assert_eq!(cells, 2 * 2 * 2 * 3 * 67 * 58, "a missing cell is a missing test");
     let expected = [
         "R113",
         "R28",
@@ -556,7 +568,7 @@ fn levels_are_idempotent() {
                         Event::Enabled(_)
                         | Event::Healthy(_)
                         | Event::Limit(_)
-                        | Event::Maintenance(_)
+                        | Event::Hold(_)
                         | Event::Link(_)
                         | Event::Params(_) => true,
                     };

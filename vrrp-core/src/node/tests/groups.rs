@@ -1,6 +1,7 @@
 //! Sync groups in a node: two networks, a router in each.
 
 use super::*;
+use crate::fsm::{Heard, Hold, Wait};
 use crate::release::Handover;
 use crate::track::{Influence, Status, Weight};
 
@@ -119,7 +120,7 @@ fn the_first_whose_turn_comes_waits_and_all_claim_before_any_address() {
     assert!(second > first);
     let out = duo.expire(second);
     assert_eq!(kinds(&out), "cciittg");
-    assert_eq!(causes(&out), [Cause::MasterTimeout; 2]);
+    assert_eq!(causes(&out), [Cause::Due { wait: Wait::Group, heard: Heard::Master }; 2]);
     assert_eq!((duo.roles(), duo.condition()), ([Role::Master; 2], Condition::Master));
 }
 
@@ -181,9 +182,12 @@ fn members_stop_together_all_releases_first() {
     assert_eq!(kinds(&out), "rrddttg");
     assert_eq!((causes(&out), duo.condition()), (std::vec![Cause::Shutdown; 2], Condition::Stopped));
     let (mut duo, at) = Duo::master();
-    let _ = duo.handle(at, Input::Enabled { which: Which::One(duo.ids[0]), enabled: false });
+    let out = duo.handle(at, Input::Enabled { which: Which::One(duo.ids[0]), enabled: false });
     assert_eq!((duo.roles(), duo.condition()), ([Role::Initialize; 2], Condition::Fault));
+    assert_eq!(causes(&out), [Cause::Shutdown, Cause::GroupStopped]);
     assert_eq!(duo.unmet(1), [Unmet::Member(duo.ids[0])]);
+    let out = duo.handle(at, Input::Enabled { which: Which::One(duo.ids[0]), enabled: true });
+    assert_eq!((kinds(&out).as_str(), causes(&out)), ("ddttg", std::vec![Cause::GroupRecovered, Cause::Startup]));
 }
 
 #[test]
@@ -215,6 +219,10 @@ fn maintenance_of_one_or_of_the_group_is_everyones() {
         assert!(duo.unmet(0).contains(&Unmet::Member(duo.ids[1])));
         let out = duo.handle(at + ms(60_000), Input::Maintenance { which, on: false });
         assert_eq!((kinds(&out).as_str(), duo.roles()), ("cciittg", [Role::Master; 2]));
+        let over = Cause::Due { wait: Wait::Hold(Hold::Maintenance), heard: Heard::Master };
+        let mate = Cause::Due { wait: Wait::Group, heard: Heard::Master };
+        let expected = if which == Which::One(RouterId(1)) { [mate, over] } else { [over; 2] };
+        assert_eq!(causes(&out), expected, "each for its own reason: {which:?}");
     }
 }
 
@@ -287,6 +295,7 @@ fn serving() -> (Duo, Duration) {
 fn what_is_planned_is_handed_over_by_every_member_and_a_fault_ends_that() {
     for input in [
         Input::Enabled { which: Which::All, enabled: false },
+        Input::Enabled { which: Which::One(RouterId(0)), enabled: false },
         Input::Maintenance { which: Which::All, on: true },
         Input::Maintenance { which: Which::One(RouterId(0)), on: true },
     ] {
@@ -302,4 +311,34 @@ fn what_is_planned_is_handed_over_by_every_member_and_a_fault_ends_that() {
     let _ = duo.handle(at, Input::Maintenance { which: Which::All, on: true });
     let out = duo.link(at + ms(10), ETH0, Link::Down);
     assert_eq!((kinds(&out).as_str(), duo.node.releasing()), ("ddttg", false));
+}
+
+/// One member is stopped alone: its mate hands over as it does, until its own group fails.
+#[test]
+fn the_mate_of_a_member_that_is_stopped_serves_until_its_successor_does() {
+    let stop = |duo: &mut Duo, at, member: usize| {
+        duo.handle(at, Input::Enabled { which: Which::One(duo.ids[member]), enabled: false })
+    };
+    let announced = |duo: &mut Duo, at, member: usize| {
+        duo.handle(at, Input::Announced { router: duo.ids[member], address: VIP, mac: [2, 0, 0, 0, 0, 6] })
+    };
+    let releasing = |duo: &Duo| duo.ids.map(|id| duo.node.is_releasing(id));
+    let (mut duo, at) = serving();
+    assert_eq!(kinds(&stop(&mut duo, at, 0)), "rrttg");
+    assert_eq!(kinds(&announced(&mut duo, at + ms(600), 1)), "hd");
+    assert_eq!(releasing(&duo), [true, false]);
+    assert_eq!(kinds(&announced(&mut duo, at + ms(610), 0)), "hd");
+    assert_eq!(duo.node.next_deadline(), None);
+
+    // Stopped itself meanwhile, it goes on as it was.
+    let (mut duo, at) = serving();
+    let _ = stop(&mut duo, at, 0);
+    assert_eq!(kinds(&stop(&mut duo, at + ms(10), 1)), "g");
+    assert_eq!((releasing(&duo), duo.condition()), ([true; 2], Condition::Stopped));
+
+    // What it needs fails: nothing is held on to.
+    let (mut duo, at) = serving();
+    let _ = stop(&mut duo, at, 0);
+    assert_eq!(kinds(&duo.link(at + ms(10), ETH1, Link::Down)), "d");
+    assert_eq!((releasing(&duo), duo.unmet(0)), ([true, false], std::vec![Unmet::Stopped, Unmet::Member(duo.ids[1])]));
 }

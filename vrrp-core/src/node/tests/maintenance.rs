@@ -1,6 +1,7 @@
 //! Maintenance of routers without a group.
 
 use super::*;
+use crate::fsm::{Heard, Hold, Wait};
 
 fn maintenance(on: bool) -> Input<'static> {
     Input::Maintenance { which: Which::All, on }
@@ -23,12 +24,17 @@ fn a_master_releases_and_stays_backup_until_told() {
     assert_eq!(Condition::of(solo.node.router(solo.id).unwrap()), Condition::Backup);
     assert_eq!(solo.node.unmet(solo.id).collect::<Vec<_>>(), [Unmet::Maintenance]);
     let out = solo.handle(start + ms(70_000), maintenance(false));
-    assert_eq!((solo.role(), cause(&out), claims(&out)), (Role::Master, Some(Cause::MasterTimeout), 1));
+    let over = Cause::Due { wait: Wait::Hold(Hold::Maintenance), heard: Heard::Master };
+    assert_eq!((solo.role(), cause(&out), claims(&out)), (Role::Master, Some(over), 1));
+    assert_eq!(std::format!("{over}"), "maintenance is over, no advertisement from a master");
+    assert_eq!((over.event(), over.new_master_reason().name()), ("vrrp-event-master-timeout", "no-response"));
 }
 
 #[test]
 fn afterwards_a_stronger_master_is_left_alone_and_a_weaker_one_replaced() {
-    for (theirs, role) in [(200, Role::Backup), (50, Role::Master)] {
+    let weaker = Cause::Due { wait: Wait::Hold(Hold::Maintenance), heard: Heard::Weaker };
+    assert_eq!((weaker.event(), weaker.new_master_reason().name()), ("vrrp-event-lower-priority-master", "preempted"));
+    for (theirs, role, why) in [(200, Role::Backup, None), (50, Role::Master, Some(weaker))] {
         let mut solo = Solo::backup(100);
         let _ = solo.handle(ms(0), maintenance(true));
         for second in 1..10 {
@@ -36,8 +42,8 @@ fn afterwards_a_stronger_master_is_left_alone_and_a_weaker_one_replaced() {
             let _ = solo.expire(ms(1000 * second + 1));
             assert_eq!(solo.role(), Role::Backup);
         }
-        let _ = solo.handle(ms(9500), maintenance(false));
-        assert_eq!(solo.role(), role, "{theirs}");
+        let out = solo.handle(ms(9500), maintenance(false));
+        assert_eq!((solo.role(), cause(&out)), (role, why), "{theirs}");
     }
 }
 

@@ -25,6 +25,7 @@ enum Op {
     Params(Index, u8),
     Tracked(Index, Status),
     Maintenance(u8, Index, bool),
+    Delay(Option<Index>, u64),
     Fault(Index, bool),
     Advert(Index, u8),
     Sleep(u64),
@@ -78,6 +79,10 @@ impl World {
                     _ => Which::One(*which.get(&self.ids)),
                 };
                 Input::Maintenance { which, on: *on }
+            }
+            Op::Delay(id, milliseconds) => {
+                let which = id.map_or(Which::All, |id| Which::One(*id.get(&self.ids)));
+                Input::StartupDelay { which, delay: ms(*milliseconds) }
             }
             Op::Fault(id, present) => {
                 Input::Fault { router: *id.get(&self.ids), fault: Faults::INSTALL, present: *present }
@@ -138,15 +143,16 @@ impl World {
     }
 
     fn check(&self) {
+        let holds = |unmet: &Unmet| matches!(unmet, Unmet::Maintenance | Unmet::StartupDelay);
         for id in &self.ids {
             let machine = self.node.router(*id).unwrap().machine();
             assert_eq!(machine.params.priority, self.expected(*id), "{id:?}");
             assert_eq!(machine.params.priority, self.priorities[id.index()], "a change is told");
             let unmet: Vec<Unmet> = self.node.unmet(*id).collect();
             if machine.state.role() == Role::Initialize {
-                assert!(unmet.iter().any(|unmet| *unmet != Unmet::Maintenance), "{id:?}: FAULT has a reason");
+                assert!(!unmet.iter().all(holds), "{id:?}: FAULT has a reason");
             } else {
-                let harmless = |unmet: &Unmet| matches!(unmet, Unmet::Maintenance | Unmet::Member(_));
+                let harmless = |unmet: &Unmet| holds(unmet) || matches!(unmet, Unmet::Member(_));
                 assert!(unmet.iter().all(harmless), "{id:?}: {unmet:?}");
             }
             assert!(machine.state.role() != Role::Master || unmet.is_empty(), "{id:?}: {unmet:?}");
@@ -221,6 +227,7 @@ fn level() -> impl Strategy<Value = Op> {
 fn op() -> impl Strategy<Value = Op> {
     prop_oneof![
         6 => level(),
+        1 => (prop::option::of(any::<Index>()), 0..5000u64).prop_map(|(which, span)| Op::Delay(which, span)),
         3 => (any::<Index>(), prop_oneof![Just(0u8), Just(100), any::<u8>()]).prop_map(|(id, p)| Op::Advert(id, p)),
         6 => prop_oneof![0..200u64, 1000..5000u64].prop_map(Op::Sleep),
     ]
@@ -239,7 +246,7 @@ fn fact(op: &Op, world: &World) -> (u8, usize) {
             _ => (6, which.index(world.ids.len())),
         },
         Op::Fault(id, _) => (7, id.index(world.ids.len())),
-        Op::Advert(..) | Op::Sleep(_) => (8, 0),
+        Op::Delay(..) | Op::Advert(..) | Op::Sleep(_) => (8, 0),
     }
 }
 

@@ -21,7 +21,7 @@ use crate::types::{AdvertInterval, Centiseconds, Priority, SimplePassword, Versi
 
 type Result<T> = core::result::Result<T, String>;
 
-const OPTIONS: &str = "priority, owner, v2, v3, interval, ipv6, nopreempt, preempt-delay, adverts, silent, vrid, address, vip, password, peer, kernel, backlog, handover, tracks, stopped";
+const OPTIONS: &str = "priority, owner, v2, v3, interval, ipv6, nopreempt, preempt-delay, adverts, silent, vrid, address, vip, password, peer, kernel, backlog, handover, tracks, startup-delay, stopped";
 const VERBS: &str = "start, stop, crash, power-off, stall, link, partition, heal, set, lan, kernel, maintenance, track";
 
 impl FromStr for Scenario {
@@ -137,6 +137,7 @@ impl Parser {
                     let weight = weight.ok_or("`tracks` needs a weight from -254 to 254")?;
                     setup.follows.push((0, 0, Influence { weight, reverse: false }));
                 }
+                "startup-delay" => setup.startup_delay = words.span()?,
                 "backlog" => setup.backlog = words.number("a number of datagrams")?,
                 "handover" => {
                     setup.handover = match words.word("immediate, announced or first-advert")? {

@@ -35,13 +35,13 @@ struct Troubles {
     names: Vec<String>,
     gone: String,
     value: PathBuf,
-    quick: f32,
+    quick: Duration,
 }
 
 impl Troubles {
-    /// Those of a host, with `count` scripts that go well; each of all has this weight. What is quick is done each `quick`
-    /// seconds, which must be whole ones for keepalived; the loud one begins each `loud_each` seconds.
-    fn new(stage: &Stage, host: &str, count: usize, weight: i32, (quick, loud_each): (f32, u32)) -> Self {
+    /// Those of a host, with `count` scripts that go well; each of all has this weight. What is quick is done so often,
+    /// in whole seconds for keepalived; the loud one begins each `loud_each` seconds.
+    fn new(stage: &Stage, host: &str, count: usize, weight: i32, (quick, loud_each): (Duration, u32)) -> Self {
         let file = |name: &str, body: &str| stage.script(&format!("{name}-{host}"), body);
         // Both end by themselves with the stage's folder: keepalived leaves them behind, with their output in /dev/null.
         let hang = file("hang", "trap '' TERM; while [ -e \"$0\" ]; do sleep 1; done");
@@ -49,12 +49,12 @@ impl Troubles {
         let loud = file("loud", "head -c 100000000 /dev/zero | tr '\\0' 'x'; echo; echo loud enough");
         let gone = file("gone", "exit 0");
         let value = stage.path(&format!("value-{host}"));
-        let weight = format!("weight {weight}");
+        let (weight, seconds) = (format!("weight {weight}"), quick.as_secs_f64());
         let mut blocks = [
-            script("hang", &hang, &format!("interval 1\n    timeout {quick}\n    {weight}")),
+            script("hang", &hang, &format!("interval 1\n    timeout {seconds}\n    {weight}")),
             script("fork", &fork, &format!("interval 1\n    {weight}")),
             script("loud", &loud, &format!("interval {loud_each}\n    timeout 60\n    {weight}")),
-            script("gone", &gone, &format!("interval {quick}\n    {weight}")),
+            script("gone", &gone, &format!("interval {seconds}\n    {weight}")),
             format!("track_file value {{\n    file {}\n}}\n", value.display()),
         ]
         .concat();
@@ -77,7 +77,7 @@ impl Troubles {
         fs::create_dir(&self.value).unwrap();
         if kind == Kind::Vrrpctl {
             daemon.says("`gone` failed: ", 1);
-            daemon.says(&format!("`hang` failed: it takes longer than {:?}", Duration::from_secs_f32(self.quick)), 1);
+            daemon.says(&format!("`hang` failed: it takes longer than {:?}", self.quick), 1);
             daemon.says("is not a regular file: it counts as 0", 1);
         }
         fs::remove_dir(&self.value).unwrap();
@@ -104,7 +104,7 @@ fn troubles_of_all_kinds_leave_the_adverts_alone() {
         return;
     }
     let stage = Stage::new();
-    let troubles = Troubles::new(&stage, "a", 200, 1, (0.3, 1));
+    let troubles = Troubles::new(&stage, "a", 200, 1, (Duration::from_millis(300), 1));
     let mut a = troubles.start(&stage, Kind::Vrrpctl, "a", quick(40));
     a.is_backup();
     stage.held_by("a", VIP);
@@ -143,7 +143,7 @@ fn troubles_on_both_hosts_move_nothing_beside_keepalived() {
         let stage = Stage::new();
         // How well keepalived keeps its time is not ours to judge: it is given the interval that it has by default.
         let instance = |priority: u8| Instance::new(priority).password(None);
-        let [of_a, of_b] = ["a", "b"].map(|host| Troubles::new(&stage, host, 20, -1, (1.0, 60)));
+        let [of_a, of_b] = ["a", "b"].map(|host| Troubles::new(&stage, host, 20, -1, (Duration::from_secs(1), 60)));
         let mut a = of_a.start(&stage, strong, "a", instance(STRONG));
         a.is_backup();
         stage.held_by("a", VIP);

@@ -99,7 +99,7 @@ fn what_is_frozen_is_killed_and_its_lock_is_kept_until_all_is_done() {
     between(
         "until the frozen process was killed",
         took,
-        master_down(STRONG) - Duration::from_secs(1),
+        master_down(STRONG).saturating_sub(Duration::from_secs(1)),
         master_down(STRONG) + 2 * SLACK,
     );
     assert!(a.said("the working process sent nothing for") && a.said("10.9.0.100 removed"), "{}", a.log());

@@ -39,7 +39,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::Sender;
 use vrrp_core::node::{InterfaceId, Node};
-use vrrp_netlink::process::Wakeup;
+use vrrp_netlink::process::{self, Wakeup};
 
 use crate::config;
 use guardian::{Bequest, LastWords, Side, Ward};
@@ -64,32 +64,9 @@ pub fn run(path: &Path, options: &config::Options, guarded: bool) -> ExitCode {
         Side::Worker(ward) => ward,
         Side::Guardian(status) => return status,
     };
-    let loaded = config::load_with(path, options);
-    let color = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    if !loaded.diagnostics.is_empty() {
-        eprint_block(&format!("{}\n", loaded.render(color).trim_end()));
-    }
-    let Some(config) = loaded.config else {
-        eprint_block("nothing was started: correct the errors above first");
-        return ExitCode::from(EXIT_REFUSED);
-    };
-    if config.instances.is_empty() {
-        eprint_block("nothing was started: the file defines no virtual router");
-        return ExitCode::from(EXIT_REFUSED);
-    }
-    let plan = match setup::Plan::new(&config, &loaded.sources) {
-        Ok(plan) => plan,
-        Err(errors) => {
-            for error in &errors {
-                eprint_block(&format!("{}\n", error.render(&loaded.sources, color).trim_end()));
-            }
-            eprint_block("nothing was started");
-            return ExitCode::from(EXIT_REFUSED);
-        }
-    };
-    for warning in &plan.warnings {
-        eprint_block(&format!("{}\n", loaded.sources.render(warning, color).trim_end()));
-    }
+    let Some(plan) = prepare(path, options) else { return ExitCode::from(EXIT_REFUSED) };
+    // The text and the tree of a large configuration, which nobody needs any more.
+    process::give_back_memory();
     let log = log::start();
     let status = match serve(plan, ward) {
         Ok(()) => ExitCode::SUCCESS,
@@ -102,6 +79,37 @@ pub fn run(path: &Path, options: &config::Options, guarded: bool) -> ExitCode {
         eprint_block(&format!("{dropped} log lines were dropped, because standard error was not read"));
     }
     status
+}
+
+/// Reads the configuration and looks at the host; `None`, and why on standard error, when the two do not allow a start.
+fn prepare(path: &Path, options: &config::Options) -> Option<setup::Plan> {
+    let loaded = config::load_with(path, options);
+    let color = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    if !loaded.diagnostics.is_empty() {
+        eprint_block(&format!("{}\n", loaded.render(color).trim_end()));
+    }
+    let Some(config) = loaded.config else {
+        eprint_block("nothing was started: correct the errors above first");
+        return None;
+    };
+    if config.instances.is_empty() {
+        eprint_block("nothing was started: the file defines no virtual router");
+        return None;
+    }
+    let plan = match setup::Plan::new(&config, &loaded.sources) {
+        Ok(plan) => plan,
+        Err(errors) => {
+            for error in &errors {
+                eprint_block(&format!("{}\n", error.render(&loaded.sources, color).trim_end()));
+            }
+            eprint_block("nothing was started");
+            return None;
+        }
+    };
+    for warning in &plan.warnings {
+        eprint_block(&format!("{}\n", loaded.sources.render(warning, color).trim_end()));
+    }
+    Some(plan)
 }
 
 /// What the election thread hears from the others.

@@ -160,6 +160,12 @@ pub fn exit_descriptor(child: &Child) -> Result<OwnedFd> {
     sys::pidfd_open(child.id()).map_err(|error| Error::new("open a descriptor of a process", error))
 }
 
+/// Gives memory that was freed back to the kernel, as far as the C library can: after a large piece of work that is not done
+/// again, a process stays as large as it was otherwise.
+pub fn give_back_memory() {
+    sys::trim_heap();
+}
+
 /// How much later than asked the kernel may end a wait of the calling thread, to save wake-ups: 50 µs when never set.
 ///
 /// At least 1 ns; zero counts as 1 ns. Threads with real-time scheduling have no slack whatever is set.

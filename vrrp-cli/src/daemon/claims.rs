@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use vrrp_core::Family;
 use vrrp_core::node::{Input, RouterId};
@@ -62,8 +63,8 @@ pub(super) enum Frame {
 pub(super) struct Places(HashMap<(usize, IpAddr), RouterId>);
 
 impl Places {
-    pub(super) fn new(tables: &[Table]) -> Self {
-        let places = |table: &Table| {
+    pub(super) fn new(tables: &[Arc<Table>]) -> Self {
+        let places = |table: &Arc<Table>| {
             let id = table.id;
             table.entries.addresses.iter().map(move |i| ((i.device, i.address), id)).collect::<Vec<_>>()
         };

@@ -16,6 +16,7 @@ mod statics;
 mod table;
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
@@ -62,7 +63,7 @@ pub(super) struct Kernel {
 }
 
 struct Router {
-    table: Table,
+    table: Arc<Table>,
     /// The order that was carried out last.
     done: Wanted,
     held: Held,

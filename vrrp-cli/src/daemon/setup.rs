@@ -10,6 +10,7 @@ mod unicast;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Instant;
 
 use vrrp_core::auth::ah::AhKey;
@@ -175,13 +176,14 @@ impl Plan {
         let trackers = trackers.numbered(&policy);
         startup::delay(config, &mut node);
         let track_groups = tables::groups(config, &mut node, &tables, &mut policy);
+        links.virtual_addresses = tables::virtual_addresses(&tables);
+        links.kept = tables::kept(&tables, &statics);
+        let tables = tables.into_iter().map(Arc::new).collect();
         let work = kernel::Work { tables, statics, groups: track_groups, promote: promoting(config), paces };
         let (delays, cut) = delays::delays(config);
         warnings.extend(cut);
         warnings.extend(policy::missing(config, &links));
         links.delay(delays);
-        links.virtual_addresses = tables::virtual_addresses(&work.tables);
-        links.kept = tables::kept(&work.tables, &work.statics);
         links.look_up_routes(&mut rtnl).map_err(one)?;
         let sources = unicast::sources(sources, &interfaces, &mut node, &links);
         let names = config.instances.iter().map(|instance| instance.name.clone()).collect();

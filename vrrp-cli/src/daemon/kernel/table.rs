@@ -2,6 +2,8 @@
 //!
 //! Knows neither orders nor elections.
 
+use std::sync::Arc;
+
 use vrrp_core::node::{RouterId, TrackerId};
 use vrrp_netlink::addresses::Address;
 use vrrp_netlink::objects;
@@ -34,7 +36,7 @@ pub(in crate::daemon) struct Table {
 /// All that the kernel thread is there for.
 #[derive(Clone, Debug)]
 pub(in crate::daemon) struct Work {
-    pub(in crate::daemon) tables: Vec<Table>,
+    pub(in crate::daemon) tables: Vec<Arc<Table>>,
     /// What the host has whoever is Master.
     pub(in crate::daemon) statics: Entries,
     /// What stands for the groups of the static entries, by their number.

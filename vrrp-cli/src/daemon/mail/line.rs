@@ -25,6 +25,8 @@ pub(super) enum Trouble {
     Nonsense(&'static str),
     /// The server cannot do what is wanted of it.
     Lacks(String),
+    /// No connection can be made.
+    Unreachable(io::Error),
     Io(io::Error),
 }
 
@@ -186,9 +188,10 @@ impl std::fmt::Display for Trouble {
             }
             Self::Nonsense(what) => f.write_str(what),
             Self::Lacks(what) => f.write_str(what),
-            Self::Io(error) => match error.kind() {
+            Self::Unreachable(error) | Self::Io(error) => match error.kind() {
                 io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => f.write_str("no answer in time"),
                 io::ErrorKind::UnexpectedEof => f.write_str("it closed the connection"),
+                _ if matches!(self, Self::Unreachable(_)) => write!(f, "Connection error: {error}"),
                 _ => write!(f, "{error}"),
             },
         }

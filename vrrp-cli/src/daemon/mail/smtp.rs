@@ -147,14 +147,15 @@ impl<'p> Talk<'p> {
 
 /// The first of the server's addresses that answers; none of them takes the time of the others.
 fn connect(post: &Post, until: Instant) -> Result<Line, Trouble> {
-    let addresses: Vec<SocketAddr> = (post.host.as_str(), post.port).to_socket_addrs()?.take(ADDRESSES).collect();
+    let found = (post.host.as_str(), post.port).to_socket_addrs().map_err(Trouble::Unreachable)?;
+    let addresses: Vec<SocketAddr> = found.take(ADDRESSES).collect();
     let mut last = Trouble::Lacks("its name has no address".into());
     for (tried, address) in addresses.iter().enumerate() {
         let left = until.saturating_duration_since(Instant::now());
         let share = left / u32::try_from(addresses.len() - tried).unwrap_or(u32::MAX);
         match Line::connect(*address, Instant::now() + share.min(post.timeout)) {
             Ok(line) => return Ok(line),
-            Err(error) => last = error.into(),
+            Err(error) => last = Trouble::Unreachable(error),
         }
     }
     Err(last)

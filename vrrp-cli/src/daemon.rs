@@ -124,8 +124,6 @@ enum Feedback {
     Installed { router: vrrp_core::node::RouterId, epoch: u64 },
     /// Something that a router needs fails, or works again.
     Fault { router: vrrp_core::node::RouterId, fault: vrrp_core::node::Faults, present: bool },
-    /// The address that a router's unicast adverts come from is not on this host, or is again.
-    Source { router: vrrp_core::node::RouterId, absent: bool },
     /// The operator asks to stop.
     Stop(&'static str),
     /// The operator asks again.
@@ -302,8 +300,6 @@ enum ServeError {
     Kernel(#[from] vrrp_netlink::Error),
     #[error("cannot start a thread: {0}")]
     Thread(#[source] std::io::Error),
-    #[error("{0}")]
-    Fifo(notify::FifoError),
     #[error("cannot listen to signals: {0}")]
     Signals(#[source] std::io::Error),
     #[error("the {0} thread failed, and the daemon stopped. This is a fault of vrrpctl: please report it")]

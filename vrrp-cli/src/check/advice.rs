@@ -24,6 +24,7 @@ pub(super) fn advise(sources: &SourceMap, config: &Config, here: bool, found: &m
     advisor.timeouts();
     advisor.addresses();
     advisor.mail();
+    advisor.extra_interfaces();
     advisor.unused();
     advisor.vrids();
     advisor.groups();
@@ -227,10 +228,31 @@ impl<'a> Advisor<'a> {
             let diagnostic = Diagnostic::without_place(Code::MailLoginInClear, message);
             self.push(diagnostic.help("add `smtp_tls starttls` or `smtp_tls tls` to `global_defs`"));
         }
+        if addressed && global.smtp_server.is_some() && !wanted {
+            let message = "`notification_email` has no effect: `smtp_alert` is on nowhere";
+            let diagnostic = Diagnostic::without_place(Code::NoEffect, message);
+            self.push(diagnostic.help("add `smtp_alert` to `global_defs`, or to the instances to hear of"));
+        }
         if wanted && !addressed {
             let diagnostic =
                 Diagnostic::without_place(Code::MailToNobody, "`smtp_alert` is on, but nobody is to get mail");
             self.push(diagnostic.help("add a block `notification_email { ... }` to `global_defs`"));
+        }
+    }
+
+    /// The instances' own lines are looked at where they are read.
+    fn extra_interfaces(&mut self) {
+        let config = self.config;
+        let has_virtual = |instance: &Instance| {
+            let own = instance.settings();
+            own.use_vmac.is_some() || own.use_ipvlan.is_some() || own.use_vmac_addr
+        };
+        let extra = config.global.settings.vrrp_garp_extra_if.filter(|extra| !extra.all && !extra.interval.is_zero());
+        if extra.is_some() && !config.instances.iter().any(has_virtual) {
+            let message =
+                "`vrrp_garp_extra_if` has no effect without `all`, unless addresses are on virtual interfaces";
+            let diagnostic = Diagnostic::without_place(Code::NoEffect, message);
+            self.push(diagnostic.help("write `vrrp_garp_extra_if all SECONDS`, or remove it"));
         }
     }
 

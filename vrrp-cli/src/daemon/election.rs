@@ -19,7 +19,7 @@ use super::claims::{Frame, Places};
 use super::ear::{self, Ear, Kind};
 use super::guardian::LastWords;
 use super::orders::{HandOver, Orders};
-use super::report::{Names, Reporter};
+use super::report::{self, Names, Reporter};
 use super::setup::Interface;
 use super::{Feedback, ServeError};
 
@@ -128,7 +128,9 @@ impl Election {
             self.feed(now, Input::Leftover { router: *router });
         }
         Reporter::starting(&self.node, &self.orders);
-        self.feed(now, Input::Enabled { which: Which::All, enabled: true });
+        self.node.handle(now, Input::Enabled { which: Which::All, enabled: true }, &mut self.out);
+        report::as_at_the_start(&mut self.out);
+        self.perform();
         self.reporter.sweep(&self.node, &self.orders);
         loop {
             if let Some(outcome) = self.turn()? {
@@ -202,10 +204,6 @@ impl Election {
             Feedback::Tracked { tracker, status } => self.feed(now, Input::Tracked { tracker, status }),
             Feedback::Installed { router, epoch } => self.feed(now, Input::Installed { router, epoch }),
             Feedback::Fault { router, fault, present } => self.feed(now, Input::Fault { router, fault, present }),
-            Feedback::Source { router, absent } => {
-                let fault = vrrp_core::node::Faults::SOURCE;
-                self.feed(now, Input::Fault { router, fault, present: absent });
-            }
             Feedback::Stop(signal) => {
                 tracing::info!("stopping on {signal}");
                 return Some(Ok(()));

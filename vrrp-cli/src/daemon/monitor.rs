@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use vrrp_core::Family;
 use vrrp_core::fsm;
-use vrrp_core::node::{Groups, InterfaceId, RouterId, TrackerId};
+use vrrp_core::node::{Faults, Groups, InterfaceId, RouterId, TrackerId};
 use vrrp_core::track::Status;
 use vrrp_netlink::addresses::Address;
 use vrrp_netlink::links::Link;
@@ -369,7 +369,8 @@ impl Watch {
             let absent = !self.links.sends_from(source);
             if source.absent != absent {
                 source.absent = absent;
-                election.send(Feedback::Source { router: source.router, absent });
+                let (router, fault) = (source.router, Faults::SOURCE);
+                election.send(Feedback::Fault { router, fault, present: absent });
             }
         }
         'ports: for port in &mut self.ports {

@@ -17,7 +17,6 @@ use vrrp_core::node::Condition;
 use vrrp_netlink::process::{Poller, Wakeup};
 
 use super::mail::{Letter, Mail, News};
-pub(super) use fifo::FifoError;
 use fifo::Pipe;
 use plan::Target;
 use scripts::{Queues, Task};
@@ -114,7 +113,7 @@ impl Hurry {
     }
 }
 
-/// The notify thread before it runs: its pipes exist, and their readers have begun.
+/// The notify thread before it runs.
 pub(super) struct Notifier {
     targets: Vec<Target>,
     /// The first of the targets that is a group.
@@ -133,13 +132,12 @@ pub(super) struct Notifier {
 }
 
 impl Notifier {
-    /// Makes the pipes.
+    /// With the pipes of the plan, which were made before.
     pub(super) fn new(plan: Plan) -> Result<(Self, ToNotify, Hurry), super::ServeError> {
-        let Plan { instances, groups, pipes, post, router_id, no_faults } = plan;
+        let Plan { instances, groups, fifos: _, pipes, post, router_id, no_faults } = plan;
         let wakeup = Wakeup::new()?;
         let (sender, events) = crossbeam_channel::unbounded();
         let hurry = Hurry { asked: Arc::new(AtomicBool::new(false)), wakeup: wakeup.clone() };
-        let pipes = pipes.into_iter().map(Pipe::open).collect::<Result<_, _>>().map_err(super::ServeError::Fifo)?;
         let mail = post.map(|post| Mail::start(post, wakeup.clone())).transpose().map_err(super::ServeError::Thread)?;
         let first_group = instances.len();
         let targets: Vec<Target> = instances.into_iter().chain(groups).collect();

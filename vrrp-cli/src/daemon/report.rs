@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant, SystemTime};
 
 use vrrp_core::fsm::{Cause, Role, Transition};
-use vrrp_core::node::{Condition, Faults, GroupId, InterfaceId, Node, RouterId, TrackerId, Unmet};
+use vrrp_core::node::{Condition, Faults, GroupId, InterfaceId, Node, Output, RouterId, TrackerId, Unmet};
 use vrrp_core::rx::{Discard, Notices, Rejected};
 use vrrp_core::track::Status;
 use vrrp_core::{Family, Priority};
@@ -316,6 +316,22 @@ impl Reporter {
     fn name(&self, id: RouterId) -> &str {
         self.names.routers.get(id.index()).map_or("?", String::as_str)
     }
+}
+
+/// When the daemon starts, and only then, keepalived tells of groups that become Backup before it tells of any router.
+pub(super) fn as_at_the_start(outputs: &mut [Output]) {
+    outputs.sort_by_key(|output| match output {
+        Output::Group { condition: Condition::Backup, .. } => 1,
+        Output::Transition { .. } => 2,
+        Output::Group { .. } => 3,
+        Output::Advertise { .. }
+        | Output::Addresses { .. }
+        | Output::Announce { .. }
+        | Output::HandOver { .. }
+        | Output::Priority { .. }
+        | Output::Rejected { .. }
+        | Output::Noticed { .. } => 0,
+    });
 }
 
 /// What is left of the delay after the start, where there is one.

@@ -9,6 +9,7 @@ mod trackers;
 mod unicast;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -33,7 +34,9 @@ use super::notify;
 use super::script::{self, Found, Program};
 use super::trackers::Trackers;
 use crate::config::model::{AddressOption, Garp};
-use crate::config::{Code, Config, Diagnostic, Global, Instance, Script, Severity, SourceMap, Spanned, VirtualAddress};
+use crate::config::{
+    Code, Config, Diagnostic, Global, Instance, Script, Severity, SourceMap, Span, Spanned, VirtualAddress,
+};
 use crate::routing::{self, Names, Routing};
 
 pub(super) use policy::Policy;
@@ -50,12 +53,15 @@ pub enum StartError {
     /// The kernel refused something that every start needs.
     #[error(transparent)]
     Kernel(#[from] vrrp_netlink::Error),
-    /// An instance that the configuration reader should have refused.
-    #[error("{0}: {1}")]
-    Instance(String, String),
 }
 
 impl StartError {
+    /// A block of this name that cannot run, for a reason that reading the file did not find.
+    fn unfit(code: Code, name: &str, span: Span, reason: &dyn fmt::Display) -> Self {
+        let help = "correct it; `vrrpctl check` should have found it, so please report it as well";
+        Self::Host(Box::new(Diagnostic::new(code, span, format!("`{name}` cannot run: {reason}")).help(help)))
+    }
+
     /// For the terminal, with the place in the configuration where there is one.
     pub fn render(&self, sources: &SourceMap, color: bool) -> String {
         match self {
@@ -136,7 +142,7 @@ impl Plan {
         for (instance, routing) in config.instances.iter().zip(&routing.instances) {
             builder.add(instance, config, routing);
         }
-        let notify = builder.notify(config);
+        let mut notify = builder.notify(config);
         let mut refusals = Vec::new();
         let trackers = trackers::find(config, &mut builder.warnings, &mut refusals);
         for diagnostic in refusals {
@@ -188,6 +194,8 @@ impl Plan {
         let sources = unicast::sources(sources, &interfaces, &mut node, &links);
         let names = config.instances.iter().map(|instance| instance.name.clone()).collect();
         let rtnl = (rtnl, links);
+        // Last: whatever else is refused leaves none behind.
+        notify.make_pipes().map_err(|unusable| vec![StartError::Host(unusable)])?;
         Ok(Self {
             node,
             interfaces,
@@ -328,10 +336,10 @@ impl Builder<'_> {
     }
 
     fn router(&mut self, instance: &Instance, global: &Global, own: usize) -> Result<RouterId, StartError> {
-        let unexpected = |reason: String| StartError::Instance(instance.name.clone(), reason);
+        let unfit = |code, reason: &dyn fmt::Display| StartError::unfit(code, &instance.name, instance.span, reason);
         let addresses: Box<[IpAddr]> = instance.addresses.iter().map(|address| address.address).collect();
         let read = if instance.is_strict(global) { AddressList::strict } else { AddressList::new };
-        let addresses = read(addresses).map_err(|error: AddressError| unexpected(error.to_string()))?;
+        let addresses = read(addresses).map_err(|error: AddressError| unfit(Code::UnusableAddress, &error))?;
         let auth = auth(instance)?;
         let hears = &mut self.interfaces[own].hears;
         for &kind in Kind::needed(addresses.family(), &auth) {
@@ -342,7 +350,7 @@ impl Builder<'_> {
         // Strict: no other form than ours.
         let accept = if instance.is_strict(global) { AcceptChecksum::Only } else { AcceptChecksum::Both };
         let send = if instance.v3_checksum_as_v2 { ChecksumForm::Message } else { ChecksumForm::PseudoHeader };
-        let (source, unicast) = unicast::of(instance).map_err(|error| unexpected(error.to_string()))?;
+        let (source, unicast) = unicast::of(instance).map_err(|error| unfit(Code::UnusableAddress, &error))?;
         let tracked = unicast::tracked_source(instance, source, unicast.is_some(), own);
         let setup = RouterSetup {
             interface: InterfaceId(u32::try_from(own).unwrap_or(u32::MAX)),
@@ -363,7 +371,7 @@ impl Builder<'_> {
                 checksum: ChecksumPolicy { send, accept },
             },
         };
-        let id = self.node.add(setup).map_err(|error| unexpected(error.to_string()))?;
+        let id = self.node.add(setup).map_err(|error| unfit(Code::DuplicateVrid, &error))?;
         self.sources.extend(tracked.map(|source| (id, source)));
         Ok(id)
     }
@@ -451,7 +459,7 @@ fn auth(instance: &Instance) -> Result<Auth, StartError> {
         return match keys::config(hmac, instance.interval) {
             Ok(config) => Ok(Auth::hmac(config)),
             Err(Unusable::File(diagnostic)) => Err(StartError::Host(diagnostic)),
-            Err(Unusable::Keys(error)) => Err(StartError::Instance(instance.name.clone(), error.to_string())),
+            Err(Unusable::Keys(error)) => Err(StartError::unfit(Code::BadKey, &instance.name, instance.span, &error)),
         };
     }
     Ok(match instance.password {

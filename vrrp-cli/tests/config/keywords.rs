@@ -103,7 +103,7 @@ fn announcements_come_from_the_instance_then_the_host_then_keepalived() {
 
 #[test]
 fn old_names_mean_the_same() {
-    let config = read(&instance("nopreempt\nvmac_garp_intvl 60\nthread_timer_expired"));
+    let config = read(&instance("nopreempt\nvmac_garp_intvl all 60\nthread_timer_expired"));
     assert!(config.instances[0].settings().garp_extra_if.is_some());
     assert_eq!(config.instances[0].settings().timer_expired_backup, Some(254));
     let loaded = parse_str("test.conf", &instance("vmac_garp_intvl 60"));
@@ -126,7 +126,7 @@ fn what_has_no_effect_is_told_once_however_often_it_stands() {
     for n in 0..2_000 {
         writeln!(
             text,
-            "vrrp_instance V{n} {{\ninterface eth{}\nvirtual_router_id {}\ndebug 1\nno_accept\n\
+            "vrrp_instance V{n} {{\ninterface eth{}\nvirtual_router_id {}\nlinkbeat_use_polling\nno_accept\n\
              virtual_ipaddress {{ 10.0.{}.{} }}\n}}",
             n / 200,
             n % 200 + 1,

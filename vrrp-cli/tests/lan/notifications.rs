@@ -148,6 +148,12 @@ fn a_group(kind: Kind) -> Vec<Vec<String>> {
     let mut reader = Reader::open(&fifo);
     let group = |state: &str| format!("GROUP \"G 1\" {state} 0");
     let (mut told, mut scripts, mut lines) = (Vec::new(), 0, 0);
+    // keepalived's members come in the order of a hash; the group goes before them, at the start alone.
+    reader.hears("INSTANCE \"inner\" BACKUP 254", 1);
+    reader.hears("INSTANCE \"outer\" BACKUP 254", 1);
+    let mut first = reader.lines();
+    first.truncate(3);
+    assert_eq!(first[0], group("BACKUP"), "{kind:?} tells of the group before its members: {first:?}");
     let mut phase = |reader: &mut Reader, state: &str, times: usize, added: usize| {
         reader.hears(&group(state), times);
         let all = || fs::read_to_string(&notes).unwrap().lines().map(str::to_owned).collect::<Vec<_>>();
@@ -166,6 +172,13 @@ fn a_group(kind: Kind) -> Vec<Vec<String>> {
     phase(&mut reader, "FAULT", 1, 4);
     stage.lan.mend("a", 1).unwrap();
     phase(&mut reader, "MASTER", 2, 8);
+    let again = reader.lines();
+    let place = |line: &str| again.iter().rposition(|one| one == line).unwrap();
+    let members = ["inner", "outer"].map(|name| place(&format!("INSTANCE \"{name}\" BACKUP 254")));
+    assert!(
+        members.iter().all(|member| *member < place(&group("BACKUP"))),
+        "{kind:?} later tells of it behind: {again:?}"
+    );
     a.stop();
     phase(&mut reader, "STOP", 1, 4);
     assert_eq!(reader.lines().last(), Some(&group("STOP")), "{kind:?} tells of the group behind its members");

@@ -191,6 +191,14 @@ fn what_the_host_does_not_have_is_refused() {
     let group = notify("notify_master \"/bin/true\" root no_such_group");
     let said = refused_on(&lan, &group);
     assert!(errors(&said)[0].starts_with("error[E061]: group `no_such_group` does not exist"), "{said}");
+    // The first of two pipes does not stay.
+    let folder = TempDir::new().unwrap();
+    let pipe = folder.path().join("pipe");
+    let pipes = format!("    notify_fifo {}\n    vrrp_notify_fifo /proc/pipe\n", pipe.display());
+    let pipes = format!("global_defs {{\n{pipes}}}\n{here}");
+    let error = "error[E068]: cannot make the named pipe `/proc/pipe`";
+    refuses(host, &pipes, error, "    vrrp_notify_fifo /proc/pipe", "/proc/pipe");
+    assert!(!pipe.exists());
     // All of it at once, and a leftover is not touched.
     let both = notify("notify_master /no/such/script").replace("eth0", "none0");
     assert_eq!(errors(&refused_on(&lan, &both)).len(), 2);

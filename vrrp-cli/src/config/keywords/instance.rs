@@ -60,7 +60,7 @@ settings! {
     native_ipv6: bool = Flag, "off", Yes, "the addresses are of IPv6, as they tell themselves; obsolete";
     linkbeat_use_polling: bool = Flag, "off", NotYet, "poll the state of the link; obsolete";
     kernel_rx_buf_size: Option<u32> = Int(1, 2_147_483_647, "octets"), "`vrrp_rx_bufs_policy`", NotYet, "size of the receive buffer";
-    debug: Option<u8> = Int(0, 4, ""), "0", NotYet, "no effect";
+    debug: Option<u8> = Int(0, 4, ""), "0", Yes, "no effect, as in keepalived";
     lvs_sync_daemon_interface: Option<Spanned<String>> = Interface, "none", NotYet, "interface of the IPVS sync daemon; obsolete";
     smtp_alert: Option<bool> = Bool, "`smtp_alert_vrrp`", Yes, "mail about this instance";
     notify_deleted: Option<DeletedNotify> = OptCommand, "tells a fault", NotYet, "run when a reload removes the instance; alone: tell others `DELETED`, not `FAULT`";

@@ -93,6 +93,10 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
         if more.vmac_xmit_base && !own_macs {
             self.no_effect(block, "vmac_xmit_base", "without `use_vmac`");
         }
+        let extra = more.garp_extra_if.is_some_and(|extra| !extra.all && !extra.interval.is_zero());
+        if extra && !own_macs && !more.use_vmac_addr {
+            self.no_effect(block, "garp_extra_if", "without `all`, unless addresses are on virtual interfaces");
+        }
         if more.preempt_delay.is_some_and(|delay| !delay.is_zero()) {
             if !preempts {
                 self.no_effect(block, "preempt_delay", "beside `nopreempt`");

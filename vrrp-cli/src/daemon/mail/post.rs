@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use lettre::Address;
 use lettre::message::Mailbox;
 use nix::unistd::{Uid, User};
 use rustls::client::Resumption;
@@ -82,16 +83,8 @@ impl Post {
         let from_file = read(&mail.smtp_password_file, password);
         let authorities = read(&mail.smtp_ca_file, certificates);
         let secret = mail.smtp_password.as_ref().map(|password| password.0.clone()).or(from_file);
-        let from = mail.notification_email_from.clone().unwrap_or_else(|| {
-            let user = User::from_uid(Uid::effective()).ok().flatten();
-            format!("{}@{hostname}", user.map_or_else(|| "root".to_owned(), |user| user.name))
-        });
-        let Some(from) = mailbox(&from, hostname) else {
-            let message = format!("`{from}` is not a mail address that mails can come from");
-            let help = "add `notification_email_from ADDRESS` to `global_defs`";
-            faults.push(Diagnostic::without_place(Code::NotAMailAddress, message).help(help));
-            return Err(faults);
-        };
+        let user = User::from_uid(Uid::effective()).ok().flatten().map(|user| user.name);
+        let from = sender([mail.notification_email_from.as_deref(), user.as_deref()], hostname);
         let hello = mail.smtp_helo_name.clone().unwrap_or_else(|| hostname.to_owned());
         if !faults.is_empty() {
             return Err(faults);
@@ -134,6 +127,12 @@ impl Post {
         config.resumption = Resumption::disabled();
         Ok((config, name))
     }
+}
+
+/// Whom mails come from: the first of `wanted` that can be an address, on a host whose name cannot be part of one, too.
+pub(super) fn sender(wanted: [Option<&str>; 2], hostname: &str) -> Mailbox {
+    let found = wanted.into_iter().flatten().find_map(|from| mailbox(from, hostname));
+    found.unwrap_or_else(|| Address::new_dangerous("root", "localhost").into())
 }
 
 /// A user without a host is one of this host.

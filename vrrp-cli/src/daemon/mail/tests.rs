@@ -8,6 +8,7 @@ use vrrp_core::node::Condition;
 
 use super::letter::News;
 use super::outbox::{AGE, FIRST_PAUSE, LONGEST_PAUSE, ROOM};
+use super::post::sender;
 use super::smtp::{Failure, deliver};
 use super::*;
 use crate::config::{self, Config};
@@ -326,6 +327,12 @@ fn ports_and_senders_have_defaults() {
         Post::new(&config.global, "lb1").expect("usable")
     };
     assert!(of("").is_none(), "no server");
+    let own = |hostname: &str, wanted: [Option<&str>; 2]| sender(wanted, hostname).to_string();
+    assert_eq!(own("lb1", [Some("ops@example.org"), Some("vrrp")]), "ops@example.org");
+    assert_eq!(own("lb1", [None, Some("vrrp")]), "vrrp@lb1");
+    // Such a host has a name that no address can have, and such a user, too.
+    assert_eq!(own("lb 1", [None, Some("vrrp")]), "vrrp@localhost");
+    assert_eq!(own("lb1", [None, Some("v r")]), "root@localhost");
     let plain = of("smtp_server relay").expect("mail");
     assert_eq!((plain.port, plain.to[0].to_string().as_str()), (25, "root@lb1"));
     assert!(plain.from.to_string().ends_with("@lb1"), "{}", plain.from);

@@ -35,18 +35,18 @@ const LIMITS: Limits = Limits { patience: Duration::from_secs(u32::MAX as u64), 
 
 /// A pipe of the configuration.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(in crate::daemon) struct Fifo {
-    pub(in crate::daemon) path: PathBuf,
+pub(super) struct Fifo {
+    pub(super) path: PathBuf,
     /// Whose it is when we make it; `None`: the daemon's user.
-    pub(in crate::daemon) owner: Option<(Uid, Gid)>,
+    pub(super) owner: Option<(Uid, Gid)>,
     /// Reads it; gets the path as its last argument.
-    pub(in crate::daemon) reader: Option<Program>,
+    pub(super) reader: Option<Program>,
 }
 
 /// Why a pipe cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {operation} the named pipe `{}`: {error}", .path.display())]
-pub(in crate::daemon) struct FifoError {
+pub(super) struct FifoError {
     operation: &'static str,
     path: PathBuf,
     error: io::Error,

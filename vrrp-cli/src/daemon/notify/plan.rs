@@ -6,8 +6,8 @@ use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 use super::What;
-use super::fifo::Fifo;
-use crate::config::{Code, Config, Diagnostic, Global, Script};
+use super::fifo::{Fifo, FifoError, Pipe};
+use crate::config::{Code, Config, Diagnostic, Global, Script, Span};
 use crate::daemon::mail::Post;
 use crate::daemon::script::{self, Program};
 use vrrp_core::node::Condition;
@@ -18,7 +18,10 @@ pub(in crate::daemon) struct Plan {
     /// In the order of the configuration.
     pub(in crate::daemon) instances: Vec<Target>,
     pub(in crate::daemon) groups: Vec<Target>,
-    pub(in crate::daemon) pipes: Vec<Fifo>,
+    /// Pipes that are to be made, and where they are written.
+    pub(super) fifos: Vec<(Span, Fifo)>,
+    /// Those that were.
+    pub(super) pipes: Vec<Pipe>,
     /// `None`: nobody is mailed.
     pub(in crate::daemon) post: Option<Post>,
     /// Name of this host in mails.
@@ -114,17 +117,17 @@ impl Plan {
             (&settings.notify_fifo, &settings.notify_fifo_script),
             (&settings.vrrp_notify_fifo, &settings.vrrp_notify_fifo_script),
         ];
-        let mut found: Vec<Fifo> = Vec::new();
+        let mut fifos: Vec<(Span, Fifo)> = Vec::new();
         for (pipe, reader) in pipes {
             let Some(pipe) = pipe else { continue };
             let reader = program(reader);
             match fifo(&by_default(pipe, global), reader) {
-                Ok(fifo) if found.iter().any(|other| other.path == fifo.path) => {
+                Ok(fifo) if fifos.iter().any(|(_, other)| other.path == fifo.path) => {
                     let message = format!("`{}` is given for two named pipes", fifo.path.display());
                     let help = "each needs a name of its own; both hear the same";
                     refuse(Diagnostic::new(Code::FifoUnusable, pipe.span, message).help(help));
                 }
-                Ok(fifo) => found.push(fifo),
+                Ok(fifo) => fifos.push((pipe.span, fifo)),
                 Err(diagnostic) => refuse(*diagnostic),
             }
         }
@@ -137,7 +140,20 @@ impl Plan {
             }
         };
         let router_id = global.router_id.clone().unwrap_or(hostname);
-        Self { instances, groups, pipes: found, post, router_id, no_faults: settings.no_email_faults }
+        let (pipes, no_faults) = (Vec::new(), settings.no_email_faults);
+        Self { instances, groups, fifos, pipes, post, router_id, no_faults }
+    }
+
+    /// Makes the pipes, and opens them. Those that were made are gone with the plan, should one of them fail.
+    pub(in crate::daemon) fn make_pipes(&mut self) -> Result<(), Box<Diagnostic>> {
+        for (span, fifo) in std::mem::take(&mut self.fifos) {
+            let unusable = |error: FifoError| {
+                let help = "choose a path where this user may make files, such as one below `/run`";
+                Box::new(Diagnostic::new(Code::FifoUnusable, span, error.to_string()).help(help))
+            };
+            self.pipes.push(Pipe::open(fifo).map_err(unusable)?);
+        }
+        Ok(())
     }
 }
 

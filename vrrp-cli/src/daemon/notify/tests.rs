@@ -131,7 +131,8 @@ fn whoever_is_in_a_hurry_does_not_wait_for_scripts_and_readers() {
     let folder = tempfile::tempdir().unwrap();
     let hang = shell("trap '' TERM; sleep 600");
     let target = Target { name: "VI_1".into(), master: Some(hang.clone()), ..Target::default() };
-    let pipes = vec![Fifo { path: folder.path().join("fifo"), owner: None, reader: Some(hang) }];
+    let fifo = Fifo { path: folder.path().join("fifo"), owner: None, reader: Some(hang) };
+    let pipes = vec![Pipe::open(fifo).expect("a pipe")];
     let (notifier, notify, hurry) = Notifier::new(Plan { pipes, ..plan(vec![target]) }).expect("a notifier");
     notify.send(state(Subject::Instance(0), Condition::Master));
     drop(notify);
@@ -208,6 +209,10 @@ impl Piped {
         Self { folder, fifo }
     }
 
+    fn open(&self) -> Pipe {
+        Pipe::open(self.fifo.clone()).expect("a pipe")
+    }
+
     fn path(&self) -> PathBuf {
         self.folder.path().join("fifo")
     }
@@ -223,7 +228,7 @@ fn lines_are_those_of_keepalived() {
     let piped = Piped::new(None);
     let (mut instances, groups) = targets();
     instances[2].priority_changes = true;
-    let plan = Plan { instances, groups, pipes: vec![piped.fifo.clone()], ..Plan::default() };
+    let plan = Plan { instances, groups, pipes: vec![piped.open()], ..Plan::default() };
     let (notifier, notify, _hurry) = Notifier::new(plan).expect("a notifier");
     let mode = fs::metadata(piped.path()).unwrap();
     assert!(mode.file_type().is_fifo());
@@ -300,7 +305,7 @@ fn what_a_group_has_said_its_members_do_not_say_again() {
 fn a_pipe_without_a_reader_holds_up_nothing() {
     let piped = Piped::new(None);
     let (instances, groups) = targets();
-    let plan = Plan { instances, groups, pipes: vec![piped.fifo.clone()], ..Plan::default() };
+    let plan = Plan { instances, groups, pipes: vec![piped.open()], ..Plan::default() };
     let (notifier, notify, _hurry) = Notifier::new(plan).expect("a notifier");
     let most = 20_000;
     let mut reader = fs::OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(piped.path()).unwrap();
@@ -343,7 +348,7 @@ fn a_reader_is_started_again_hears_the_rest_and_ends_with_the_daemon() {
     );
     let piped = Piped::new(Some(shell(&body)));
     let (instances, groups) = targets();
-    let plan = Plan { instances, groups, pipes: vec![piped.fifo.clone()], ..Plan::default() };
+    let plan = Plan { instances, groups, pipes: vec![piped.open()], ..Plan::default() };
     let (notifier, notify, _hurry) = Notifier::new(plan).expect("a notifier");
     let one = Subject::Instance(0);
     std::thread::scope(|scope| {
@@ -376,7 +381,7 @@ fn a_reader_that_does_not_end_is_ended() {
     let piped =
         Piped::new(Some(shell(&format!("trap '' TERM; echo $$ > {}; while :; do sleep 600; done", pid.display()))));
     let (notifier, notify, _hurry) =
-        Notifier::new(Plan { pipes: vec![piped.fifo.clone()], ..Plan::default() }).expect("a notifier");
+        Notifier::new(Plan { pipes: vec![piped.open()], ..Plan::default() }).expect("a notifier");
     std::thread::scope(|scope| {
         scope.spawn(|| notifier.run());
         eventually("it runs", || !lines(&pid).is_empty());
@@ -390,7 +395,7 @@ fn a_reader_that_does_not_end_is_ended() {
 #[test]
 fn a_pipe_whose_reader_has_ended_asks_for_no_more_looks() {
     let piped = Piped::new(Some(shell("exit 0")));
-    let mut pipe = Pipe::open(piped.fifo.clone()).expect("a pipe");
+    let mut pipe = piped.open();
     pipe.close(Instant::now());
     let mut poller = Poller::new();
     eventually("it is closed", || {
@@ -405,11 +410,11 @@ fn a_pipe_whose_reader_has_ended_asks_for_no_more_looks() {
 fn a_pipe_that_was_there_stays_and_a_file_is_no_pipe() {
     let piped = Piped::new(None);
     nix::unistd::mkfifo(&piped.path(), nix::sys::stat::Mode::from_bits_truncate(0o640)).unwrap();
-    run_all(Plan { pipes: vec![piped.fifo.clone()], ..Plan::default() }, &[]);
+    run_all(Plan { pipes: vec![piped.open()], ..Plan::default() }, &[]);
     assert_eq!(fs::metadata(piped.path()).unwrap().permissions().mode() & 0o777, 0o640);
     fs::remove_file(piped.path()).unwrap();
     fs::write(piped.path(), "precious").unwrap();
-    let error = Notifier::new(Plan { pipes: vec![piped.fifo.clone()], ..Plan::default() }).err().expect("refused");
+    let error = Pipe::open(piped.fifo.clone()).err().expect("refused");
     assert!(error.to_string().contains("something else"), "{error}");
     assert_eq!(fs::read_to_string(piped.path()).unwrap(), "precious");
 }

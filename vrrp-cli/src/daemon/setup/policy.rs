@@ -114,7 +114,8 @@ impl<'c> Builder<'c, '_> {
             let names = group.settings.group.iter().map(|member| member.value.as_str());
             let members: Vec<RouterId> = names.clone().filter_map(|name| self.routers.get(name).copied()).collect();
             let weights = group.settings.sync_group_tracking_weight;
-            let unexpected = |error| StartError::Instance(group.name.value.clone(), format!("{error}"));
+            let (name, span) = (&group.name.value, group.name.span);
+            let unexpected = |error| StartError::unfit(Code::Contradiction, name, span, &error);
             self.node.add_group(&members, weights).map_err(unexpected)?;
             self.policy.groups.push(group.name.value.clone());
             self.group_of.extend(names.map(|name| (name, group)));

@@ -16,6 +16,7 @@ mod election;
 mod guardian;
 mod kernel;
 mod keys;
+mod lease;
 mod lock;
 mod log;
 mod mail;
@@ -170,7 +171,7 @@ fn serve(plan: setup::Plan, ward: Option<Ward>) -> Result<(), ServeError> {
     let wakeup = Wakeup::new()?;
     let (sender, feedback) = crossbeam_channel::unbounded();
     let election = ToElection { sender, wakeup: wakeup.clone() };
-    let (orders, jobs) = orders::orders(work.tables.len());
+    let (orders, jobs) = orders::orders(work.tables.len(), work.lease.clone());
     let (notifier, notify, hurry) = notify::Notifier::new(notify)?;
 
     let signals = watch_signals(&election, hurry, parent)?;

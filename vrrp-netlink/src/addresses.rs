@@ -25,7 +25,7 @@ mod tests;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 
-use netlink_packet_core::{Emitable, NLM_F_CREATE, NLM_F_EXCL, parse_ip, parse_u32};
+use netlink_packet_core::{Emitable, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE, parse_ip, parse_u32};
 use netlink_packet_route::address::{
     AddressAttribute, AddressFlags, AddressHeader, AddressMessage, AddressScope, CacheInfo,
 };
@@ -78,6 +78,9 @@ pub struct Address {
     /// Seconds for which it is preferred as a source, counted from when it is added; 0 makes it deprecated at once, `None`
     /// is for ever. A dump shows what is left; for a permanent IPv4 address the kernel does not tell it.
     pub preferred_lifetime: Option<u32>,
+    /// Seconds until the kernel removes it, counted from when it is added or renewed, from 1; `None` is for ever. It is not
+    /// preferred for longer either. A dump shows what is left.
+    pub valid_lifetime: Option<u32>,
     /// What else it is.
     pub options: Options,
     /// Not the first IPv4 address of its subnet on the interface (`IFA_F_SECONDARY`; for IPv6, a temporary address).
@@ -132,6 +135,7 @@ impl Address {
             scope: Scope::UNIVERSE,
             label: None,
             preferred_lifetime: None,
+            valid_lifetime: None,
             options: Options::default(),
             secondary: false,
             tentative: false,
@@ -150,7 +154,7 @@ impl Address {
             _ => return Ok(None),
         };
         let (mut local, mut remote, mut broadcast, mut label) = (None, None, None, None);
-        let mut preferred = FOREVER;
+        let (mut preferred, mut valid) = (FOREVER, FOREVER);
         let mut flags = AddressFlags::from_bits_retain(u32::from(header.flags.bits()));
         let rest = payload.get(header.buffer_len()..).unwrap_or_default();
         attributes(rest, |kind, value| {
@@ -159,7 +163,10 @@ impl Address {
                 libc::IFA_ADDRESS => remote = Some(parse_ip(value)?),
                 libc::IFA_BROADCAST => broadcast = Some(parse_ip(value)?),
                 libc::IFA_LABEL => label = Some(text(value)),
-                libc::IFA_CACHEINFO => preferred = CacheInfo::parse(value)?.ifa_preferred,
+                libc::IFA_CACHEINFO => {
+                    let lifetimes = CacheInfo::parse(value)?;
+                    (preferred, valid) = (lifetimes.ifa_preferred, lifetimes.ifa_valid);
+                }
                 libc::IFA_FLAGS => flags = AddressFlags::from_bits_retain(parse_u32(value)?),
                 _ => {}
             }
@@ -183,6 +190,7 @@ impl Address {
             scope: Scope(header.scope.into()),
             label,
             preferred_lifetime: Some(preferred).filter(|&seconds| seconds != FOREVER),
+            valid_lifetime: Some(valid).filter(|&seconds| seconds != FOREVER),
             options: Options {
                 home: flags.contains(AddressFlags::Homeaddress),
                 detect_duplicates: bits == 128 && !flags.contains(AddressFlags::Nodad),
@@ -220,6 +228,16 @@ impl Rtnl {
             flags: NLM_F_CREATE | NLM_F_EXCL,
         };
         self.change("add the address", addresses, request, libc::EEXIST)
+    }
+
+    /// Gives addresses their lifetimes anew, in order, each whether or not those before it succeed; one result for each. One
+    /// that is gone is added again.
+    pub fn renew_addresses(&mut self, addresses: &[Address]) -> Vec<Result<Change>> {
+        let request = |address: &Address| Request {
+            message: RouteNetlinkMessage::NewAddress(addition(address)),
+            flags: NLM_F_CREATE | NLM_F_REPLACE,
+        };
+        self.change("renew the address", addresses, request, libc::EEXIST)
     }
 
     /// Removes addresses, in order, each whether or not those before it succeed; one result for each.
@@ -295,9 +313,11 @@ fn addition(address: &Address) -> AddressMessage {
     if !flags.is_empty() {
         message.attributes.push(AddressAttribute::Flags(flags));
     }
-    if let Some(preferred) = address.preferred_lifetime {
+    if address.preferred_lifetime.is_some() || address.valid_lifetime.is_some() {
         let mut lifetimes = CacheInfo::default();
-        (lifetimes.ifa_preferred, lifetimes.ifa_valid) = (preferred, FOREVER);
+        let valid = address.valid_lifetime.unwrap_or(FOREVER);
+        let preferred = address.preferred_lifetime.unwrap_or(FOREVER).min(valid);
+        (lifetimes.ifa_preferred, lifetimes.ifa_valid) = (preferred, valid);
         message.attributes.push(AddressAttribute::CacheInfo(lifetimes));
     }
     if address.address.is_ipv4() {

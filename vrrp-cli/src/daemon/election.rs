@@ -324,6 +324,10 @@ impl Election {
     }
 
     fn advertise(&mut self, router: RouterId, advertise: Advertise) {
+        if advertise == Advertise::Claim && self.orders.lease.is_overdue(Instant::now()) {
+            // The addresses may go at any moment: others shall not wait for it.
+            return self.reporter.held_back();
+        }
         for recipient in 0..self.node.recipients(router) {
             let Ok(message) = self.node.message_to(router, recipient, advertise, &mut self.message) else { return };
             let kind = Kind::for_message(&message);

@@ -8,6 +8,7 @@
 mod addresses;
 mod announce;
 mod handover;
+mod lease;
 mod levels;
 mod repair;
 mod routes;
@@ -60,6 +61,8 @@ pub(super) struct Kernel {
     election: ToElection,
     notify: ToNotify,
     bequest: Bequest,
+    /// A renewal that could not be made is not tried again before.
+    renewal: Option<Instant>,
 }
 
 struct Router {
@@ -90,7 +93,7 @@ impl Kernel {
         notify: ToNotify,
         bequest: Bequest,
     ) -> vrrp_netlink::Result<Self> {
-        let Work { tables, statics, groups, promote, paces } = work;
+        let Work { tables, statics, groups, promote, paces, lease: _ } = work;
         let routers = tables
             .into_iter()
             .map(|table| Router {
@@ -107,7 +110,7 @@ impl Kernel {
             .collect();
         let statics = Statics::new(statics, groups, promote);
         let (rtnl, announcer) = (Rtnl::open()?, Announcer::new(paces)?);
-        Ok(Self { rtnl, announcer, routers, statics, devices, orders, election, notify, bequest })
+        Ok(Self { rtnl, announcer, routers, statics, devices, orders, election, notify, bequest, renewal: None })
     }
 
     /// Carries out orders until [`Job::Stop`]; whether every address is gone then.
@@ -119,13 +122,14 @@ impl Kernel {
         }
         loop {
             let due = self.routers.iter().flat_map(|router| [router.retry, router.extra_due]).flatten();
-            let due = due.chain(self.statics.retry).chain(self.announcer.next()).min();
+            let due = due.chain(self.statics.retry).chain(self.announcer.next()).chain(self.renewal()).min();
             let job = match due {
                 None => jobs.recv().map_err(|_| RecvTimeoutError::Disconnected),
                 Some(at) => jobs.recv_timeout(at.saturating_duration_since(Instant::now())),
             };
             self.apply();
             self.announce_later();
+            self.renew();
             match job {
                 Ok(Job::Look) => {}
                 Ok(Job::Device(device)) => self.device(device),

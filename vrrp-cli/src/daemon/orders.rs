@@ -13,6 +13,7 @@ use vrrp_netlink::addresses::Address;
 use vrrp_netlink::routes::Route;
 use vrrp_netlink::rules::Rule;
 
+use super::lease::Lease;
 use super::monitor::Device;
 use super::notify;
 
@@ -57,6 +58,8 @@ pub(super) struct Orders {
     jobs: Sender<Job>,
     /// At most one for each address and release.
     handovers: (Sender<HandOver>, Receiver<HandOver>),
+    /// What both know of the lifetimes of addresses.
+    pub(super) lease: Lease,
 }
 
 struct Shared {
@@ -83,11 +86,11 @@ pub(super) struct Wanted {
 }
 
 /// Orders for `routers` routers, nothing installed, and the kernel thread's end.
-pub(super) fn orders(routers: usize) -> (Orders, Receiver<Job>) {
+pub(super) fn orders(routers: usize, lease: Lease) -> (Orders, Receiver<Job>) {
     let (jobs, receiver) = crossbeam_channel::unbounded();
     let slots = (0..routers).map(|_| Slot::default()).collect();
     let shared = Arc::new(Shared { slots, looking: AtomicBool::new(false) });
-    (Orders { shared, jobs, handovers: crossbeam_channel::unbounded() }, receiver)
+    (Orders { shared, jobs, handovers: crossbeam_channel::unbounded(), lease }, receiver)
 }
 
 impl Orders {

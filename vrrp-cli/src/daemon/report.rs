@@ -204,6 +204,13 @@ impl Reporter {
         }
     }
 
+    /// A claim was not sent, because the addresses may be about to go.
+    pub(super) fn held_back(&mut self) {
+        if let Some(held_back) = self.errors.tell((Some("address_lease".to_owned()), None), Instant::now()) {
+            tracing::warn!("adverts are held back: the addresses were not renewed in time{}", Again(held_back));
+        }
+    }
+
     fn rival(&mut self, node: &Node<Instant>, id: RouterId, source: IpAddr, orders: &Orders) {
         let (Some(told), Some(router)) = (self.rivals.get_mut(id.index()), node.router(id)) else { return };
         let now = Instant::now();
@@ -412,7 +419,7 @@ mod tests {
             interfaces: vec!["eth0".to_owned()],
         };
         let mut reporter = Reporter::new(&node, names);
-        let (orders, jobs) = crate::daemon::orders::orders(1);
+        let (orders, jobs) = crate::daemon::orders::orders(1, crate::daemon::lease::Lease::default());
         let lines = Lines::default();
         let writer = lines.clone();
         let subscriber =

@@ -28,6 +28,7 @@ use vrrp_netlink::rtnl::Rtnl;
 use super::ear::{Ear, Kind};
 use super::kernel::{self, Entries, Extra, Installation, Table};
 use super::keys::{self, Unusable};
+use super::lease::Lease;
 use super::lock::{self, Lock};
 use super::monitor::{Device, Links, Source};
 use super::notify;
@@ -138,6 +139,7 @@ impl Plan {
             secure: config.global.settings.enable_script_security,
             warnings: Vec::new(),
             default_interface: config.global.settings.default_interface.clone(),
+            lease: Lease::seconds(config.global.settings.address_lease),
         };
         for (instance, routing) in config.instances.iter().zip(&routing.instances) {
             builder.add(instance, config, routing);
@@ -185,7 +187,9 @@ impl Plan {
         links.virtual_addresses = tables::virtual_addresses(&tables);
         links.kept = tables::kept(&tables, &statics);
         let tables = tables.into_iter().map(Arc::new).collect();
-        let work = kernel::Work { tables, statics, groups: track_groups, promote: promoting(config), paces };
+        let lease = Lease::new(config.global.settings.address_lease);
+        let promote = promoting(config);
+        let work = kernel::Work { tables, statics, groups: track_groups, promote, paces, lease };
         let (delays, cut) = delays::delays(config);
         warnings.extend(cut);
         warnings.extend(policy::missing(config, &links));
@@ -254,6 +258,8 @@ struct Builder<'s> {
     /// Scripts that others can change are refused where they would run as root.
     secure: bool,
     warnings: Vec<Diagnostic>,
+    /// Seconds that a virtual address has until it is renewed.
+    lease: Option<u32>,
     /// Where static addresses are that name no interface.
     default_interface: Option<Spanned<String>>,
 }

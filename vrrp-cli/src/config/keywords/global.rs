@@ -78,6 +78,7 @@ settings! {
     vrrp_min_garp: Option<bool> = Bool, "off", Yes, "one announcement and no second burst";
     vrrp_garp_extra_if: Option<ExtraInterfaces> = ExtraIf, "off", Yes, "announce on other interfaces of the addresses";
 
+    address_lease: Option<Duration> = WholeSeconds(2, 3600), "none", Yes, "lifetime of virtual addresses, which is renewed three times in it: a host on which nothing runs any more loses them; not in keepalived";
     handover: Option<String> = Choice(&["announced", "immediate"]), "announced", Yes, "when a master that is stopped on purpose lets go of an address: when its successor announces it, or at once; not in keepalived";
 
     vrrp_iptables: Option<Vec<String>> = Words("[IN_CHAIN [OUT_CHAIN]]", 0, 2), "INPUT OUTPUT", NotYet, "chains for `no_accept`";

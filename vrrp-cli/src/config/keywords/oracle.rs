@@ -42,6 +42,7 @@ const NOT_JUDGED: &[&str] = &[
     "timer_expired_backup",
     "auth_hmac",
     // Not keepalived's.
+    "address_lease",
     "handover",
     "thread_timer_expired",
     "no_virtual_ipaddress",

@@ -22,6 +22,8 @@ pub(in crate::daemon) struct Installation {
     pub(in crate::daemon) label: Option<String>,
     pub(in crate::daemon) peer: Option<IpAddr>,
     pub(in crate::daemon) preferred_lifetime: Option<u32>,
+    /// Seconds until the kernel removes it, unless it is renewed.
+    pub(in crate::daemon) lease: Option<u32>,
     pub(in crate::daemon) options: Options,
     /// It is put back when somebody removes it.
     pub(in crate::daemon) tracked: bool,
@@ -101,6 +103,7 @@ fn address(installation: &Installation, devices: &[Device]) -> Option<Address> {
     address.label.clone_from(&installation.label);
     address.peer = installation.peer;
     address.preferred_lifetime = installation.preferred_lifetime;
+    address.valid_lifetime = installation.lease;
     address.options = installation.options;
     Some(address)
 }

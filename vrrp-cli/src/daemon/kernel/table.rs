@@ -13,6 +13,7 @@ use vrrp_netlink::rules::Rule;
 
 use super::announce::Serving;
 use super::{Extra, Installation, Pace, Routed, Ruled, addresses, routes, rules};
+use crate::daemon::lease::Lease;
 use crate::daemon::monitor::Device;
 
 /// What belongs together, in the order in which it is installed.
@@ -44,6 +45,7 @@ pub(in crate::daemon) struct Work {
     /// Interfaces on which removing an address must not remove others of its subnet.
     pub(in crate::daemon) promote: Vec<String>,
     pub(in crate::daemon) paces: Vec<Pace>,
+    pub(in crate::daemon) lease: Lease,
 }
 
 /// What may be on the host because of us.

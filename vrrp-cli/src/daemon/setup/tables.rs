@@ -61,6 +61,8 @@ impl Builder<'_> {
             peer: None,
             // A single address of IPv6 is not meant to be the source of what the host itself sends, as in keepalived.
             preferred_lifetime: (address.address.is_ipv6() && address.prefix_len == 128).then_some(0),
+            // The host's own addresses are not ours to end.
+            lease: self.lease.filter(|_| own.is_some() && !owned),
             options: Options::default(),
             tracked: true,
             group: None,

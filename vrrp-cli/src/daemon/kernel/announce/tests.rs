@@ -47,6 +47,7 @@ fn installation(device: usize, last: u8) -> Installation {
         label: None,
         peer: None,
         preferred_lifetime: None,
+        lease: None,
         options: Options::default(),
         tracked: true,
         group: None,

@@ -17,6 +17,7 @@ mod guardian;
 mod kernel;
 mod keys;
 mod lease;
+mod ledger;
 mod lock;
 mod log;
 mod mail;
@@ -32,6 +33,7 @@ mod throttle;
 mod trackers;
 
 use std::io::IsTerminal;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 use std::process::ExitCode;
@@ -44,11 +46,15 @@ use vrrp_netlink::process::{self, Wakeup};
 
 use crate::config;
 use guardian::{Bequest, LastWords, Side, Ward};
+use ledger::{Alive, Ledger, Left};
 
 pub use setup::StartError;
 
 /// Exit status when the configuration or the host does not allow a start.
 pub const EXIT_REFUSED: u8 = 2;
+
+/// Files that are of use until the next boot.
+const RUNTIME: &str = "/run/vrrpctl";
 
 /// One request to stop may arrive twice within this time: from the terminal and from a wrapper such as sudo.
 const ECHO: Duration = Duration::from_millis(500);
@@ -167,7 +173,10 @@ fn serve(plan: setup::Plan, ward: Option<Ward>) -> Result<(), ServeError> {
         warnings: _,
     } = plan;
     let parent = ward.as_ref().map(|ward| ward.parent);
-    let bequest = arm(ward, &node, &work, &locks);
+    let (ledger, alive, left) = open_ledger(&rtnl.1);
+    let held: Vec<_> = locks.iter().map(AsFd::as_fd).chain(alive.as_ref().map(AsFd::as_fd)).collect();
+    let bequest = arm(ward, &node, &work, &held, ledger.path());
+    let estate = kernel::Estate { bequest: bequest.clone(), ledger, left };
     let wakeup = Wakeup::new()?;
     let (sender, feedback) = crossbeam_channel::unbounded();
     let election = ToElection { sender, wakeup: wakeup.clone() };
@@ -193,8 +202,7 @@ fn serve(plan: setup::Plan, ward: Option<Ward>) -> Result<(), ServeError> {
         interfaces: devices.iter().map(|device| device.name.clone()).collect(),
     };
     let (spare, spare_devices) = (work.clone(), devices.clone());
-    let kernel =
-        kernel::Kernel::new(work, devices, &leftovers, orders.clone(), election.clone(), notify, bequest.clone())?;
+    let kernel = kernel::Kernel::new(work, devices, &leftovers, orders.clone(), election.clone(), notify, estate)?;
     let kernel_thread = spawn("kernel", &election, move || kernel.run(&jobs))?;
 
     let watching = trackers.start(&election)?;
@@ -223,17 +231,36 @@ fn serve(plan: setup::Plan, ward: Option<Ward>) -> Result<(), ServeError> {
     // A second signal is heard until the scripts have ended.
     parting::join_until(notify_thread, Instant::now() + notify::LONGEST_END + parting::SLACK);
     signals.close();
-    drop(locks);
+    drop((locks, alive));
     outcome?;
     if removed { Ok(()) } else { Err(ServeError::Remains) }
 }
 
+/// The file for a successor, and what predecessors have left.
+fn open_ledger(links: &monitor::Links) -> (Ledger, Option<Alive>, Left) {
+    match vrrp_netlink::namespace::network_number() {
+        Ok(number) => {
+            Ledger::open(Path::new(RUNTIME), number, |index| links.by_index(index).map(|link| link.name.clone()))
+        }
+        Err(error) => {
+            tracing::debug!("{error}: nothing is written down for a successor");
+            <(Ledger, Option<Alive>, Left)>::default()
+        }
+    }
+}
+
 /// Tells the guardian what it needs, if there is one. Without it the daemon serves as well.
-fn arm(ward: Option<Ward>, node: &Node<Instant>, work: &kernel::Work, locks: &[lock::Lock]) -> Bequest {
+fn arm(
+    ward: Option<Ward>,
+    node: &Node<Instant>,
+    work: &kernel::Work,
+    locks: &[BorrowedFd<'_>],
+    file: Option<&Path>,
+) -> Bequest {
     let Some(ward) = ward else { return Bequest::default() };
     let words = node.routers().map(|router| LastWords::room(node, router));
     let rooms = words.chain([0]).zip(work.rooms()).map(|(words, held)| guardian::Room { words, held });
-    ward.arm(&rooms.collect::<Vec<_>>(), locks).unwrap_or_else(|error| {
+    ward.arm(&rooms.collect::<Vec<_>>(), locks, file).unwrap_or_else(|error| {
         tracing::error!("{error}: nobody looks after this process");
         Bequest::default()
     })

@@ -156,6 +156,16 @@ pub fn is_single_threaded() -> Result<bool> {
     Ok(thread_count()? == 1)
 }
 
+/// The kernel's number of the network namespace that the calling thread is in. No other has it, now or later, until the next
+/// boot.
+///
+/// `ENOPROTOOPT` before Linux 5.14.
+pub fn network_number() -> Result<u64> {
+    let fail = |error| Error::new("ask for the number of the network namespace", error);
+    let socket = std::os::unix::net::UnixDatagram::unbound().map_err(fail)?;
+    sys::network_cookie(socket.as_fd()).map_err(fail)
+}
+
 /// Gives the calling thread, and what it starts from now on, an empty `/run` that nobody else sees.
 ///
 /// Needs `CAP_SYS_ADMIN`, as inside [`enter_user_namespace`].

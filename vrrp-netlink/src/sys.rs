@@ -339,6 +339,23 @@ pub(crate) fn fork() -> io::Result<Option<u32>> {
     if pid < 0 { Err(io::Error::last_os_error()) } else { Ok(u32::try_from(pid).ok().filter(|pid| *pid > 0)) }
 }
 
+/// `SO_NETNS_COOKIE`: the number of the network namespace that a socket belongs to, never used twice until the next boot.
+pub(crate) fn network_cookie(fd: BorrowedFd<'_>) -> io::Result<u64> {
+    let mut cookie: u64 = 0;
+    let mut len = socklen(size_of_val(&cookie))?;
+    // SAFETY: the pointers and the length describe `cookie` and `len`, which live until the call returns.
+    let result = unsafe {
+        libc::getsockopt(
+            fd.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_NETNS_COOKIE,
+            ptr::from_mut(&mut cookie).cast(),
+            &raw mut len,
+        )
+    };
+    checked(result).map(|()| cookie)
+}
+
 /// Asks the kernel, which refuses to separate what threads share; where a filter of system calls does not let it answer, counts.
 fn is_single_threaded() -> bool {
     match unshare(CloneFlags::CLONE_THREAD) {

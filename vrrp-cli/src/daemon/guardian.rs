@@ -13,7 +13,11 @@ mod settle;
 mod will;
 mod words;
 
+use std::ffi::OsStr;
+use std::fs;
 use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -30,6 +34,8 @@ pub(super) use words::LastWords;
 
 /// How long the end of a process that was killed is waited for: only one that waits for a device takes longer.
 const DEATH: Duration = Duration::from_millis(50);
+/// No message is longer: a letter and a path.
+const MESSAGE: usize = 4096;
 /// Addresses that are named in a line of the log.
 const NAMED: usize = 4;
 
@@ -95,6 +101,19 @@ struct Guardian {
 struct Armed {
     will: Will,
     means: Means,
+    /// Tells a successor what is held, too.
+    file: Option<PathBuf>,
+}
+
+impl Armed {
+    fn settle(mut self, begin: Instant) -> Settled {
+        let settled = self.means.settle(&self.will, begin);
+        if let Some(file) = self.file.filter(|_| settled.failed.is_empty()) {
+            // A successor that finds it all the same finds nothing on the host.
+            let _ = (fs::remove_file(&file), fs::remove_file(file.with_extension("lock")));
+        }
+        settled
+    }
 }
 
 impl Guardian {
@@ -132,7 +151,7 @@ impl Guardian {
         };
         if let Err(silent) = ending {
             self.kill();
-            let settled = armed.map(|Armed { will, mut means }| means.settle(&will, self.begin));
+            let settled = armed.map(|armed| armed.settle(self.begin));
             let log = log::start_plain();
             tracing::error!("the working process sent nothing for {}: it was killed", words_of(silent));
             report(&settled.unwrap_or_default());
@@ -140,7 +159,7 @@ impl Guardian {
             return ExitCode::FAILURE;
         }
         let ending = ending.unwrap_or(Ending::Killed(0));
-        let settled = armed.map(|Armed { will, mut means }| means.settle(&will, self.begin)).unwrap_or_default();
+        let settled = armed.map(|armed| armed.settle(self.begin)).unwrap_or_default();
         match ending {
             Ending::Exited(status) if settled.is_nothing() => exit_code(status),
             Ending::Exited(status) => {
@@ -169,15 +188,19 @@ impl Guardian {
     }
 
     fn hear(&mut self, armed: &mut Option<Armed>) {
-        let mut octet = [0];
+        let mut octets = [0; MESSAGE];
         while let Some(channel) = &self.channel {
-            match channel.receive(&mut octet) {
-                Ok(Heard::Message(_, mut descriptors)) => match octet[0] {
+            match channel.receive(&mut octets) {
+                Ok(Heard::Message(len, mut descriptors)) => match octets[0] {
                     bequest::LOCKS => self.locks.append(&mut descriptors),
                     bequest::WILL => {
                         let will = descriptors.pop().and_then(|memory| Will::open(Shared::open(memory).ok()?));
                         match (will, Means::open()) {
-                            (Some(will), Ok(means)) => *armed = Some(Armed { will, means }),
+                            (Some(will), Ok(means)) => {
+                                let file = octets.get(1..len).filter(|path| !path.is_empty());
+                                let file = file.map(|path| PathBuf::from(OsStr::from_bytes(path)));
+                                *armed = Some(Armed { will, means, file });
+                            }
                             (None, _) => eprint_block("warning: the guardian does not understand what it is told"),
                             (_, Err(error)) => eprint_block(&format!("warning: the guardian {error}")),
                         }

@@ -7,6 +7,7 @@
 
 mod addresses;
 mod announce;
+mod estate;
 mod handover;
 mod lease;
 mod levels;
@@ -29,6 +30,7 @@ use vrrp_netlink::rules::Rule;
 pub(super) use addresses::{Installation, is_gone, remove as remove_addresses};
 use announce::Announcer;
 pub(super) use announce::{Extra, Pace};
+pub(super) use estate::Estate;
 pub(super) use routes::Routed;
 pub(super) use rules::Ruled;
 use statics::Statics;
@@ -36,7 +38,6 @@ use table::Held;
 pub(super) use table::{Entries, Table, Work};
 
 use super::ToElection;
-use super::guardian::Bequest;
 use super::monitor::Device;
 use super::notify::ToNotify;
 use super::orders::{Job, Orders, Wanted};
@@ -60,7 +61,7 @@ pub(super) struct Kernel {
     orders: Orders,
     election: ToElection,
     notify: ToNotify,
-    bequest: Bequest,
+    estate: Estate,
     /// A renewal that could not be made is not tried again before.
     renewal: Option<Instant>,
 }
@@ -91,7 +92,7 @@ impl Kernel {
         orders: Orders,
         election: ToElection,
         notify: ToNotify,
-        bequest: Bequest,
+        estate: Estate,
     ) -> vrrp_netlink::Result<Self> {
         let Work { tables, statics, groups, promote, paces, lease: _ } = work;
         let routers = tables
@@ -110,16 +111,14 @@ impl Kernel {
             .collect();
         let statics = Statics::new(statics, groups, promote);
         let (rtnl, announcer) = (Rtnl::open()?, Announcer::new(paces)?);
-        Ok(Self { rtnl, announcer, routers, statics, devices, orders, election, notify, bequest, renewal: None })
+        Ok(Self { rtnl, announcer, routers, statics, devices, orders, election, notify, estate, renewal: None })
     }
 
     /// Carries out orders until [`Job::Stop`]; whether every address is gone then.
     pub(super) fn run(mut self, jobs: &Receiver<Job>) -> bool {
         self.promote_secondaries();
         self.add_statics(false);
-        for index in 0..self.routers.len() {
-            self.leave(index);
-        }
+        self.take_over();
         loop {
             let due = self.routers.iter().flat_map(|router| [router.retry, router.extra_due]).flatten();
             let due = due.chain(self.statics.retry).chain(self.announcer.next()).chain(self.renewal()).min();
@@ -159,14 +158,10 @@ impl Kernel {
             let installed = self.install_portion();
             self.announce();
             if !removed && !installed {
+                self.estate.write(&self.devices);
                 return;
             }
         }
-    }
-
-    /// Tells the guardian what a router holds.
-    fn leave(&self, index: usize) {
-        self.bequest.leave_held(index, || self.routers[index].held.octets());
     }
 
     /// Sends the rounds of announcements that were asked for since the last look.
@@ -223,7 +218,9 @@ impl Kernel {
                 self.remove_held(index);
             }
         }
-        self.routers.iter().all(|router| router.held.is_empty()) & self.remove_statics()
+        let gone = self.routers.iter().all(|router| router.held.is_empty()) & self.remove_statics();
+        self.close_estate();
+        gone
     }
 }
 

@@ -88,6 +88,10 @@ impl Links {
         Ok(())
     }
 
+    pub(super) fn by_index(&self, index: u32) -> Option<&Link> {
+        self.by_index.get(&index)
+    }
+
     pub(super) fn by_name(&self, name: &str) -> Option<&Link> {
         self.by_index.values().find(|link| link.name == name)
     }

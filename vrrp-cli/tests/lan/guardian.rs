@@ -166,3 +166,71 @@ fn without_a_guardian_there_is_one_process() {
     alone.kill().unwrap();
     assert_eq!(stage.holders_of(VIP), ["a"], "nobody is there to remove it");
 }
+
+/// A lifetime is renewed as long as something runs here, and ends when nothing does.
+#[test]
+fn a_host_on_which_nothing_runs_loses_a_leased_address() {
+    if !lab::privileged(a_host_on_which_nothing_runs_loses_a_leased_address) {
+        return;
+    }
+    let stage = Stage::new();
+    let lease = "global_defs {\n    address_lease 3\n}\n";
+    let mut a = stage.start_with(Vrrpctl, "a", &[Instance::new(STRONG)], lease);
+    a.is_backup();
+    let mut b = stage.start_with(Vrrpctl, "b", &[Instance::new(WEAK)], lease);
+    stage.held_by("a", VIP);
+    b.is_backup();
+    // Absence: longer than the lease.
+    never("the address goes though it is renewed", Duration::from_secs(5), || stage.holders_of(VIP) != ["a"]);
+    a.process.signal_all(Signal::SIGSTOP).unwrap();
+    b.says("entering master state", 1);
+    stage.held_by("b", VIP);
+    a.process.signal_all(Signal::SIGCONT).unwrap();
+    a.says("entering backup state", 2);
+    stage.held_by("a", VIP);
+    a.stop();
+    stage.held_by("b", VIP);
+    b.stop();
+}
+
+/// Everything that the daemon was is killed at once, and the next one has another configuration.
+#[test]
+fn what_nobody_could_remove_goes_at_the_next_start() {
+    if !lab::privileged(what_nobody_could_remove_goes_at_the_next_start) {
+        return;
+    }
+    let stage = Stage::new();
+    let routes = |to: u8| format!("virtual_routes {{\n        10.{to}.0.0/16 dev eth0\n    }}");
+    let other = Ipv4Addr::new(10, 9, 0, 150);
+    let both = [VIP.to_string(), other.to_string()];
+    let first = Instance::new(255).addresses(&both.each_ref().map(String::as_str));
+    let rule = "virtual_rules {\n        from 10.66.0.0/16 lookup 66 priority 6666\n    }";
+    let mut a = stage.vrrpctl("a", first.with(routes(70)).with(rule));
+    stage.held_by("a", VIP);
+    stage.held_by("a", other);
+    a.says("entering master state", 1);
+    let has = |what: &str, words: &[&str]| {
+        let mut command = Command::new("ip");
+        let command = stage.lan.host("a").namespace().command(command.args(words)).unwrap();
+        String::from_utf8(command.output().unwrap().stdout).unwrap().contains(what)
+    };
+    eventually("its route", || has("10.70.0.0/16", &["route"]) && has("10.66.0.0/16", &["rule"]));
+    a.process.kill().unwrap();
+    assert!(stage.holders_of(VIP) == ["a"] && stage.holders_of(other) == ["a"]);
+    let mut next = stage.vrrpctl("a", Instance::new(254).with(routes(72)));
+    next.says("10.9.0.150 was left by a daemon that had no time to remove it: removed", 1);
+    next.says("the route to 10.70.0.0/16 was left", 1);
+    next.says("the routing rule of priority 6666 was left", 1);
+    assert!(!has("10.70.0.0/16", &["route"]) && !has("10.66.0.0/16", &["rule"]));
+    assert!(stage.holders_of(other).is_empty());
+    assert_eq!(stage.holders_of(VIP), ["a"], "what it is to have stays until the election is decided");
+    stage.held_by("a", VIP);
+    eventually("its own route", || has("10.72.0.0/16", &["route"]));
+    next.stop();
+    assert!(stage.holders_of(VIP).is_empty() && !has("10.72.0.0/16", &["route"]));
+    // Nothing is left to be removed by the third.
+    let mut third = stage.vrrpctl("a", Instance::new(255));
+    stage.held_by("a", VIP);
+    third.stop();
+    assert!(!third.said("was left"));
+}

@@ -1,18 +1,19 @@
 //! The working process's way to its guardian. Without one, everything here does nothing.
 
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use vrrp_netlink::guardian::Channel;
 use vrrp_netlink::process::Wakeup;
 
-use super::super::lock::Lock;
 use super::will::{Room, Will};
 
 /// First octet of a message: the descriptors are locks to be kept until everything is done.
 pub(super) const LOCKS: u8 = b'L';
-/// The descriptor is the will, which counts from now on.
+/// The descriptor is the will, which counts from now on; behind the octet stands the path of the file that says the same.
 pub(super) const WILL: u8 = b'W';
 
 /// The working process's end.
@@ -41,15 +42,22 @@ struct Written {
 }
 
 impl Ward {
-    /// Hands the guardian the locks and a will with so much room. From now on it acts in this process's place.
-    pub(in crate::daemon) fn arm(self, rooms: &[Room], locks: &[Lock]) -> vrrp_netlink::Result<Bequest> {
+    /// Hands the guardian the locks and a will with so much room. From now on it acts in this process's place; `file` says the
+    /// same to a successor, and is not needed when it has done so.
+    pub(in crate::daemon) fn arm(
+        self,
+        rooms: &[Room],
+        locks: &[BorrowedFd<'_>],
+        file: Option<&Path>,
+    ) -> vrrp_netlink::Result<Bequest> {
         let Self { channel, wakeup, begin, parent: _ } = self;
         for locks in locks.chunks(Channel::MOST_DESCRIPTORS) {
-            let descriptors: Vec<_> = locks.iter().map(AsFd::as_fd).collect();
-            channel.send(&[LOCKS], &descriptors)?;
+            channel.send(&[LOCKS], locks)?;
         }
         let will = Will::new(rooms)?;
-        channel.send(&[WILL], &[will.memory().as_fd()])?;
+        let mut message = vec![WILL];
+        message.extend(file.map_or(&[][..], |file| file.as_os_str().as_bytes()));
+        channel.send(&message, &[will.memory().as_fd()])?;
         Ok(Bequest { shared: Some(Arc::new(Written { will, wakeup, begin, _channel: channel })) })
     }
 }
@@ -90,9 +98,9 @@ impl Bequest {
 
     /// What a cell's router has on this host, as [`vrrp_netlink::objects::Objects`] writes it. Before it is put there, and
     /// after it is gone.
-    pub(in crate::daemon) fn leave_held(&self, cell: usize, octets: impl FnOnce() -> Vec<u8>) {
+    pub(in crate::daemon) fn leave_held(&self, cell: usize, octets: &[u8]) {
         if let Some(shared) = &self.shared
-            && !shared.will.set_held(cell, &octets())
+            && !shared.will.set_held(cell, octets)
         {
             tracing::error!("the guardian has no room for what is on this host: it cannot remove it in case of need");
         }

@@ -97,7 +97,7 @@ impl Kernel {
             router.handed_over.clear();
             router.held = Held::all(&router.table.entries, &self.devices);
             // Should this process end from now on, somebody knows.
-            self.bequest.leave_held(index, || router.held.octets());
+            self.estate.leave(index, &router.held);
             let before = addresses.len();
             addresses.extend(addresses::found(&router.table.entries, &self.devices).map(|(_, address)| address));
             coming.push((index, wanted.epoch, before..addresses.len()));
@@ -108,6 +108,7 @@ impl Kernel {
         if coming.is_empty() {
             return false;
         }
+        self.estate.write(&self.devices);
         let results = self.rtnl.add_addresses(&addresses);
         for (index, epoch, range) in coming {
             let router = &mut self.routers[index];

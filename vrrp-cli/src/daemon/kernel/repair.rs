@@ -94,7 +94,7 @@ impl Kernel {
         let (entries, name) = (&router.table.entries, &router.table.name);
         router.held = Held::all(entries, &self.devices);
         router.held.addresses.retain(|one| !router.handed_over.contains(&one.address));
-        self.bequest.leave_held(index, || router.held.octets());
+        self.estate.leave(index, &router.held);
         let handed_over = &router.handed_over;
         let (back, lacking) = repair_addresses(&mut self.rtnl, &self.devices, name, entries, handed_over);
         if lacking.again {

@@ -99,7 +99,7 @@ fn filled_in(routed: &Routed, devices: &[Device]) -> Option<Route> {
     Some(route)
 }
 
-fn words(route: &Route) -> String {
+pub(super) fn words(route: &Route) -> String {
     match route.prefix_len {
         0 => format!("the default route of table {}", route.table),
         length => format!("the route to {}/{length}", route.destination),

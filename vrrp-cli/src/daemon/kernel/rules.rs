@@ -66,6 +66,6 @@ pub(super) fn remove(rtnl: &mut Rtnl, rules: Vec<Rule>) -> Vec<Rule> {
     left
 }
 
-fn words(rule: &Rule) -> String {
+pub(super) fn words(rule: &Rule) -> String {
     format!("the routing rule of priority {}", rule.priority.unwrap_or(0))
 }

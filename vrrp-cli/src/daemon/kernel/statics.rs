@@ -51,7 +51,8 @@ impl Kernel {
         let statics = &mut self.statics;
         statics.retry = None;
         statics.held = Held::all(&statics.entries, &self.devices);
-        self.bequest.leave_held(self.routers.len(), || statics.held.octets());
+        self.estate.leave(self.routers.len(), &statics.held);
+        self.estate.write(&self.devices);
         let mut lacking = Lacking::default();
         if repair {
             lacking = repair_addresses(&mut self.rtnl, &self.devices, STATIC, &statics.entries, &[]).1;
@@ -102,7 +103,7 @@ impl Kernel {
             }
         }
         if gone {
-            self.bequest.leave_held(self.routers.len(), Vec::new);
+            self.estate.leave(self.routers.len(), &Held::default());
         }
         gone
     }

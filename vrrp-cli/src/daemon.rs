@@ -56,6 +56,10 @@ pub const EXIT_REFUSED: u8 = 2;
 /// Files that are of use until the next boot.
 const RUNTIME: &str = "/run/vrrpctl";
 
+/// Who kills the guardian may be about to kill this process, too, one after the other: a release that is said in between
+/// would bring a successor while the addresses are here.
+const ORPHANED: Duration = Duration::from_millis(200);
+
 /// One request to stop may arrive twice within this time: from the terminal and from a wrapper such as sudo.
 const ECHO: Duration = Duration::from_millis(500);
 
@@ -304,6 +308,9 @@ fn watch_signals(
                         asked = Some(Instant::now());
                         let name = signal_hook::low_level::signal_name(signal).unwrap_or("a signal");
                         let orphaned = parent.is_some_and(|parent| parent != std::os::unix::process::parent_id());
+                        if orphaned {
+                            thread::sleep(ORPHANED);
+                        }
                         reporter.send(Feedback::Stop(if orphaned { "the end of the guardian" } else { name }));
                     }
                     Some(asked) if asked.elapsed() < ECHO => {}

@@ -62,16 +62,19 @@ pub(super) struct Left {
     pub(super) objects: Objects,
     /// To be removed when that is done.
     files: Vec<PathBuf>,
-    _locks: Vec<Flock<File>>,
+    locks: Vec<Flock<File>>,
 }
 
 impl Left {
     /// Everything is gone, or adopted: the next daemon need not look.
     pub(super) fn forget(self) {
-        for file in &self.files {
+        let Self { objects: _, files, locks } = self;
+        for file in &files {
             // Whoever looks next finds nothing on the host.
             let _ = fs::remove_file(file);
         }
+        // Until now, nobody else has looked.
+        drop(locks);
     }
 }
 
@@ -167,7 +170,7 @@ fn left(folder: &Path, network: u64, boot: &str, name_of: impl Fn(u32) -> Option
             ),
         }
         left.files.extend([path, lock]);
-        left._locks.extend(file);
+        left.locks.extend(file);
     }
     Ok(left)
 }
@@ -276,7 +279,7 @@ fn interfaces(objects: &Objects) -> impl Iterator<Item = u32> + '_ {
 
 fn octets_of(text: &str) -> Option<Vec<u8>> {
     let digits = text.as_bytes();
-    if digits.len() % 2 != 0 || !digits.iter().all(u8::is_ascii_hexdigit) {
+    if !digits.len().is_multiple_of(2) || !digits.iter().all(u8::is_ascii_hexdigit) {
         return None;
     }
     let octet = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();

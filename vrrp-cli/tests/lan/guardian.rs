@@ -188,8 +188,12 @@ fn a_host_on_which_nothing_runs_loses_a_leased_address() {
     a.process.signal_all(Signal::SIGCONT).unwrap();
     a.says("entering backup state", 2);
     stage.held_by("a", VIP);
-    a.stop();
+    // One after the other, as `killall` does it: the worker must not release what it can no longer remove.
+    let worker = a.worker();
+    a.process.signal(Signal::SIGKILL).unwrap();
+    kill(worker, Signal::SIGKILL).unwrap();
     stage.held_by("b", VIP);
+    assert!(!b.said("the master stepped down"), "{}", b.log());
     b.stop();
 }
 

@@ -60,7 +60,7 @@ fn a_draft_is_the_next_message_and_leaves_no_trace() {
             for recipient in 0..master.node.recipients(master.id) {
                 let claim = master.node.message_to(master.id, recipient, Advertise::Claim, &mut sent).unwrap();
                 let claim = claim.octets.to_vec();
-                let before = master.node.router(master.id).unwrap().counters().clone();
+                let before = *master.node.router(master.id).unwrap().counters();
                 let first = master.node.draft_to(master.id, recipient, Advertise::Release, &mut one).unwrap();
                 let again = master.node.draft_to(master.id, recipient, Advertise::Release, &mut two).unwrap();
                 assert_eq!(first, again, "{auth:?}");

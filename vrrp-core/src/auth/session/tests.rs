@@ -230,6 +230,16 @@ fn numbers_go_on_after_a_takeover() {
 }
 
 #[test]
+fn messages_are_numbered_where_they_are_signed() {
+    let password = Auth::SimpleText(password(b"secret"));
+    for (auth, numbered) in [(Auth::None, false), (password, false), (ah_of(b"secret"), true), (hmac(), true)] {
+        let mut router = router(1, v2(), auth);
+        assert_eq!(router.is_numbered(), numbered);
+        assert_eq!(sent(&mut router) != sent(&mut router), numbered, "no two of them are alike");
+    }
+}
+
+#[test]
 fn what_cannot_be_signed_is_not_sent() {
     let mut router = timeless(Family::V4, 1, 100, v2(), hmac());
     let destination = GROUP_V4.into();

@@ -55,6 +55,8 @@ pub mod addresses;
 #[cfg(target_os = "linux")]
 pub mod capabilities;
 #[cfg(target_os = "linux")]
+pub mod firewall;
+#[cfg(target_os = "linux")]
 pub mod guardian;
 #[cfg(target_os = "linux")]
 pub mod links;

@@ -27,6 +27,7 @@ mod orders;
 mod parting;
 mod private;
 mod report;
+mod runtime;
 mod script;
 mod setup;
 mod throttle;
@@ -49,6 +50,7 @@ use guardian::{Bequest, LastWords, Side, Ward};
 use ledger::{Alive, Ledger, Left};
 
 pub use setup::StartError;
+pub(crate) use setup::no_nft;
 
 /// Exit status when the configuration or the host does not allow a start.
 pub const EXIT_REFUSED: u8 = 2;
@@ -172,8 +174,10 @@ fn serve(plan: setup::Plan, ward: Option<Ward>) -> Result<(), ServeError> {
         notify,
         leftovers,
         monitor,
+        filter,
         rtnl,
         locks,
+        runtime,
         warnings: _,
     } = plan;
     let parent = ward.as_ref().map(|ward| ward.parent);
@@ -188,7 +192,7 @@ fn serve(plan: setup::Plan, ward: Option<Ward>) -> Result<(), ServeError> {
     let (notifier, notify, hurry) = notify::Notifier::new(notify)?;
 
     let signals = watch_signals(&election, hurry, parent)?;
-    let watch = monitor::Watch::new(monitor, rtnl, &interfaces, policy.interfaces, sources, groups);
+    let watch = monitor::Watch::new((monitor, filter), rtnl, &interfaces, policy.interfaces, sources, groups);
     let levels = watch.levels();
     let stop_monitor = Wakeup::new()?;
     let monitor_thread = spawn("monitor", &election, {
@@ -235,7 +239,7 @@ fn serve(plan: setup::Plan, ward: Option<Ward>) -> Result<(), ServeError> {
     // A second signal is heard until the scripts have ended.
     parting::join_until(notify_thread, Instant::now() + notify::LONGEST_END + parting::SLACK);
     signals.close();
-    drop((locks, alive));
+    drop((locks, alive, runtime));
     outcome?;
     if removed { Ok(()) } else { Err(ServeError::Remains) }
 }

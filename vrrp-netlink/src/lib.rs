@@ -9,6 +9,7 @@
 //! | frames arrived: [`PacketSocket`](packet::PacketSocket) | `receive` | it returns `None` |
 //! | interfaces, addresses, routes or rules changed: [`Monitor`](monitor::Monitor) | `read` | a bounded part was read; the rest keeps it readable |
 //! | processes began or ended: [`ProcessEvents`](process_events::ProcessEvents) | `read` | the same |
+//! | a table of nftables changed: [`Watch`](firewall::Watch) | `read` | the same |
 //! | a neighbour may have answered: [`Question`](neighbour::Question) | `answer` | it returns `None` |
 //! | another thread woke this one: [`Wakeup`](process::Wakeup) | `clear` | it was called once |
 //! | a child ended: [`exit_descriptor`](process::exit_descriptor) | the child's own `wait` | |

@@ -7,6 +7,7 @@ use std::os::unix::fs::MetadataExt as _;
 use super::place;
 use crate::config::model::{ScriptSettings, SyncGroupSettings, Track, WeightSetting};
 use crate::config::{Code, Config, Diagnostic, Instance, Script, SourceMap, Span, VirtualAddress};
+use crate::daemon;
 use crate::routing::{Names, Routing};
 
 /// Adds what there is to say. `here`: the file is meant for this host, so that its scripts can be looked at.
@@ -15,6 +16,7 @@ pub(super) fn advise(sources: &SourceMap, config: &Config, here: bool, found: &m
     advisor.owners();
     if here {
         advisor.scripts();
+        advisor.firewall();
     }
     let names = if here { Names::of_config(config) } else { Names::built_in() };
     let other_host = |finding: &Diagnostic| !here && finding.code == Code::NoSuchName;
@@ -123,6 +125,14 @@ impl<'a> Advisor<'a> {
             }
             // What cannot be looked at is not judged: a check needs no privileges.
             Ok(_) | Err(_) => {}
+        }
+    }
+
+    fn firewall(&mut self) {
+        let config = self.config;
+        let silent = config.instances.iter().find(|instance| !instance.params(&config.global).accepts());
+        if let Some(instance) = silent.filter(|_| vrrp_netlink::firewall::find().is_none()) {
+            self.push(daemon::no_nft(instance.span));
         }
     }
 

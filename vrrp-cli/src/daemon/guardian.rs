@@ -195,7 +195,7 @@ impl Guardian {
                     bequest::LOCKS => self.locks.append(&mut descriptors),
                     bequest::WILL => {
                         let will = descriptors.pop().and_then(|memory| Will::open(Shared::open(memory).ok()?));
-                        match (will, Means::open()) {
+                        match (will, Means::open_beside(self.child.id())) {
                             (Some(will), Ok(means)) => {
                                 let file = octets.get(1..len).filter(|path| !path.is_empty());
                                 let file = file.map(|path| PathBuf::from(OsStr::from_bytes(path)));

@@ -8,6 +8,7 @@
 mod addresses;
 mod announce;
 mod estate;
+mod filter;
 mod handover;
 mod lease;
 mod levels;
@@ -24,6 +25,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use vrrp_core::fsm::Addresses;
 use vrrp_core::node::RouterId;
+use vrrp_netlink::firewall::Firewall;
 use vrrp_netlink::rtnl::Rtnl;
 use vrrp_netlink::rules::Rule;
 
@@ -31,6 +33,8 @@ pub(super) use addresses::{Installation, is_gone, remove as remove_addresses};
 use announce::Announcer;
 pub(super) use announce::{Extra, Pace};
 pub(super) use estate::Estate;
+use filter::Filter;
+pub(super) use filter::Filtering;
 pub(super) use routes::Routed;
 pub(super) use rules::Ruled;
 use statics::Statics;
@@ -57,6 +61,7 @@ pub(super) struct Kernel {
     announcer: Announcer,
     routers: Vec<Router>,
     statics: Statics,
+    filter: Filter,
     devices: Vec<Device>,
     orders: Orders,
     election: ToElection,
@@ -94,7 +99,7 @@ impl Kernel {
         notify: ToNotify,
         estate: Estate,
     ) -> vrrp_netlink::Result<Self> {
-        let Work { tables, statics, groups, promote, paces, lease: _ } = work;
+        let Work { tables, statics, groups, promote, paces, filtering, lease: _ } = work;
         let routers = tables
             .into_iter()
             .map(|table| Router {
@@ -111,7 +116,8 @@ impl Kernel {
             .collect();
         let statics = Statics::new(statics, groups, promote);
         let (rtnl, announcer) = (Rtnl::open()?, Announcer::new(paces)?);
-        Ok(Self { rtnl, announcer, routers, statics, devices, orders, election, notify, estate, renewal: None })
+        let filter = Filter::start(&filtering)?;
+        Ok(Self { rtnl, announcer, routers, statics, filter, devices, orders, election, notify, estate, renewal: None })
     }
 
     /// Carries out orders until [`Job::Stop`]; whether every address is gone then.
@@ -121,7 +127,12 @@ impl Kernel {
         self.take_over();
         loop {
             let due = self.routers.iter().flat_map(|router| [router.retry, router.extra_due]).flatten();
-            let due = due.chain(self.statics.retry).chain(self.announcer.next()).chain(self.renewal()).min();
+            let due = due
+                .chain(self.statics.retry)
+                .chain(self.announcer.next())
+                .chain(self.filter.due())
+                .chain(self.renewal())
+                .min();
             let job = match due {
                 None => jobs.recv().map_err(|_| RecvTimeoutError::Disconnected),
                 Some(at) => jobs.recv_timeout(at.saturating_duration_since(Instant::now())),
@@ -142,6 +153,7 @@ impl Kernel {
                     self.repair_where(|held| held.rules.iter().any(same));
                 }
                 Ok(Job::Recheck) => self.repair_where(|held| !held.is_empty()),
+                Ok(Job::Filter) => self.filter.look(),
                 Ok(Job::Notify(event)) => self.notify.send(event),
                 Err(RecvTimeoutError::Timeout) => self.try_again(Instant::now()),
                 Ok(Job::Stop) | Err(RecvTimeoutError::Disconnected) => return self.stop(),
@@ -218,7 +230,11 @@ impl Kernel {
                 self.remove_held(index);
             }
         }
-        let gone = self.routers.iter().all(|router| router.held.is_empty()) & self.remove_statics();
+        let gone = self.routers.iter().all(|router| router.held.is_empty());
+        if gone {
+            self.filter.stop();
+        }
+        let gone = gone & self.remove_statics();
         self.close_estate();
         gone
     }
@@ -231,5 +247,6 @@ pub(super) fn remove_all(work: &Work, devices: &[Device]) -> vrrp_netlink::Resul
     all.map(|entries| Held::all(entries, devices)).try_for_each(|mut held| {
         held.remove_routing(&mut rtnl);
         rtnl.remove_addresses(&held.addresses).into_iter().try_for_each(|result| result.map(|_| ()))
-    })
+    })?;
+    work.filtering.kept().map_or(Ok(()), Firewall::remove)
 }

@@ -41,7 +41,16 @@ impl Lock {
             Family::V4 => "ipv4",
             Family::V6 => "ipv6",
         };
-        let address = SocketAddr::from_abstract_name(format!("vrrpctl/{family}/{interface}/{vrid}"))?;
+        Self::bind(&format!("vrrpctl/{family}/{interface}/{vrid}"))
+    }
+
+    /// The same for a table of nftables, which belongs to the network namespace, too.
+    pub(super) fn of_table(table: &str) -> io::Result<Option<Self>> {
+        Self::bind(&format!("vrrpctl/nftables/{table}"))
+    }
+
+    fn bind(name: &str) -> io::Result<Option<Self>> {
+        let address = SocketAddr::from_abstract_name(name)?;
         match UnixDatagram::bind_addr(&address) {
             Ok(socket) => Ok(Some(Self { socket })),
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => Ok(None),

@@ -14,6 +14,7 @@ use vrrp_core::fsm;
 use vrrp_core::node::{Faults, Groups, InterfaceId, RouterId, TrackerId};
 use vrrp_core::track::Status;
 use vrrp_netlink::addresses::Address;
+use vrrp_netlink::firewall;
 use vrrp_netlink::links::Link;
 use vrrp_netlink::monitor::{Event, Monitor};
 use vrrp_netlink::process::{Poller, Wakeup};
@@ -193,6 +194,8 @@ fn same(a: &Address, b: &Address) -> bool {
 /// The monitor thread's state.
 pub(super) struct Watch {
     monitor: Monitor,
+    /// News about the table of nftables, where there is one.
+    filter: Option<firewall::Watch>,
     rtnl: Rtnl,
     links: Links,
     ports: Vec<Port>,
@@ -235,7 +238,7 @@ struct Port {
 impl Watch {
     /// `monitor` was opened before `links` was read, so that nothing is missed in between.
     pub(super) fn new(
-        monitor: Monitor,
+        (monitor, filter): (Monitor, Option<firewall::Watch>),
         (rtnl, links): (Rtnl, Links),
         interfaces: &[Interface],
         all_tracked: Vec<(TrackerId, String)>,
@@ -268,7 +271,7 @@ impl Watch {
             Tracked { tracker, name, told }
         };
         let tracked = all_tracked.into_iter().map(tracked).collect();
-        Self { monitor, rtnl, links, ports, tracked, sources, groups, overrun: false, again: false }
+        Self { monitor, filter, rtnl, links, ports, tracked, sources, groups, overrun: false, again: false }
     }
 
     /// The levels at the start, which the election must know before it begins.
@@ -281,15 +284,24 @@ impl Watch {
         let mut poller = Poller::new();
         poller.add(&self.monitor);
         let stopped = poller.add(stop);
+        let filtered = self.filter.as_ref().map(|filter| poller.add(filter));
         let mut events = Vec::new();
         while !poller.ready(stopped) {
             let settled = self.links.debounce.next().map(|due| due.saturating_duration_since(Instant::now()));
             let timeout = self.again.then_some(AGAIN).into_iter().chain(settled).min();
-            let outcome = poller.wait(timeout).and_then(|_| self.monitor.read(&mut events));
-            if let Err(error) = outcome {
-                tracing::error!("{error}");
-                election.send(Feedback::Died("monitor"));
-                return;
+            let outcome = poller.wait(timeout).and_then(|_| {
+                self.monitor.read(&mut events)?;
+                let ready = filtered.is_some_and(|token| poller.ready(token));
+                self.filter.as_mut().filter(|_| ready).map_or(Ok(false), firewall::Watch::read)
+            });
+            match outcome {
+                Ok(true) => orders.job(Job::Filter),
+                Ok(false) => {}
+                Err(error) => {
+                    tracing::error!("{error}");
+                    election.send(Feedback::Died("monitor"));
+                    return;
+                }
             }
             self.learn(&mut events, orders);
             if let Err(error) = self.links.look_up_routes(&mut self.rtnl) {

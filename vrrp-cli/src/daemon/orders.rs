@@ -33,6 +33,8 @@ pub(super) enum Job {
     RuleMissing(Box<Rule>),
     /// Anything may be gone from the host without a word: news was lost, or an interface was switched off and on.
     Recheck,
+    /// Something happened to the table of nftables.
+    Filter,
     /// Hand this to the notify thread once the addresses are as wanted now.
     Notify(notify::Event),
     /// Carry out what is wanted, then end.

@@ -2,6 +2,8 @@
 //! had is reported, all of it at once, before the first thread starts.
 
 mod delays;
+mod filter;
+mod namespace;
 mod policy;
 mod startup;
 mod tables;
@@ -11,17 +13,18 @@ mod unicast;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt;
 use std::net::IpAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
 use vrrp_core::auth::ah::AhKey;
-use vrrp_core::fsm::Params;
 use vrrp_core::node::{Groups, Input, InterfaceId, Node, RouterId, RouterSetup};
 use vrrp_core::release::Handover;
 use vrrp_core::router::{AcceptChecksum, ChecksumPolicy, RouterConfig};
 use vrrp_core::wire::advert::ChecksumForm;
 use vrrp_core::{AddressError, AddressList, Auth, Family};
 use vrrp_netlink::capabilities::{self, Capability};
+use vrrp_netlink::firewall;
 use vrrp_netlink::monitor::Monitor;
 use vrrp_netlink::rtnl::Rtnl;
 
@@ -32,6 +35,7 @@ use super::lease::Lease;
 use super::lock::{self, Lock};
 use super::monitor::{Device, Links, Source};
 use super::notify;
+use super::runtime::{self, Runtime};
 use super::script::{self, Found, Program};
 use super::trackers::Trackers;
 use crate::config::model::{AddressOption, Garp};
@@ -40,6 +44,7 @@ use crate::config::{
 };
 use crate::routing::{self, Names, Routing};
 
+pub(crate) use filter::no_nft;
 pub(super) use policy::Policy;
 
 /// Why the daemon does not start.
@@ -101,9 +106,13 @@ pub(super) struct Plan {
     /// Routers of which an address is on the host already.
     pub(super) leftovers: Vec<RouterId>,
     pub(super) monitor: Monitor,
+    /// News about the table of nftables, where there is one.
+    pub(super) filter: Option<firewall::Watch>,
     pub(super) rtnl: (Rtnl, Links),
     /// Keep other daemons on this host from serving the same virtual routers.
     pub(super) locks: Vec<Lock>,
+    /// The folder of a daemon that has a name.
+    pub(super) runtime: Option<Runtime>,
     /// What works, though hardly as meant.
     pub(super) warnings: Vec<Diagnostic>,
 }
@@ -115,6 +124,8 @@ impl Plan {
         if !lacking.is_empty() {
             return Err(vec![StartError::Capabilities(lacking)]);
         }
+        // Before any socket is opened, and before any thread is started.
+        let outer = namespace::enter(config).map_err(|error| vec![error])?;
         let routing = Routing::plan(config, &Names::of_config(config));
         let routed = config.instances.iter().any(|instance| instance.route_to.is_some());
         let monitor =
@@ -124,23 +135,7 @@ impl Plan {
         links.read(&mut rtnl).map_err(one)?;
 
         let groups = Groups { v4: config.global.mcast_group4, v6: config.global.mcast_group6 };
-        let mut builder = Builder {
-            source_map: sources,
-            links,
-            node: Node::new(groups),
-            interfaces: Vec::new(),
-            by_name: HashMap::new(),
-            errors: Vec::new(),
-            tables: Vec::new(),
-            sources: Vec::new(),
-            leftovers: Vec::new(),
-            locks: Vec::new(),
-            handover: handover(config.global.settings.handover.as_deref()).unwrap_or(Handover::Announced),
-            secure: config.global.settings.enable_script_security,
-            warnings: Vec::new(),
-            default_interface: config.global.settings.default_interface.clone(),
-            lease: Lease::seconds(config.global.settings.address_lease),
-        };
+        let mut builder = Builder::new(config, sources, links, groups);
         for (instance, routing) in config.instances.iter().zip(&routing.instances) {
             builder.add(instance, config, routing);
         }
@@ -159,9 +154,12 @@ impl Plan {
         }
         builder.refuse_own_addresses(config);
         let paces = builder.paces(config);
+        let filtering = builder.filtering(config);
         if builder.errors.is_empty() {
             builder.lock_all(config);
         }
+        let runtime = builder.runtime(config);
+        let filter = builder.watch(&filtering);
         let Builder {
             mut links,
             mut node,
@@ -181,7 +179,7 @@ impl Plan {
             return Err(errors);
         }
         let mut policy = Policy::new(config, &mut node, &links).map_err(|error| vec![error])?;
-        let trackers = trackers.numbered(&policy);
+        let trackers = trackers.numbered(&policy, outer.as_ref());
         startup::delay(config, &mut node);
         let track_groups = tables::groups(config, &mut node, &tables, &mut policy);
         links.virtual_addresses = tables::virtual_addresses(&tables);
@@ -189,7 +187,7 @@ impl Plan {
         let tables = tables.into_iter().map(Arc::new).collect();
         let lease = Lease::new(config.global.settings.address_lease);
         let promote = promoting(config);
-        let work = kernel::Work { tables, statics, groups: track_groups, promote, paces, lease };
+        let work = kernel::Work { tables, statics, groups: track_groups, promote, paces, filtering, lease };
         let (delays, cut) = delays::delays(config);
         warnings.extend(cut);
         warnings.extend(policy::missing(config, &links));
@@ -213,8 +211,10 @@ impl Plan {
             notify,
             leftovers,
             monitor,
+            filter,
             rtnl,
             locks,
+            runtime,
             warnings,
         })
     }
@@ -264,7 +264,7 @@ struct Builder<'s> {
     default_interface: Option<Spanned<String>>,
 }
 
-impl Builder<'_> {
+impl<'s> Builder<'s> {
     /// Once for all instances of a VRID that are told apart.
     fn lock_all(&mut self, config: &Config) {
         let until = Instant::now() + lock::PARTING;
@@ -309,6 +309,44 @@ impl Builder<'_> {
                 self.refuse(Diagnostic::new(Code::OwnAddress, address.span, message).help(help));
             }
         }
+    }
+
+    fn new(config: &Config, source_map: &'s SourceMap, links: Links, groups: Groups) -> Self {
+        Self {
+            source_map,
+            links,
+            node: Node::new(groups),
+            interfaces: Vec::new(),
+            by_name: HashMap::new(),
+            errors: Vec::new(),
+            tables: Vec::new(),
+            sources: Vec::new(),
+            leftovers: Vec::new(),
+            locks: Vec::new(),
+            handover: handover(config.global.settings.handover.as_deref()).unwrap_or(Handover::Announced),
+            secure: config.global.settings.enable_script_security,
+            warnings: Vec::new(),
+            default_interface: config.global.settings.default_interface.clone(),
+            lease: Lease::seconds(config.global.settings.address_lease),
+        }
+    }
+
+    /// The folder of a daemon that has a name, which no other on this host has then.
+    fn runtime(&mut self, config: &Config) -> Option<Runtime> {
+        let name = config.process.instance.as_ref().filter(|_| self.errors.is_empty())?;
+        let (message, help) = match Runtime::take(Path::new(runtime::FOLDER), &name.value) {
+            Ok(runtime) => return Some(runtime),
+            Err(runtime::Error::Taken(pid)) => {
+                let message = format!("another vrrpctl on this host is the instance `{}`: process {pid}", name.value);
+                (message, "give this one another name, or stop the other".to_owned())
+            }
+            Err(runtime::Error::Io(path, error)) => {
+                let message = format!("the folder of the instance `{}` cannot be used: {error}", name.value);
+                (message, format!("it is {}", path.display()))
+            }
+        };
+        self.refuse(Diagnostic::new(Code::InstanceRuns, name.span, message).help(help));
+        None
     }
 
     fn add(&mut self, instance: &Instance, config: &Config, routing: &routing::Entries) {
@@ -365,13 +403,7 @@ impl Builder<'_> {
             track_interface: !instance.settings().dont_track_primary,
             config: RouterConfig {
                 vrid: instance.vrid,
-                params: Params {
-                    priority: instance.priority,
-                    interval: instance.interval,
-                    preempt: instance.preempt,
-                    accept: true,
-                    rules: instance.rules(global),
-                },
+                params: instance.params(global),
                 addresses,
                 auth,
                 checksum: ChecksumPolicy { send, accept },

@@ -4,6 +4,7 @@
 //! A file here is a module and must be named below. Knows nothing itself.
 #![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
 
+mod accept;
 mod announcements;
 mod clouds;
 mod common;
@@ -16,6 +17,7 @@ mod handover;
 mod interop;
 mod links;
 mod mail;
+mod namespaces;
 mod notifications;
 mod pair;
 mod policy;

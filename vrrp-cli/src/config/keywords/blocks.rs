@@ -3,11 +3,11 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::Built::{NotYet, Refused, Yes};
+use super::Built::{NotYet, Yes};
 use super::settings;
 use super::shape::Shape::{
-    Address, Check, Choice, Command, Flag, HmacKey, InitFile, Int, Lines, OptChoice, OptWord, Owner, Path, Seconds,
-    WholeSeconds, Word, Words,
+    Address, Check, Choice, Command, FileName, Flag, HmacKey, InitFile, Int, Lines, OptChoice, OptWord, Owner, Path,
+    Seconds, WholeSeconds, Words,
 };
 use super::shape::Shape::{Bool, Interface, Weight};
 use super::shape::{self, LONGEST, SECOND};
@@ -16,16 +16,14 @@ use crate::config::model::{
     UpDownDelay, VirtualAddress, WeightSetting,
 };
 
-const NAMESPACE: &str = "the addresses would be served in the wrong network namespace";
-
 settings! {
     /// Settings at the top level of the file: of the process, and of the host's interfaces and static entries.
     struct ProcessSettings in Root;
-    net_namespace: Option<String> = Word("NAME", 255), "the one it is started in", Refused(NAMESPACE), "network namespace of the daemon";
+    net_namespace: Option<Spanned<String>> = FileName, "the one it is started in", Yes, "network namespace of the daemon and of its scripts, below `/run/netns`";
     net_namespace_ipvs: Option<String> = OptWord("NAME", 255), "`net_namespace`", NotYet, "network namespace of IPVS";
-    namespace_with_ipsets: bool = Flag, "off", NotYet, "use ipsets in a namespace";
-    instance: Option<String> = Word("NAME", 255), "none", NotYet, "name of this daemon among several on the host";
-    use_pid_dir: bool = Flag, "off", NotYet, "process ids are kept in a directory of their own";
+    namespace_with_ipsets: bool = Flag, "off", Yes, "no effect: there are no ipsets";
+    instance: Option<Spanned<String>> = FileName, "none", Yes, "name of this daemon among several on the host: of its folder below `/run/vrrpctl`, and of its table of nftables";
+    use_pid_dir: bool = Flag, "off", Yes, "no effect: the process id is in the folder of the `instance`";
     child_wait_time: Option<Duration> = WholeSeconds(0, 4_294_967_295), "5", NotYet, "patience with processes at the end";
     linkbeat_use_polling: bool = Flag, "off", NotYet, "poll the state of all links";
     static_ipaddress: Vec<VirtualAddress> = Lines(shape::Lines::Addresses), "none", Yes, "addresses this host has, master or not";

@@ -81,12 +81,12 @@ settings! {
     address_lease: Option<Duration> = WholeSeconds(2, 3600), "none", Yes, "lifetime of virtual addresses, which is renewed three times in it: a host on which nothing runs any more loses them; not in keepalived";
     handover: Option<String> = Choice(&["announced", "immediate"]), "announced", Yes, "when a master that is stopped on purpose lets go of an address: when its successor announces it, or at once; not in keepalived";
 
-    vrrp_iptables: Option<Vec<String>> = Words("[IN_CHAIN [OUT_CHAIN]]", 0, 2), "INPUT OUTPUT", NotYet, "chains for `no_accept`";
-    vrrp_ipsets: Option<Vec<String>> = Words("[NAME...]", 0, 7), "keepalived...", NotYet, "sets of addresses for iptables";
-    nftables: Option<String> = OptWord("TABLE", 31), "keepalived", NotYet, "table for `no_accept`";
-    nftables_priority: Option<i32> = Int(-2_147_483_648, OCTETS, ""), "-1", NotYet, "priority of the chains";
-    nftables_ifindex: bool = Flag, "off", NotYet, "match interfaces by index";
-    nftables_counters: bool = Flag, "off", NotYet, "count in the rules";
+    vrrp_iptables: Option<Vec<String>> = Words("[IN_CHAIN [OUT_CHAIN]]", 0, 2), "none", Yes, "no effect: the rules of `no_accept` are nftables', in a table of their own";
+    vrrp_ipsets: Option<Vec<String>> = Words("[NAME...]", 0, 7), "none", Yes, "no effect: the sets of addresses are nftables'";
+    nftables: Option<String> = OptWord("TABLE", 31), "`vrrpctl`, or `vrrpctl_` and the name of the `instance`", Yes, "table of the family `inet` for `no_accept`, which exists while it is needed";
+    nftables_priority: Option<i32> = Int(-2_147_483_648, OCTETS, ""), "-1", Yes, "priority of its chains";
+    nftables_ifindex: bool = Flag, "off", Yes, "no effect: an interface is matched by its name, which it keeps when it is made anew";
+    nftables_counters: bool = Flag, "off", Yes, "count in its rules";
 
     notify_fifo: Option<Script> = Command, "none", Yes, "named pipe for all events";
     vrrp_notify_fifo: Option<Script> = Command, "none", Yes, "named pipe for events of virtual routers";

@@ -28,8 +28,8 @@ settings! {
     dont_track_primary: bool = Flag, "off", Yes, "go on when the own interface is down";
     no_virtual_ipaddress: bool = Flag, "off", NotYet, "the instance may have no address";
     promote_secondaries: bool = Flag, "off", Yes, "removing an address leaves others of its subnet";
-    accept: bool = Flag, "on", Yes, "the master answers at the addresses";
-    no_accept: bool = Flag, "off", NotYet, "the master does not answer at the addresses";
+    accept: bool = Flag, "on, but off in strict mode", Yes, "the master answers at the addresses";
+    no_accept: bool = Flag, "off, but on in strict mode", Yes, "the master does not answer at the addresses, by nftables; their owner does";
     preempt_delay: Option<Duration> = Seconds(0, LONGEST), "0", Yes, "wait before taking over from a lower priority";
     timer_expired_backup: Option<u8> = OptInt(1, 254, 254, ""), "255", Yes, "become backup when timers were so late that a router of this priority has taken over; without it 255 is meant";
     strict_mode: Option<bool> = Bool, "`vrrp_strict`", Yes, "hold to the RFC strictly";

@@ -1,5 +1,6 @@
 //! Values of every shape at and beyond their limits, and files that hold them. For the tests of the table.
 
+use super::shape::FILE_NAME_MAX;
 use super::{Context, Keyword, Lines, Meaning, Shape};
 
 /// Values that are right, in front the one that the reference shows.
@@ -45,6 +46,7 @@ pub(super) fn right(keyword: &Keyword) -> Vec<String> {
         Shape::Interface => texts(&["eth0", "x", "fifteen-octets-"]),
         Shape::Path => texts(&["/var/lib/file", "\"/var/lib/a file\"", "'/var/lib/file'"]),
         Shape::File => texts(&["/etc/vrrp/file", "\"/etc/vrrp/a file\""]),
+        Shape::FileName => vec!["east".into(), "x".into(), "x".repeat(FILE_NAME_MAX)],
         Shape::Secret(most) => vec!["secret".into(), "x".into(), "x".repeat(most)],
         Shape::OptPath => texts(&["/var/lib/file", ""]),
         Shape::Command => texts(&["\"/bin/true argument\"", "/bin/true root", "/bin/true root :root"]),
@@ -133,6 +135,9 @@ pub(super) fn wrong(keyword: &Keyword) -> Vec<String> {
         Shape::Multicast6 => texts(&["", "fe80::1", "224.0.0.1"]),
         Shape::Interface => texts(&["", "sixteen-octets--", "lo", "eth0:1"]),
         Shape::Path | Shape::File => texts(&["", "\"\""]),
+        Shape::FileName => {
+            texts(&["", "\"\"", ".", "..", "a/b", "a b"]).into_iter().chain(["x".repeat(FILE_NAME_MAX + 1)]).collect()
+        }
         Shape::Secret(most) => vec![String::new(), "\"\"".into(), "x".repeat(most + 1)],
         Shape::OptPath => texts(&["/a /b"]),
         Shape::Command => texts(&["", "\"\"", "/bin/true -x"]),

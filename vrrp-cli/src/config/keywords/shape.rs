@@ -45,6 +45,8 @@ pub(crate) enum Shape {
     OptPath,
     /// The path of a file that is looked at when the daemon starts.
     File,
+    /// What a file in a certain folder is called, and something else by it.
+    FileName,
     /// A word of at most so many octets that nobody but its owner may see.
     Secret(usize),
     /// A command, and whom to run it as.
@@ -144,6 +146,9 @@ pub(crate) const MAIL_ADDRESS: &str = "MAIL_ADDRESS";
 /// The longest word that is not otherwise bounded.
 pub(crate) const WORD_MAX: usize = 511;
 
+/// The longest name of a file.
+pub(crate) const FILE_NAME_MAX: usize = 255;
+
 impl Shape {
     /// Fewest and most words behind the keyword.
     pub(crate) const fn counts(self) -> (usize, usize) {
@@ -172,6 +177,7 @@ impl Shape {
             | Self::Interface
             | Self::Path
             | Self::File
+            | Self::FileName
             | Self::Secret(_)
             | Self::Umask
             | Self::RxPolicy
@@ -195,6 +201,7 @@ impl Shape {
             Self::Multicast | Self::Multicast4 | Self::Multicast6 => "GROUP".into(),
             Self::Interface => "INTERFACE".into(),
             Self::Path | Self::File => "PATH".into(),
+            Self::FileName => "NAME".into(),
             Self::Secret(_) => "TEXT".into(),
             Self::OptPath => "[PATH]".into(),
             Self::Command => "\"COMMAND ARGUMENTS\" [USER [GROUP]]".into(),
@@ -237,6 +244,7 @@ impl Shape {
             Self::Word(_, most) | Self::OptWord(_, most) | Self::Secret(most) if most < WORD_MAX => {
                 format!("at most {most} octets")
             }
+            Self::FileName => format!("at most {FILE_NAME_MAX} octets, without `/`"),
             Self::Weight(most) => format!("-{most} to {most}"),
             Self::Address => "IPv4 or IPv6".into(),
             Self::Multicast => "a multicast address".into(),

@@ -161,11 +161,12 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
         }
         self.claim_addresses(&mut draft, claims, span);
         let (version, interval) = self.settle_version(&mut draft, global);
-        let priority = match (draft.priority, &draft.initial) {
-            (Field::Given(priority), _) => priority,
+        let priority = match (&draft.priority, &draft.initial) {
+            (Field::Given(priority), _) => *priority,
             (_, Field::Given(Initial::Master)) => Priority::OWNER,
             (..) => Priority::default(),
         };
+        self.settle_accept(&mut draft, block, global, (version, priority));
         let initial =
             if priority.is_owner() { Initial::Master } else { draft.initial.given().unwrap_or(Initial::Backup) };
         let whole = matches!(draft.interface, Field::Given(_)) && matches!(draft.vrid, Field::Given(_));

@@ -5,6 +5,8 @@
 
 use std::net::IpAddr;
 
+use vrrp_core::{Priority, Version};
+
 use super::instance::Draft;
 use super::{Diagnostic, Lowerer};
 use crate::config::diagnostic::Code;
@@ -30,13 +32,6 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
         if draft.starts_as_master() && draft.has_priority() && !draft.is_owner() {
             draft.begin_as(Initial::Backup);
             self.no_effect(block, "state", "in strict mode, where only priority 255 begins as master");
-        }
-        if !draft.is_owner() {
-            let message =
-                "strict mode means `no_accept`, which is not supported yet: the master answers at its addresses";
-            let diagnostic = Diagnostic::new(Code::Ignored, place(block, "strict_mode"), message);
-            let help = "the rest of strict mode has its effect; filter what the addresses must not receive";
-            self.note(Context::Instance, "strict_mode", diagnostic.help(help));
         }
         let Some(more) = draft.more.as_mut() else { return };
         for (name, value, strict) in [
@@ -71,6 +66,24 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
             let diagnostic = Diagnostic::new(Code::Contradiction, place(block, "unicast_peer"), message)
                 .help("remove `unicast_peer`, or leave strict mode: RFC 9568 knows multicast only");
             self.tolerate(true, |lowerer| lowerer.report(diagnostic));
+        }
+    }
+
+    /// Accept_Mode (RFC 9568 section 6.1), once version and priority are known.
+    pub(super) fn settle_accept(
+        &mut self,
+        draft: &mut Draft<'t, 's>,
+        block: &'t Block<'s>,
+        global: &Global,
+        (version, priority): (Version, Priority),
+    ) {
+        let refuses = draft.is_strict(global) && version == Version::V2 && !priority.is_owner();
+        let Some(more) = draft.more.as_mut() else { return };
+        if priority.is_owner() && std::mem::take(&mut more.no_accept) {
+            self.no_effect(block, "no_accept", "beside priority 255: the owner of the addresses answers at them");
+        }
+        if refuses && std::mem::take(&mut more.accept) {
+            self.no_effect(block, "accept", "in strict mode with VRRP version 2, where only their owner answers");
         }
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::value::{millionths, with_typing_help};
 use super::{Context, Diagnostic, Lowerer, Setting, keywords};
 use crate::config::diagnostic::Code;
-use crate::config::keywords::shape::MAIL_ADDRESS;
+use crate::config::keywords::shape::{FILE_NAME_MAX, MAIL_ADDRESS};
 use crate::config::keywords::{Built, Keyword, Shape};
 use crate::config::model::{
     DeletedNotify, ExtraInterfaces, InitialValue, Password, ReceiveBuffer, ScriptOwner, SmtpHost, Spanned, Value,
@@ -110,6 +110,9 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
             Shape::Interface => self.interface_name(first?).map(Value::Name),
             Shape::Path => self.path(first?).map(Value::Text),
             Shape::File => self.path(first?).map(|path| Value::Name(Spanned::new(path, words[0].span))),
+            Shape::FileName => {
+                self.file_name(keyword, first?).map(|name| Value::Name(Spanned::new(name, words[0].span)))
+            }
             Shape::Secret(most) => self.bounded(keyword, first?, most).map(|text| Value::Password(Password(text))),
             Shape::OptPath => first.map_or(Some(String::new()), |word| self.path(word)).map(Value::Text),
             Shape::OptCommand if words.is_empty() => Some(Value::Deleted(DeletedNotify::Generic)),
@@ -296,6 +299,16 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
             (Code::WrongFamily, format!("{group} is of the other address family"))
         };
         self.report(Diagnostic::new(code, word.span, message).help(keyword.written()));
+        None
+    }
+
+    fn file_name(&mut self, keyword: &Keyword, word: &Word<'s>) -> Option<String> {
+        let name = self.bounded(keyword, word, FILE_NAME_MAX)?;
+        if !name.contains('/') && name != "." && name != ".." {
+            return Some(name);
+        }
+        let message = format!("expected the name of a file, found `{name}`");
+        self.report(Diagnostic::new(Code::UnknownChoice, word.span, message).help("write it without folder and `/`"));
         None
     }
 

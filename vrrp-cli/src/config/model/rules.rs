@@ -4,7 +4,7 @@
 use std::num::NonZeroU8;
 
 use vrrp_core::Priority;
-use vrrp_core::fsm::{OwnerHears, PreemptDelay, Rules};
+use vrrp_core::fsm::{OwnerHears, Params, PreemptDelay, Rules};
 
 use super::{Global, Initial, Instance};
 
@@ -12,6 +12,24 @@ impl Instance {
     /// `strict_mode`, or `vrrp_strict`.
     pub fn is_strict(&self, global: &Global) -> bool {
         self.settings().strict_mode.unwrap_or(global.settings.vrrp_strict)
+    }
+
+    /// Accept_Mode (RFC 9568 section 6.1): whether a master that does not own the addresses answers at them. On unless
+    /// `no_accept` or strict mode says otherwise.
+    pub fn accepts(&self, global: &Global) -> bool {
+        let own = self.settings();
+        !own.no_accept && (own.accept || !self.is_strict(global))
+    }
+
+    /// The parameters of the state machine.
+    pub fn params(&self, global: &Global) -> Params {
+        Params {
+            priority: self.priority,
+            interval: self.interval,
+            preempt: self.preempt,
+            accept: self.accepts(global),
+            rules: self.rules(global),
+        }
     }
 
     /// What the election goes by.
@@ -54,17 +72,22 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::config::{Code, parse_str};
+    use crate::config::{Code, Config, parse_str};
 
-    /// The rules under these settings of `global_defs` and of the instance, and what is said about them.
-    fn read(global: &str, own: &str) -> (Rules, Vec<Code>) {
+    /// The configuration with these settings of `global_defs` and of the instance, and what is said about it.
+    fn parsed(global: &str, own: &str) -> (Config, Vec<Code>) {
         let text = format!(
             "global_defs {{\n{global}\n}}\nvrrp_instance A {{\ninterface eth0\nvirtual_router_id 1\n{own}\n\
              virtual_ipaddress {{\n10.0.0.1/24\n}}\n}}\n"
         );
         let loaded = parse_str("test.conf", &text);
         let codes = loaded.diagnostics.iter().map(|diagnostic| diagnostic.code).collect();
-        let config = loaded.config.expect("it runs");
+        (loaded.config.expect("it runs"), codes)
+    }
+
+    /// The rules under these settings, and what is said about them.
+    fn read(global: &str, own: &str) -> (Rules, Vec<Code>) {
+        let (config, codes) = parsed(global, own);
         (config.instances[0].rules(&config.global), codes)
     }
 
@@ -125,11 +148,10 @@ mod tests {
             owner_hears: OwnerHears::Never,
             ..Rules::DEFAULT
         };
-        // What strict mode wants of the filter is not built yet, and said.
         for (global, own) in [("vrrp_strict", ""), ("", "strict_mode"), ("vrrp_strict", "strict_mode on")] {
-            assert_eq!(read(global, own), (strict, vec![Code::Ignored]), "{global} {own}");
+            assert_eq!(rules(global, own), strict, "{global} {own}");
         }
-        assert_eq!(rules("vrrp_strict", "priority 255"), strict, "the owner answers in any mode");
+        assert_eq!(rules("vrrp_strict", "priority 255"), strict);
         assert_eq!(rules("vrrp_strict", "strict_mode off"), Rules::DEFAULT);
         for own in
             ["lower_prio_no_advert off", "higher_prio_send_advert", "owner_ignore_adverts no", "down_timer_adverts 4"]
@@ -139,6 +161,26 @@ mod tests {
             assert_eq!(codes.iter().filter(|code| **code == Code::NoEffect).count(), 1, "{own}: {codes:?}");
         }
         assert_eq!(rules("vrrp_strict\nvrrp_down_timer_adverts 9", "priority 255"), strict);
+    }
+
+    #[test]
+    fn a_master_answers_unless_it_is_told_not_to() {
+        let accepts = |global: &str, own: &str, codes: &[Code]| {
+            let (config, told) = parsed(global, own);
+            assert_eq!(told, codes, "{global} {own}");
+            config.instances[0].accepts(&config.global)
+        };
+        assert!(accepts("", "", &[]) && accepts("", "accept", &[]));
+        assert!(!accepts("", "no_accept", &[]));
+        assert!(!accepts("", "accept\nno_accept", &[Code::NoEffect]), "the last one counts");
+        assert!(accepts("", "no_accept\naccept", &[Code::NoEffect]));
+        assert!(!accepts("vrrp_strict", "", &[]) && !accepts("", "strict_mode", &[]));
+        assert!(accepts("vrrp_strict", "strict_mode off", &[]));
+        // VRRPv3 has Accept_Mode, VRRPv2 has none.
+        assert!(accepts("vrrp_strict", "version 3\naccept", &[]));
+        assert!(!accepts("vrrp_strict", "accept", &[Code::NoEffect]));
+        assert!(!accepts("vrrp_strict\nvrrp_version 3", "no_accept", &[]));
+        assert!(accepts("", "priority 255\nno_accept", &[Code::NoEffect]), "the owner answers in any mode");
     }
 
     #[test]

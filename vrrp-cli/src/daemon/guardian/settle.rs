@@ -2,10 +2,13 @@
 //!
 //! Knows no router by name.
 
+use std::convert::identity;
+use std::fs;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use vrrp_netlink::addresses::Change;
+use vrrp_netlink::namespace::Namespace;
 use vrrp_netlink::objects::Objects;
 use vrrp_netlink::rtnl::Rtnl;
 use vrrp_netlink::sender::Sender;
@@ -32,8 +35,17 @@ pub(super) struct Means {
 }
 
 impl Means {
-    pub(super) fn open() -> vrrp_netlink::Result<Self> {
+    fn open() -> vrrp_netlink::Result<Self> {
         Ok(Self { sender: Sender::open()?, rtnl: Rtnl::open()? })
+    }
+
+    /// Opens them where the process `pid` is: in the network namespace that the configuration names.
+    pub(super) fn open_beside(pid: i32) -> vrrp_netlink::Result<Self> {
+        let namespace = |who: &str| fs::read_link(format!("/proc/{who}/ns/net")).ok();
+        if namespace("self") == namespace(&pid.to_string()) {
+            return Self::open();
+        }
+        Namespace::open(format!("/proc/{pid}/ns/net"))?.run(Self::open).and_then(identity)
     }
 
     /// Says every last word that is of use, and removes everything that is held. `begin` is what the will counts from.

@@ -130,6 +130,9 @@ impl Kernel {
         if self.statics.retry.is_some_and(|at| at <= now) {
             self.add_statics(true);
         }
+        if self.filter.due().is_some_and(|at| at <= now) {
+            self.filter.look();
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use vrrp_netlink::rtnl::Rtnl;
 use vrrp_netlink::rules::Rule;
 
 use super::announce::Serving;
-use super::{Extra, Installation, Pace, Routed, Ruled, addresses, routes, rules};
+use super::{Extra, Filtering, Installation, Pace, Routed, Ruled, addresses, routes, rules};
 use crate::daemon::lease::Lease;
 use crate::daemon::monitor::Device;
 
@@ -46,6 +46,7 @@ pub(in crate::daemon) struct Work {
     pub(in crate::daemon) promote: Vec<String>,
     pub(in crate::daemon) paces: Vec<Pace>,
     pub(in crate::daemon) lease: Lease,
+    pub(in crate::daemon) filtering: Filtering,
 }
 
 /// What may be on the host because of us.

@@ -2,11 +2,13 @@
 //!
 //! Only what somebody follows is looked at. Changes nothing; what cannot work is reported at its place in the file.
 
+use std::convert::identity;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use vrrp_core::node::TrackerId;
+use vrrp_netlink::namespace::Namespace;
 use vrrp_netlink::process_events::ProcessEvents;
 
 use super::policy::Policy;
@@ -50,12 +52,18 @@ pub(super) fn find(config: &Config, warnings: &mut Vec<Diagnostic>, errors: &mut
 
 impl Found {
     /// The trackers under the node's numbers, and the kernel's news where they are needed.
-    pub(super) fn numbered(self, policy: &Policy) -> Trackers {
+    ///
+    /// The kernel tells them in the initial network namespace only: `outer` is the one that this process came from.
+    pub(super) fn numbered(self, policy: &Policy, outer: Option<&Namespace>) -> Trackers {
+        let open = || match outer {
+            None => ProcessEvents::open(),
+            Some(outer) => outer.run(ProcessEvents::open).and_then(identity),
+        };
         let processes = numbered(self.processes, &policy.processes, |process| &process.name);
         Trackers {
             checks: numbered(self.checks, &policy.scripts, |check| &check.name),
             files: numbered(self.files, &policy.files, |file| &file.name),
-            process_events: (!processes.is_empty()).then(ProcessEvents::open),
+            process_events: (!processes.is_empty()).then(open),
             processes,
         }
     }

@@ -62,7 +62,8 @@ impl Daemon {
         Self::run(command, host, file)
     }
 
-    fn run(mut command: Command, host: &Host, file: &Path) -> Self {
+    /// The same by a command that becomes the daemon.
+    pub(crate) fn run(mut command: Command, host: &Host, file: &Path) -> Self {
         let log = file.with_extension("log");
         let out = fs::File::create(&log).expect("a log file");
         command.stdin(Stdio::null()).stdout(out.try_clone().expect("a file descriptor")).stderr(out);

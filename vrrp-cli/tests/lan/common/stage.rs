@@ -6,6 +6,7 @@ use std::fs::{self, Permissions};
 use std::net::{IpAddr, Ipv4Addr};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -167,6 +168,17 @@ impl Stage {
             let mut all = rtnl.add_addresses(&[Address::new(index, address, prefix_len)]);
             all.pop().expect("one result").map(|_| ())
         });
+    }
+
+    /// What a shell on `host` prints; it must succeed.
+    #[track_caller]
+    pub(crate) fn shell(&self, host: &str, script: &str) -> String {
+        let mut command = Command::new("sh");
+        command.arg("-c").arg(script).stdin(Stdio::null());
+        let output = self.lan.host(host).namespace().command(&mut command).expect("the namespace").output();
+        let output = output.expect("a shell");
+        assert!(output.status.success(), "{script}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).expect("text")
     }
 
     /// Switches `eth0` of `host` on or off, as `ip link set` does.

@@ -5,7 +5,7 @@ use crate::fsm::{Heard, Hold, Wait};
 use crate::track::{Influence, Status};
 
 /// Master_Down_Interval of priority 100.
-const DOWN: Duration = Duration::from_nanos(3_000_000_000 + 156 * 3_906_250);
+const DOWN: Duration = Duration::from_micros(3_609_375);
 const OVER: Wait = Wait::Hold(Hold::StartupDelay);
 
 /// A Backup since the time 0 that must not lead before this.

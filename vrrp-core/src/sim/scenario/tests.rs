@@ -102,7 +102,7 @@ fn numbers_are_exact_and_have_nothing_but_digits() {
 
 #[test]
 fn a_lan_has_99_routers_at_the_most() {
-    let text: String = (1..100).map(|number| format!("router r{number}\n")).collect();
+    let text: String = (1..100).fold(String::new(), |text, number| text + &format!("router r{number}\n"));
     let scenario: Scenario = format!("{text}run until 1s").parse().unwrap();
     assert_eq!(scenario.hosts.len(), 99);
     assert_eq!(error(&format!("{text}router r100")), "line 100: 99 routers are enough");

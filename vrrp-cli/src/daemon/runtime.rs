@@ -9,8 +9,6 @@ use std::path::{Path, PathBuf};
 
 use nix::fcntl::{Flock, FlockArg};
 
-/// Where the folders are.
-pub(super) const FOLDER: &str = "/run/vrrpctl";
 /// The file that holds the process id.
 const PID: &str = "pid";
 /// Daemons of this name that end while this one starts.

@@ -334,7 +334,7 @@ impl<'s> Builder<'s> {
     /// The folder of a daemon that has a name, which no other on this host has then.
     fn runtime(&mut self, config: &Config) -> Option<Runtime> {
         let name = config.process.instance.as_ref().filter(|_| self.errors.is_empty())?;
-        let (message, help) = match Runtime::take(Path::new(runtime::FOLDER), &name.value) {
+        let (message, help) = match Runtime::take(Path::new(super::RUNTIME), &name.value) {
             Ok(runtime) => return Some(runtime),
             Err(runtime::Error::Taken(pid)) => {
                 let message = format!("another vrrpctl on this host is the instance `{}`: process {pid}", name.value);

@@ -61,6 +61,13 @@ pub struct Link {
     pub mtu: u32,
     /// Index of the bridge, bond or VRF that it is a part of.
     pub master: Option<u32>,
+    /// Index of the interface that it stands on, of a macvlan, ipvlan or VLAN; of a veth, that of its peer, which is in
+    /// another namespace mostly.
+    pub base: Option<u32>,
+    /// What it is to the kernel, such as "macvlan"; empty for hardware.
+    pub kind: String,
+    /// The text that was attached to it (`ip link set ... alias`); empty without one.
+    pub alias: String,
 }
 
 impl Link {
@@ -85,6 +92,9 @@ impl Link {
             mac: None,
             mtu: 0,
             master: None,
+            base: None,
+            kind: String::new(),
+            alias: String::new(),
         };
         let rest = payload.get(header.buffer_len()..).unwrap_or_default();
         attributes(rest, |kind, value| {
@@ -93,6 +103,14 @@ impl Link {
                 libc::IFLA_ADDRESS => link.mac = value.try_into().ok(),
                 libc::IFLA_MTU => link.mtu = parse_u32(value)?,
                 libc::IFLA_MASTER => link.master = Some(parse_u32(value)?).filter(|&index| index != 0),
+                libc::IFLA_LINK => link.base = Some(parse_u32(value)?).filter(|&index| index != 0),
+                libc::IFLA_IFALIAS => link.alias = text(value),
+                libc::IFLA_LINKINFO => attributes(value, |kind, value| {
+                    if kind == libc::IFLA_INFO_KIND {
+                        link.kind = text(value);
+                    }
+                    Ok(())
+                })?,
                 _ => {}
             }
             Ok(())
@@ -206,8 +224,20 @@ impl Rtnl {
     }
 
     fn create(&mut self, operation: &'static str, name: &str, info: Vec<LinkInfo>) -> Result<u32> {
+        self.create_with(operation, name, Vec::new(), info)
+    }
+
+    /// `attributes` describe it beside its name and kind.
+    pub(crate) fn create_with(
+        &mut self,
+        operation: &'static str,
+        name: &str,
+        attributes: Vec<LinkAttribute>,
+        info: Vec<LinkInfo>,
+    ) -> Result<u32> {
         let mut message = LinkMessage::default();
         message.attributes.push(named(operation, name)?);
+        message.attributes.extend(attributes);
         message.attributes.push(LinkAttribute::LinkInfo(info));
         let message = RouteNetlinkMessage::NewLink(message);
         let request = Request { message, flags: NLM_F_CREATE | NLM_F_EXCL };

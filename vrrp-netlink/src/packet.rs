@@ -43,6 +43,7 @@ use crate::socket::permitted;
 use crate::sys;
 use crate::{Error, Result};
 
+pub(crate) use filter::from_mac;
 pub use filter::{Accept, Filter};
 
 /// Where an Ethernet header carries the protocol of its payload.

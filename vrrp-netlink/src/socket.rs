@@ -32,6 +32,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use nix::sys::socket::{setsockopt, sockopt};
 use socket2::{Domain, InterfaceIndexOrAddress, Protocol, SockAddr, Socket, Type};
 
+use crate::packet::from_mac;
 use crate::sys;
 use crate::{Error, Result};
 
@@ -140,6 +141,14 @@ impl VrrpSocket {
         }
     }
 
+    /// Hears from now on only what comes in Ethernet frames from this MAC address.
+    ///
+    /// On a macvlan that is what is delivered to it alone: frames from its own MAC address, which another host has, too.
+    /// Everything else its base hears as well.
+    pub fn hear_only_from(&self, mac: [u8; 6]) -> Result<()> {
+        hear_only_from(&self.socket, mac).map_err(|(operation, error)| self.fail(operation, error))
+    }
+
     /// Sends one datagram, header and payload in one system call, without blocking.
     ///
     /// A full send buffer is an error of kind `WouldBlock`; a payload above the interface's MTU is refused (EMSGSIZE).
@@ -208,13 +217,24 @@ pub(crate) fn prepare_reception(socket: &Socket) -> std::result::Result<(), (&'s
     setsockopt(socket, sockopt::ReceiveTimestampns, &true)
         .map_err(|errno| ("ask for receive time stamps", errno.into()))?;
     setsockopt(socket, sockopt::RxqOvfl, &1).map_err(|errno| ("ask for the count of drops", errno.into()))?;
+    empty(socket).map_err(|error| ("empty a new raw socket", error))
+}
+
+/// Lets nothing pass from now on but what comes in Ethernet frames from this MAC address.
+pub(crate) fn hear_only_from(socket: &Socket, mac: [u8; 6]) -> std::result::Result<(), (&'static str, io::Error)> {
+    socket.attach_filter(&from_mac(mac)).map_err(|error| ("filter a raw socket", error))?;
+    empty(socket).map_err(|error| ("empty a new raw socket", error))
+}
+
+/// Throws away what has arrived.
+fn empty(socket: &Socket) -> io::Result<()> {
     for _ in 0..MOST_STRAYS {
         let mut socket = socket;
         match socket.read(&mut [0]) {
             Ok(_) => {}
             Err(error) if error.kind() == ErrorKind::WouldBlock => break,
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return Err(("empty a new raw socket", error)),
+            Err(error) => return Err(error),
         }
     }
     Ok(())

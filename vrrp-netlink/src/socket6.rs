@@ -30,7 +30,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use nix::sys::socket::{setsockopt, sockopt};
 use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::socket::{ANYWHERE, Batch, TOS, permitted, prepare_reception};
+use crate::socket::{ANYWHERE, Batch, TOS, hear_only_from, permitted, prepare_reception};
 use crate::sys;
 use crate::{Error, Result};
 
@@ -101,6 +101,12 @@ impl VrrpSocket6 {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Hears from now on only what comes in Ethernet frames from this MAC address; see
+    /// [`VrrpSocket::hear_only_from`](crate::socket::VrrpSocket::hear_only_from).
+    pub fn hear_only_from(&self, mac: [u8; 6]) -> Result<()> {
+        hear_only_from(&self.socket, mac).map_err(|(operation, error)| self.fail(operation, error))
     }
 
     /// Sends one datagram without blocking or allocating. `::` as source lets the kernel choose.

@@ -46,6 +46,10 @@ const ARP_LENGTHS_6_4: u32 = 0x0604;
 const PROTOCOL_ICMPV6: u32 = 58;
 const TYPE_NEIGHBOUR_ADVERTISEMENT: u32 = 136;
 
+/// The Ethernet header stands at such offsets (`SKF_LL_OFF`) for sockets that are delivered what follows it; its source
+/// address stands behind the destination's.
+const ETHERNET_SOURCE: u32 = 0xffe0_0000 + 6;
+
 /// What the kernel knows of a frame besides its octets stands at such offsets (`SKF_AD_OFF`): here, for whom it is.
 const PACKET_TYPE: u32 = 0xffff_f000 + 4;
 const TO_ANOTHER_HOST: u32 = 3;
@@ -91,6 +95,19 @@ impl Filter {
     pub(super) fn program(&self) -> &[SockFilter] {
         &self.program
     }
+}
+
+/// Lets pass what came from this MAC address, for sockets of a protocol inside IP.
+pub(crate) fn from_mac(mac: [u8; 6]) -> Vec<SockFilter> {
+    let [a, b, c, d, e, f] = mac;
+    let mut program = Vec::new();
+    let checks = vec![
+        Check::Word(ETHERNET_SOURCE, u32::from_be_bytes([a, b, c, d])),
+        Check::Half(ETHERNET_SOURCE + 4, u32::from(u16::from_be_bytes([e, f]))),
+    ];
+    block(&mut program, checks);
+    program.push(verdict(NOTHING));
+    program
 }
 
 impl std::fmt::Debug for Filter {

@@ -18,6 +18,7 @@ mod kernel;
 mod keys;
 mod lease;
 mod ledger;
+mod leftovers;
 mod lock;
 mod log;
 mod mail;
@@ -163,8 +164,9 @@ impl ToElection {
 fn serve(plan: setup::Plan, ward: Option<Ward>) -> Result<(), ServeError> {
     let setup::Plan {
         node,
-        interfaces,
+        mut interfaces,
         groups,
+        macs,
         names,
         routed,
         policy,
@@ -180,8 +182,21 @@ fn serve(plan: setup::Plan, ward: Option<Ward>) -> Result<(), ServeError> {
         runtime,
         warnings: _,
     } = plan;
+    let (mut rtnl, mut links) = rtnl;
+    let mut devices: Vec<_> = interfaces.iter().map(|interface| interface.device.clone()).collect();
+    let virtuals = kernel::Virtuals::make(work.virtuals.clone(), &mut rtnl, &mut devices)?;
+    if !work.virtuals.is_empty() {
+        for (interface, device) in interfaces.iter_mut().zip(&devices) {
+            interface.device = device.clone();
+        }
+        if let Some(error) = setup::open_ears(&mut interfaces, groups, true).pop() {
+            return Err(error.into());
+        }
+        // The monitor was opened before they were made: it tells of them once more.
+        links.read(&mut rtnl)?;
+    }
     let parent = ward.as_ref().map(|ward| ward.parent);
-    let (ledger, alive, left) = open_ledger(&rtnl.1);
+    let (ledger, alive, left) = open_ledger(&links);
     let held: Vec<_> = locks.iter().map(AsFd::as_fd).chain(alive.as_ref().map(AsFd::as_fd)).collect();
     let bequest = arm(ward, &node, &work, &held, ledger.path());
     let estate = kernel::Estate { bequest: bequest.clone(), ledger, left };
@@ -192,7 +207,7 @@ fn serve(plan: setup::Plan, ward: Option<Ward>) -> Result<(), ServeError> {
     let (notifier, notify, hurry) = notify::Notifier::new(notify)?;
 
     let signals = watch_signals(&election, hurry, parent)?;
-    let watch = monitor::Watch::new((monitor, filter), rtnl, &interfaces, policy.interfaces, sources, groups);
+    let watch = monitor::Watch::new((monitor, filter), (rtnl, links), &interfaces, policy.interfaces, sources, groups);
     let levels = watch.levels();
     let stop_monitor = Wakeup::new()?;
     let monitor_thread = spawn("monitor", &election, {
@@ -201,7 +216,6 @@ fn serve(plan: setup::Plan, ward: Option<Ward>) -> Result<(), ServeError> {
     })?;
     let notify_thread = spawn("notify", &election, move || notifier.run())?;
     let places = claims::Places::new(&work.tables);
-    let devices: Vec<_> = interfaces.iter().map(|interface| interface.device.clone()).collect();
     let names = report::Names {
         routers: names,
         routed,
@@ -210,12 +224,14 @@ fn serve(plan: setup::Plan, ward: Option<Ward>) -> Result<(), ServeError> {
         interfaces: devices.iter().map(|device| device.name.clone()).collect(),
     };
     let (spare, spare_devices) = (work.clone(), devices.clone());
-    let kernel = kernel::Kernel::new(work, devices, &leftovers, orders.clone(), election.clone(), notify, estate)?;
+    let ours = (orders.clone(), election.clone());
+    let kernel = kernel::Kernel::new(work, virtuals, devices, &leftovers, ours, notify, estate)?;
     let kernel_thread = spawn("kernel", &election, move || kernel.run(&jobs))?;
 
     let watching = trackers.start(&election)?;
     let words = LastWords::new(bequest, node.routers().len());
-    let core = election::Election::new(node, interfaces, names, places, orders.clone(), (feedback, wakeup), words);
+    let ways = (interfaces, macs);
+    let core = election::Election::new(node, ways, names, places, orders.clone(), (feedback, wakeup), words);
     let outcome = thread::Builder::new()
         .name("election".into())
         .spawn(move || core.run(&levels, &leftovers))
@@ -337,6 +353,8 @@ fn watch_signals(
 enum ServeError {
     #[error("{0}")]
     Kernel(#[from] vrrp_netlink::Error),
+    #[error("{0}")]
+    Virtual(#[from] kernel::NotMade),
     #[error("cannot start a thread: {0}")]
     Thread(#[source] std::io::Error),
     #[error("cannot listen to signals: {0}")]

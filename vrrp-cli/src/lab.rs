@@ -92,7 +92,7 @@ pub struct Lan {
     networks: Vec<Network>,
     switch: Mutex<Rtnl>,
     /// The switch exists as long as this.
-    _switch: Namespace,
+    switch_namespace: Namespace,
 }
 
 /// One switch.
@@ -128,7 +128,7 @@ impl Lan {
         let hosts: Vec<Host> =
             (1..).zip(hosts).map(|(number, name)| Host::new(name, number)).collect::<Result<_, _>>()?;
         let networks = (0..networks).map(|number| wire(&mut switch, number, &hosts)).collect::<Result<_, _>>()?;
-        let lan = Self { hosts, networks, switch: Mutex::new(switch), _switch: namespace };
+        let lan = Self { hosts, networks, switch: Mutex::new(switch), switch_namespace: namespace };
         lan.wait_for_carrier()?;
         Ok(lan)
     }
@@ -203,6 +203,26 @@ impl Lan {
     /// When there is no such host.
     pub fn addresses(&self, host: &str) -> Result<Vec<Address>, LabError> {
         self.host(host).addresses()
+    }
+
+    /// The network namespace of the switches.
+    pub fn switch(&self) -> &Namespace {
+        &self.switch_namespace
+    }
+
+    /// Starts `command` at the switches, as [`Host::spawn`] does on a host.
+    pub fn spawn_at_switch(&self, command: &mut Command) -> Result<Process, LabError> {
+        self.switch_namespace.command(command)?;
+        Process::start(command)
+    }
+
+    /// The name of the port of the switch that `eth{network}` of `host` is plugged into, in [`switch`](Self::switch).
+    ///
+    /// # Panics
+    ///
+    /// When there is no such host.
+    pub fn port_name(&self, host: &str, network: usize) -> String {
+        port_name(self.host(host).number, network)
     }
 
     fn position(&self, name: &str) -> usize {
@@ -309,7 +329,7 @@ fn wire(switch: &mut Rtnl, number: usize, hosts: &[Host]) -> Result<Network, Lab
     let interface = format!("eth{number}");
     let mut ports = Vec::with_capacity(hosts.len());
     for host in hosts {
-        let port = switch.create_veth(&format!("p{}-{number}", host.number), &interface, host.namespace.as_fd())?;
+        let port = switch.create_veth(&port_name(host.number, number), &interface, host.namespace.as_fd())?;
         switch.set_master(port, Some(bridge))?;
         switch.set_up(port, true)?;
         let mut rtnl = locked(&host.rtnl);
@@ -333,6 +353,10 @@ fn wire(switch: &mut Rtnl, number: usize, hosts: &[Host]) -> Result<Network, Lab
         ports.push(port);
     }
     Ok(Network { bridge, ports })
+}
+
+fn port_name(host: u8, network: usize) -> String {
+    format!("p{host}-{network}")
 }
 
 /// A panic of another thread leaves a request half answered at worst, and answers carry numbers.

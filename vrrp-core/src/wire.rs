@@ -6,6 +6,7 @@
 pub mod advert;
 pub mod arp;
 pub mod claim;
+pub mod frame;
 pub mod ipv4;
 pub mod nd;
 

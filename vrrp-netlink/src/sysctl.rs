@@ -16,9 +16,11 @@
 #[cfg(test)]
 mod tests;
 
+use std::fmt;
 use std::fs;
 use std::io;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use crate::{Error, Result};
 
@@ -31,12 +33,31 @@ pub enum Family {
     V6,
 }
 
+impl Family {
+    fn word(self) -> &'static str {
+        match self {
+            Self::V4 => "ipv4",
+            Self::V6 => "ipv6",
+        }
+    }
+}
+
+/// The value of a setting of `interface`, which may be "all" or "default", too.
+///
+/// Errors: `NotFound` and `InvalidInput` as for [`Saved::set`].
+pub fn read(family: Family, interface: &str, name: &str) -> Result<String> {
+    Saved::plan(family, interface, name, "-").map(|planned| planned.before)
+}
+
 /// A setting that was changed, and what it was before.
+///
+/// As text it is one line, which [`str::parse`] reads again: `ipv4 eth0 arp_ignore 0 1`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use = "nothing else knows what the setting was before"]
 pub struct Saved {
+    family: Family,
     interface: String,
-    path: PathBuf,
+    name: String,
     before: String,
     set: String,
 }
@@ -47,28 +68,35 @@ impl Saved {
     /// Errors: `NotFound` where the kernel has no such setting or there is no such interface, `PermissionDenied` without
     /// privilege, `InvalidInput` for names that would lead to another file.
     pub fn set(family: Family, interface: &str, name: &str, value: &str) -> Result<Self> {
-        let fail = |error: io::Error| Error::new("change a setting of the kernel", error).on(interface);
-        let plain = |part: &str| !part.is_empty() && part != "." && part != ".." && !part.contains(['/', '\0']);
-        if !plain(interface) || !plain(name) {
-            return Err(fail(io::Error::new(io::ErrorKind::InvalidInput, "a name of a setting or interface")));
+        let planned = Self::plan(family, interface, name, value)?;
+        planned.apply()?;
+        Ok(planned)
+    }
+
+    /// As [`set`](Self::set), but changes nothing before [`apply`](Self::apply): the caller can write down what the setting
+    /// was.
+    pub fn plan(family: Family, interface: &str, name: &str, value: &str) -> Result<Self> {
+        if !plain(interface) || !plain(name) || !plain(value) {
+            let cause = io::Error::new(io::ErrorKind::InvalidInput, "a name of a setting or interface");
+            return Err(Error::new(CHANGE, cause).on(interface));
         }
-        let family = match family {
-            Family::V4 => "ipv4",
-            Family::V6 => "ipv6",
-        };
-        let path = PathBuf::from(format!("/proc/sys/net/{family}/conf/{interface}/{name}"));
-        let before = fs::read_to_string(&path).map_err(fail)?.trim_end().to_owned();
-        if before != value {
-            fs::write(&path, value).map_err(fail)?;
-        }
-        Ok(Self { interface: interface.to_owned(), path, before, set: value.to_owned() })
+        let (interface, name, set) = (interface.to_owned(), name.to_owned(), value.to_owned());
+        let mut planned = Self { family, interface, name, before: String::new(), set };
+        planned.before = planned.now().map_err(|error| Error::new(CHANGE, error).on(&*planned.interface))?;
+        Ok(planned)
+    }
+
+    /// Sets what was planned.
+    pub fn apply(&self) -> Result<()> {
+        let write = || if self.now()? == self.set { Ok(()) } else { fs::write(self.path(), &self.set) };
+        write().map_err(|error| Error::new(CHANGE, error).on(&*self.interface))
     }
 
     /// Puts the setting back, unless somebody else has changed it meanwhile. An interface that is gone needs nothing.
     pub fn restore(self) -> Result<()> {
         let restore = || -> io::Result<()> {
-            if self.before != self.set && fs::read_to_string(&self.path)?.trim_end() == self.set {
-                fs::write(&self.path, &self.before)?;
+            if self.before != self.set && self.now()? == self.set {
+                fs::write(self.path(), &self.before)?;
             }
             Ok(())
         };
@@ -77,4 +105,68 @@ impl Saved {
             result => result.map_err(|error| Error::new("restore a setting of the kernel", error).on(self.interface)),
         }
     }
+
+    /// Whether both are about the same setting of the same interface.
+    pub fn is_same_place(&self, other: &Self) -> bool {
+        (self.family, &self.interface, &self.name) == (other.family, &other.interface, &other.name)
+    }
+
+    /// Takes over what the setting was before `earlier` changed it, when it is still as `earlier` has set it.
+    pub fn inherit(&mut self, earlier: &Self) {
+        if self.is_same_place(earlier) && self.before == earlier.set {
+            self.before.clone_from(&earlier.before);
+        }
+    }
+
+    fn path(&self) -> PathBuf {
+        let Self { family, interface, name, .. } = self;
+        PathBuf::from(format!("/proc/sys/net/{}/conf/{interface}/{name}", family.word()))
+    }
+
+    fn now(&self) -> io::Result<String> {
+        Ok(fs::read_to_string(self.path())?.trim_end().to_owned())
+    }
+}
+
+impl fmt::Display for Saved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { family, interface, name, before, set } = self;
+        write!(f, "{} {interface} {name} {before} {set}", family.word())
+    }
+}
+
+impl FromStr for Saved {
+    type Err = NotASetting;
+
+    fn from_str(text: &str) -> std::result::Result<Self, NotASetting> {
+        let words: Vec<&str> = text.split(' ').collect();
+        let &[family, interface, name, before, set] = &words[..] else { return Err(NotASetting) };
+        let family = match family {
+            "ipv4" => Family::V4,
+            "ipv6" => Family::V6,
+            _ => return Err(NotASetting),
+        };
+        if ![interface, name, before, set].into_iter().all(plain) {
+            return Err(NotASetting);
+        }
+        let owned = str::to_owned;
+        Ok(Self { family, interface: owned(interface), name: owned(name), before: owned(before), set: owned(set) })
+    }
+}
+
+/// A line that describes no setting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("expected `ipv4` or `ipv6`, an interface, a setting, what it was and what it was set to")]
+pub struct NotASetting;
+
+/// What `Error` says was tried.
+const CHANGE: &str = "change a setting of the kernel";
+
+/// One word that does not lead to another folder.
+fn plain(part: &str) -> bool {
+    !part.is_empty()
+        && part != "."
+        && part != ".."
+        && !part.contains(['/', '\0'])
+        && !part.contains(char::is_whitespace)
 }

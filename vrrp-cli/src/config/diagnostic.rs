@@ -119,6 +119,7 @@ codes! {
     E082 TableUnusable "the table of nftables belongs to somebody else, or nftables refuses it.",
     E083 NoSuchNamespace "the network namespace does not exist on this host, or cannot be entered.",
     E084 InstanceRuns "another daemon on this host has the same name, or its folder cannot be made.",
+    E085 InterfaceTaken "a virtual interface cannot have its name or its MAC address.",
     E101 PairVersion "hosts of one virtual router speak different protocol versions.",
     E102 PairInterval "hosts of one virtual router have different VRRPv2 intervals.",
     E103 PairPassword "hosts of one virtual router have different passwords.",

@@ -9,8 +9,10 @@ use vrrp_core::auth::ah::PROTOCOL_AH;
 use vrrp_core::node::{Groups, Input, InterfaceId, Message};
 use vrrp_core::router::Carriage;
 use vrrp_core::rx::Meta;
+use vrrp_core::wire::frame::{self, GroupFrame};
 use vrrp_core::wire::ipv4::PROTOCOL_VRRP;
 use vrrp_core::{Auth, Family};
+use vrrp_netlink::packet::PacketSocket;
 use vrrp_netlink::socket::{Batch, Datagram, Ipv4Send, VrrpSocket};
 use vrrp_netlink::socket6::VrrpSocket6;
 
@@ -30,11 +32,22 @@ pub(super) enum Kind {
     Arp,
     /// Announcements of IPv6 addresses.
     Nd,
+    /// Not heard: adverts are sent in whole frames, from a MAC address that is not the interface's.
+    Frames,
+}
+
+/// What is special of an interface on top of another one: others send adverts from its MAC address, too, and those are
+/// heard here alone while it is up.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Upper {
+    /// What it stands on, where the node believes the adverts to arrive.
+    pub(super) base: InterfaceId,
+    pub(super) mac: [u8; 6],
 }
 
 impl Kind {
     /// How many there are.
-    pub(super) const COUNT: usize = 5;
+    pub(super) const COUNT: usize = 6;
     /// Those that hear adverts.
     pub(super) const ADVERTS: [Self; 3] = [Self::V4, Self::V6, Self::Ah];
     /// Those that hear announcements.
@@ -48,6 +61,7 @@ impl Kind {
             Self::Ah => 2,
             Self::Arp => 3,
             Self::Nd => 4,
+            Self::Frames => 5,
         }
     }
 
@@ -82,7 +96,7 @@ impl Kind {
         match self {
             Self::V4 | Self::Ah => Some(Family::V4),
             Self::V6 => Some(Family::V6),
-            Self::Arp | Self::Nd => None,
+            Self::Arp | Self::Nd | Self::Frames => None,
         }
     }
 }
@@ -94,30 +108,40 @@ pub(super) enum Ear {
     V6(VrrpSocket6),
     Ah(VrrpSocket),
     Claims(ClaimEar),
+    Frames(PacketSocket, u32),
 }
 
 impl Ear {
     /// A socket for a device that exists, which has joined its group, if it has one.
-    pub(super) fn open(kind: Kind, device: &Device, groups: Groups) -> vrrp_netlink::Result<Self> {
+    pub(super) fn open(
+        kind: Kind,
+        device: &Device,
+        upper: Option<Upper>,
+        groups: Groups,
+    ) -> vrrp_netlink::Result<Self> {
         let (name, index) = (&device.name, device.index.unwrap_or_default());
+        let v4 = |protocol| {
+            let socket = VrrpSocket::open(name, index, protocol)?;
+            if let Some(upper) = upper {
+                socket.hear_only_from(upper.mac)?;
+            }
+            socket.join(groups.v4)?;
+            Ok(socket)
+        };
         match kind {
-            Kind::V4 => {
-                let socket = VrrpSocket::open(name, index, PROTOCOL_VRRP)?;
-                socket.join(groups.v4)?;
-                Ok(Self::V4(socket))
-            }
-            Kind::Ah => {
-                let socket = VrrpSocket::open(name, index, PROTOCOL_AH)?;
-                socket.join(groups.v4)?;
-                Ok(Self::Ah(socket))
-            }
+            Kind::V4 => v4(PROTOCOL_VRRP).map(Self::V4),
+            Kind::Ah => v4(PROTOCOL_AH).map(Self::Ah),
             Kind::V6 => {
                 let socket = VrrpSocket6::open(name, index, PROTOCOL_VRRP)?;
+                if let Some(upper) = upper {
+                    socket.hear_only_from(upper.mac)?;
+                }
                 socket.join(groups.v6)?;
                 Ok(Self::V6(socket))
             }
             Kind::Arp => ClaimEar::open(Family::V4, device).map(Self::Claims),
             Kind::Nd => ClaimEar::open(Family::V6, device).map(Self::Claims),
+            Kind::Frames => PacketSocket::open().map(|socket| Self::Frames(socket, index)),
         }
     }
 
@@ -127,7 +151,7 @@ impl Ear {
             Kind::V4 => Self::V4(VrrpSocket::open_anywhere(PROTOCOL_VRRP)?),
             Kind::Ah => Self::Ah(VrrpSocket::open_anywhere(PROTOCOL_AH)?),
             Kind::V6 => Self::V6(VrrpSocket6::open_anywhere(PROTOCOL_VRRP)?),
-            Kind::Arp | Kind::Nd => return Ok(None),
+            Kind::Arp | Kind::Nd | Kind::Frames => return Ok(None),
         }))
     }
 
@@ -138,6 +162,7 @@ impl Ear {
             Self::V6(_) => Kind::V6,
             Self::Ah(_) => Kind::Ah,
             Self::Claims(ear) => Kind::claims(ear.family),
+            Self::Frames(..) => Kind::Frames,
         }
     }
 
@@ -146,7 +171,7 @@ impl Ear {
         match self {
             Self::V4(socket) | Self::Ah(socket) => Some(socket.index()),
             Self::V6(socket) => Some(socket.index()),
-            Self::Claims(_) => None,
+            Self::Claims(_) | Self::Frames(..) => None,
         }
     }
 
@@ -155,7 +180,7 @@ impl Ear {
         match self {
             Self::V4(socket) | Self::Ah(socket) => socket.receive(batch),
             Self::V6(socket) => socket.receive(batch),
-            Self::Claims(_) => Ok(0),
+            Self::Claims(_) | Self::Frames(..) => Ok(0),
         }
     }
 
@@ -173,6 +198,23 @@ impl Ear {
             _ => Ok(()),
         }
     }
+
+    /// Sends a message to its group in a frame from this MAC address, which is put together in `buffer`.
+    pub(super) fn send_from(&self, mac: [u8; 6], message: &Message<'_>, buffer: &mut [u8]) -> vrrp_netlink::Result<()> {
+        let Self::Frames(socket, index) = self else { return Ok(()) };
+        let &Message { source, destination, ttl, carriage, octets, .. } = message;
+        let frame = match carriage {
+            Carriage::Message => GroupFrame { mac, source, destination, ttl }.emit(octets, buffer),
+            Carriage::Datagram => frame::emit_datagram(mac, octets, buffer),
+        };
+        match frame {
+            Ok(frame) => socket.send(*index, frame),
+            Err(error) => {
+                let cause = std::io::Error::new(std::io::ErrorKind::InvalidInput, error);
+                Err(vrrp_netlink::Error::new("put an advert into a frame", cause))
+            }
+        }
+    }
 }
 
 impl AsFd for Ear {
@@ -181,6 +223,7 @@ impl AsFd for Ear {
             Self::V4(socket) | Self::Ah(socket) => socket.as_fd(),
             Self::V6(socket) => socket.as_fd(),
             Self::Claims(ear) => ear.socket.as_fd(),
+            Self::Frames(socket, _) => socket.as_fd(),
         }
     }
 }
@@ -189,7 +232,7 @@ impl AsFd for Ear {
 pub(super) fn input(kind: Kind, interface: InterfaceId, datagram: Datagram<'_>) -> Input<'_> {
     let octets = datagram.bytes;
     match kind {
-        Kind::V4 | Kind::Ah | Kind::Arp | Kind::Nd => Input::Datagram { interface, octets },
+        Kind::V4 | Kind::Ah | Kind::Arp | Kind::Nd | Kind::Frames => Input::Datagram { interface, octets },
         Kind::V6 => {
             // Without an envelope nothing is known of it, which no check lets pass.
             let unknown =

@@ -11,6 +11,7 @@ use nix::errno::Errno;
 use vrrp_core::fsm::{Advertise, Link, Role};
 use vrrp_core::node::{Input, InterfaceId, Message, Node, Output, RouterId, Which};
 use vrrp_core::router::MAX_EMITTED;
+use vrrp_core::wire::frame::MAX_HEADERS;
 use vrrp_core::{Family, WallClock};
 use vrrp_netlink::process::{self, Poller, Token, Wakeup};
 use vrrp_netlink::socket::Batch;
@@ -37,6 +38,10 @@ pub(super) struct Election {
     node: Node<Instant>,
     /// By interface and kind.
     ports: Vec<[Port; Kind::COUNT]>,
+    /// Where the node believes that what a port hears has arrived, by interface.
+    heard_at: Vec<InterfaceId>,
+    /// By router: the MAC address that its multicast adverts come from, unless it is their interface's.
+    macs: Vec<Option<[u8; 6]>>,
     orders: Orders,
     feedback: Receiver<Feedback>,
     wakeup: Wakeup,
@@ -47,6 +52,7 @@ pub(super) struct Election {
     batch: Batch,
     out: Vec<Output>,
     message: Box<[u8]>,
+    frame: Box<[u8]>,
 }
 
 /// State of an interface, as the routers of a family see it that track it, or those that do not.
@@ -76,7 +82,7 @@ struct Port {
 impl Election {
     pub(super) fn new(
         node: Node<Instant>,
-        interfaces: Vec<Interface>,
+        (interfaces, macs): (Vec<Interface>, Vec<Option<[u8; 6]>>),
         names: Names,
         places: Places,
         orders: Orders,
@@ -85,10 +91,15 @@ impl Election {
     ) -> Self {
         let reporter = Reporter::new(&node, names);
         let heard = Instant::now();
+        let place =
+            |(place, interface): (u32, &Interface)| interface.upper.map_or(InterfaceId(place), |upper| upper.base);
+        let heard_at = (0..).zip(&interfaces).map(place).collect();
         let ports = |interface: Interface| interface.sockets.map(|socket| Port { socket, token: None, heard });
         Self {
             node,
             ports: interfaces.into_iter().map(ports).collect(),
+            heard_at,
+            macs,
             orders,
             feedback,
             wakeup,
@@ -99,6 +110,7 @@ impl Election {
             batch: Batch::new(BATCH, DATAGRAM),
             out: Vec::new(),
             message: vec![0; MAX_EMITTED].into(),
+            frame: vec![0; MAX_EMITTED + MAX_HEADERS].into(),
         }
     }
 
@@ -234,7 +246,7 @@ impl Election {
         if kind.adverts().is_none() {
             return self.overhear(index, kind, FRAMES);
         }
-        let interface = InterfaceId(u32::try_from(index).unwrap_or(u32::MAX));
+        let Some(&interface) = self.heard_at.get(index) else { return };
         for _ in 0..BATCHES {
             let Port { socket: Some(socket), heard, .. } = &self.ports[index][kind.index()] else { return };
             let (before, mut heard) = (Instant::now(), *heard);
@@ -330,11 +342,14 @@ impl Election {
         }
         for recipient in 0..self.node.recipients(router) {
             let Ok(message) = self.node.message_to(router, recipient, advertise, &mut self.message) else { return };
-            let kind = Kind::for_message(&message);
-            let ports = self.ports.get(index_of(message.interface));
-            if let Some(socket) = ports.and_then(|ports| ports[kind.index()].socket.as_ref())
-                && let Err(error) = socket.send(&message)
-            {
+            let Some(ports) = self.ports.get(index_of(message.interface)) else { return };
+            let socket = |kind: Kind| ports[kind.index()].socket.as_ref();
+            let mac = self.macs.get(router.index()).copied().flatten();
+            let sent = match mac.filter(|_| message.destination.is_multicast()) {
+                Some(mac) => socket(Kind::Frames).map(|socket| socket.send_from(mac, &message, &mut self.frame)),
+                None => socket(Kind::for_message(&message)).map(|socket| socket.send(&message)),
+            };
+            if let Some(Err(error)) = sent {
                 self.reporter.socket_error(&error);
             }
         }

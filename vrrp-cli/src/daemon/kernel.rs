@@ -17,6 +17,7 @@ mod routes;
 mod rules;
 mod statics;
 mod table;
+mod virtuals;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -40,6 +41,7 @@ pub(super) use rules::Ruled;
 use statics::Statics;
 use table::Held;
 pub(super) use table::{Entries, Table, Work};
+pub(super) use virtuals::{NotMade, Virtual, Virtuals, virtual_interfaces};
 
 use super::ToElection;
 use super::monitor::Device;
@@ -62,6 +64,7 @@ pub(super) struct Kernel {
     routers: Vec<Router>,
     statics: Statics,
     filter: Filter,
+    virtuals: Virtuals,
     devices: Vec<Device>,
     orders: Orders,
     election: ToElection,
@@ -92,14 +95,14 @@ impl Kernel {
     /// `leftovers` are the routers of which addresses were found on the host.
     pub(super) fn new(
         work: Work,
+        virtuals: Virtuals,
         devices: Vec<Device>,
         leftovers: &[RouterId],
-        orders: Orders,
-        election: ToElection,
+        (orders, election): (Orders, ToElection),
         notify: ToNotify,
         estate: Estate,
     ) -> vrrp_netlink::Result<Self> {
-        let Work { tables, statics, groups, promote, paces, filtering, lease: _ } = work;
+        let Work { tables, statics, groups, promote, paces, filtering, lease: _, virtuals: _ } = work;
         let routers = tables
             .into_iter()
             .map(|table| Router {
@@ -117,7 +120,21 @@ impl Kernel {
         let statics = Statics::new(statics, groups, promote);
         let (rtnl, announcer) = (Rtnl::open()?, Announcer::new(paces)?);
         let filter = Filter::start(&filtering)?;
-        Ok(Self { rtnl, announcer, routers, statics, filter, devices, orders, election, notify, estate, renewal: None })
+        let renewal = None;
+        Ok(Self {
+            rtnl,
+            announcer,
+            routers,
+            statics,
+            filter,
+            virtuals,
+            devices,
+            orders,
+            election,
+            notify,
+            estate,
+            renewal,
+        })
     }
 
     /// Carries out orders until [`Job::Stop`]; whether every address is gone then.
@@ -152,6 +169,7 @@ impl Kernel {
                     let same = |ours: &Rule| ours.priority == rule.priority && ours.family == rule.family;
                     self.repair_where(|held| held.rules.iter().any(same));
                 }
+                Ok(Job::Switched(name)) => self.switched(&name),
                 Ok(Job::Recheck) => self.repair_where(|held| !held.is_empty()),
                 Ok(Job::Filter) => self.filter.look(),
                 Ok(Job::Notify(event)) => self.notify.send(event),
@@ -235,6 +253,7 @@ impl Kernel {
             self.filter.stop();
         }
         let gone = gone & self.remove_statics();
+        self.virtuals.end(&mut self.rtnl);
         self.close_estate();
         gone
     }

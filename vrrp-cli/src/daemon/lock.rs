@@ -24,6 +24,14 @@ pub(super) struct Lock {
     socket: UnixDatagram,
 }
 
+/// How all names begin.
+const PREFIX: &str = "vrrpctl/";
+
+/// Whether this text could be the name of a lock.
+pub(super) fn is_a_name(text: &str) -> bool {
+    text.starts_with(PREFIX)
+}
+
 impl Lock {
     /// As [`Lock::take`], but waits until then for a predecessor that is about to end.
     pub(super) fn take_until(until: Instant, interface: &str, family: Family, vrid: Vrid) -> io::Result<Option<Self>> {
@@ -35,21 +43,27 @@ impl Lock {
         }
     }
 
-    /// `Ok(None)` when another process holds it.
-    fn take(interface: &str, family: Family, vrid: Vrid) -> io::Result<Option<Self>> {
+    /// The name of a virtual router's lock.
+    pub(super) fn name(interface: &str, family: Family, vrid: Vrid) -> String {
         let family = match family {
             Family::V4 => "ipv4",
             Family::V6 => "ipv6",
         };
-        Self::bind(&format!("vrrpctl/{family}/{interface}/{vrid}"))
+        format!("{PREFIX}{family}/{interface}/{vrid}")
     }
 
     /// The same for a table of nftables, which belongs to the network namespace, too.
     pub(super) fn of_table(table: &str) -> io::Result<Option<Self>> {
-        Self::bind(&format!("vrrpctl/nftables/{table}"))
+        Self::named(&format!("{PREFIX}nftables/{table}"))
     }
 
-    fn bind(name: &str) -> io::Result<Option<Self>> {
+    /// `Ok(None)` when another process holds it.
+    fn take(interface: &str, family: Family, vrid: Vrid) -> io::Result<Option<Self>> {
+        Self::named(&Self::name(interface, family, vrid))
+    }
+
+    /// The same by its name.
+    pub(super) fn named(name: &str) -> io::Result<Option<Self>> {
         let address = SocketAddr::from_abstract_name(name)?;
         match UnixDatagram::bind_addr(&address) {
             Ok(socket) => Ok(Some(Self { socket })),

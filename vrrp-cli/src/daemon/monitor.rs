@@ -22,7 +22,7 @@ use vrrp_netlink::routes::Route;
 use vrrp_netlink::rtnl::Rtnl;
 use vrrp_netlink::rules;
 
-use super::ear::{Ear, Kind};
+use super::ear::{Ear, Kind, Upper};
 use super::election::Level;
 use super::orders::{Job, Orders};
 use super::setup::Interface;
@@ -62,6 +62,8 @@ pub(super) struct Links {
     addresses: Vec<Address>,
     /// Virtual addresses: never the source of adverts (R2).
     pub(super) virtual_addresses: HashSet<(IpAddr, u8)>,
+    /// Names of our virtual interfaces: their state follows the election, and is nothing that it depends on.
+    pub(super) own: HashSet<String>,
     debounce: Debounce,
     /// How hosts are reached that somebody goes by the route to.
     ways: Ways,
@@ -231,6 +233,8 @@ struct Port {
     route_to: Option<IpAddr>,
     /// What is heard here, and how: adverts, where routers are, and announcements, where addresses are.
     hears: Vec<Kind>,
+    /// Set for one that stands on another one: it has no levels of its own.
+    upper: Option<Upper>,
     /// The levels that the election knows.
     told: Vec<Level>,
 }
@@ -246,7 +250,8 @@ impl Watch {
         groups: Groups,
     ) -> Self {
         let port = |(id, interface): (u32, &Interface)| {
-            let mut families: Vec<Family> = interface.hears.iter().filter_map(|kind| kind.adverts()).collect();
+            let heard = interface.hears.iter().filter(|_| interface.upper.is_none());
+            let mut families: Vec<Family> = heard.filter_map(|kind| kind.adverts()).collect();
             families.sort_unstable();
             families.dedup();
             let id = InterfaceId(id);
@@ -263,6 +268,7 @@ impl Watch {
                 device: interface.device.clone(),
                 route_to: interface.route_to,
                 hears: interface.hears.clone(),
+                upper: interface.upper,
             }
         };
         let ports = (0..).zip(interfaces).map(port).collect();
@@ -319,9 +325,10 @@ impl Watch {
             match event {
                 Event::Link(link) => {
                     let runs = link.admin_up && link.running;
+                    let own = self.links.own.contains(&link.name).then(|| link.name.clone());
                     let before = self.links.by_index.insert(link.index, link);
                     if before.is_none_or(|before| (before.admin_up && before.running) != runs) {
-                        orders.job(Job::Recheck);
+                        orders.job(own.map_or(Job::Recheck, Job::Switched));
                     }
                 }
                 Event::LinkRemoved { index, .. } => {
@@ -398,7 +405,7 @@ impl Watch {
                     // Who hears announcements knows its own ones by the interface's address.
                     let stale = |kind: &Kind| anew || (renamed && kind.adverts().is_none());
                     for kind in port.hears.iter().copied().filter(stale) {
-                        match Ear::open(kind, &device, self.groups) {
+                        match Ear::open(kind, &device, port.upper, self.groups) {
                             Ok(socket) => election.send(Feedback::Socket { interface: port.id, socket }),
                             Err(error) => {
                                 // Until it succeeds the level stays what it was: down.

@@ -31,6 +31,8 @@ pub(super) enum Job {
     RouteMissing(Box<Route>),
     /// A routing rule is gone from the host.
     RuleMissing(Box<Rule>),
+    /// A virtual interface of this name was switched on or off, by us or by somebody else.
+    Switched(String),
     /// Anything may be gone from the host without a word: news was lost, or an interface was switched off and on.
     Recheck,
     /// Something happened to the table of nftables.

@@ -9,6 +9,7 @@ mod startup;
 mod tables;
 mod trackers;
 mod unicast;
+mod virtuals;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt;
@@ -28,8 +29,8 @@ use vrrp_netlink::firewall;
 use vrrp_netlink::monitor::Monitor;
 use vrrp_netlink::rtnl::Rtnl;
 
-use super::ear::{Ear, Kind};
-use super::kernel::{self, Entries, Extra, Installation, Table};
+use super::ear::{Ear, Kind, Upper};
+use super::kernel::{self, Entries, Installation, Table, Virtual};
 use super::keys::{self, Unusable};
 use super::lease::Lease;
 use super::lock::{self, Lock};
@@ -86,6 +87,8 @@ pub(super) struct Interface {
     pub(super) hears: Vec<Kind>,
     /// By [`Kind::index`].
     pub(super) sockets: [Option<Ear>; Kind::COUNT],
+    /// Set for a virtual one, which stands on another one.
+    pub(super) upper: Option<Upper>,
 }
 
 /// Everything that the threads need.
@@ -93,6 +96,8 @@ pub(super) struct Plan {
     pub(super) node: Node<Instant>,
     pub(super) interfaces: Vec<Interface>,
     pub(super) groups: Groups,
+    /// By router: the MAC address that its multicast adverts come from, unless it is their interface's.
+    pub(super) macs: Vec<Option<[u8; 6]>>,
     /// Instance names, by router.
     pub(super) names: Vec<String>,
     /// Which of them go by the route to a peer.
@@ -146,12 +151,7 @@ impl Plan {
             builder.refuse(diagnostic);
         }
         let statics = builder.statics(config, &routing.statics);
-        for finding in routing.findings {
-            match finding.severity() {
-                Severity::Error => builder.refuse(finding),
-                Severity::Warning => builder.warnings.push(finding),
-            }
-        }
+        builder.report(routing.findings);
         builder.refuse_own_addresses(config);
         let paces = builder.paces(config);
         let filtering = builder.filtering(config);
@@ -166,6 +166,8 @@ impl Plan {
             mut interfaces,
             mut errors,
             tables,
+            virtuals,
+            macs,
             sources,
             leftovers,
             locks,
@@ -173,7 +175,7 @@ impl Plan {
             ..
         } = builder;
         if errors.is_empty() {
-            open_ears(&mut interfaces, groups, &mut errors);
+            errors.extend(open_ears(&mut interfaces, groups, false).into_iter().map(Into::into));
         }
         if !errors.is_empty() {
             return Err(errors);
@@ -184,25 +186,24 @@ impl Plan {
         let track_groups = tables::groups(config, &mut node, &tables, &mut policy);
         links.virtual_addresses = tables::virtual_addresses(&tables);
         links.kept = tables::kept(&tables, &statics);
+        links.own = virtuals.iter().map(|one| interfaces[one.device].device.name.clone()).collect();
         let tables = tables.into_iter().map(Arc::new).collect();
         let lease = Lease::new(config.global.settings.address_lease);
         let promote = promoting(config);
-        let work = kernel::Work { tables, statics, groups: track_groups, promote, paces, filtering, lease };
+        let work = kernel::Work { tables, statics, groups: track_groups, promote, paces, filtering, lease, virtuals };
         let (delays, cut) = delays::delays(config);
-        warnings.extend(cut);
-        warnings.extend(policy::missing(config, &links));
+        warnings.extend(cut.into_iter().chain(policy::missing(config, &links)));
         links.delay(delays);
         links.look_up_routes(&mut rtnl).map_err(one)?;
         let sources = unicast::sources(sources, &interfaces, &mut node, &links);
-        let names = config.instances.iter().map(|instance| instance.name.clone()).collect();
-        let rtnl = (rtnl, links);
         // Last: whatever else is refused leaves none behind.
         notify.make_pipes().map_err(|unusable| vec![StartError::Host(unusable)])?;
         Ok(Self {
             node,
             interfaces,
             groups,
-            names,
+            macs,
+            names: config.instances.iter().map(|instance| instance.name.clone()).collect(),
             routed: config.instances.iter().map(|instance| instance.route_to.is_some()).collect(),
             policy,
             trackers,
@@ -212,7 +213,7 @@ impl Plan {
             leftovers,
             monitor,
             filter,
-            rtnl,
+            rtnl: (rtnl, links),
             locks,
             runtime,
             warnings,
@@ -227,19 +228,22 @@ fn promoting(config: &Config) -> Vec<String> {
     names.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
-fn open_ears(interfaces: &mut [Interface], groups: Groups, errors: &mut Vec<StartError>) {
-    for interface in interfaces {
+/// Opens the sockets of all interfaces that are `virtual_ones`, or are not; what could not be opened.
+pub(super) fn open_ears(interfaces: &mut [Interface], groups: Groups, virtual_ones: bool) -> Vec<vrrp_netlink::Error> {
+    let mut errors = Vec::new();
+    for interface in interfaces.iter_mut().filter(|interface| interface.upper.is_some() == virtual_ones) {
         for &kind in &interface.hears {
             let opened = match interface.route_to {
-                None => Ear::open(kind, &interface.device, groups).map(Some),
+                None => Ear::open(kind, &interface.device, interface.upper, groups).map(Some),
                 Some(_) => Ear::open_anywhere(kind),
             };
             match opened {
                 Ok(socket) => interface.sockets[kind.index()] = socket,
-                Err(error) => errors.push(StartError::Kernel(error)),
+                Err(error) => errors.push(error),
             }
         }
     }
+    errors
 }
 
 struct Builder<'s> {
@@ -252,6 +256,8 @@ struct Builder<'s> {
     by_name: HashMap<String, usize>,
     errors: Vec<StartError>,
     tables: Vec<Table>,
+    virtuals: Vec<Virtual>,
+    macs: Vec<Option<[u8; 6]>>,
     sources: Vec<(RouterId, unicast::TrackedSource)>,
     leftovers: Vec<RouterId>,
     locks: Vec<Lock>,
@@ -320,6 +326,8 @@ impl<'s> Builder<'s> {
             by_name: HashMap::new(),
             errors: Vec::new(),
             tables: Vec::new(),
+            virtuals: Vec::new(),
+            macs: Vec::new(),
             sources: Vec::new(),
             leftovers: Vec::new(),
             locks: Vec::new(),
@@ -356,11 +364,16 @@ impl<'s> Builder<'s> {
         };
         match self.router(instance, &config.global, own) {
             Ok(id) => {
-                let handover = self.handover_of(instance);
-                self.node.handle(Instant::now(), Input::Handover { router: id, handover }, &mut Vec::new());
                 let all = instance.addresses.iter().chain(&instance.settings().virtual_ipaddress_excluded);
                 let owner = instance.priority.is_owner();
-                let addresses: Vec<_> = all.map(|address| self.installation(address, Some(own), owner)).collect();
+                let install = |address: &VirtualAddress| {
+                    let home = self.home(address, instance, &config.global, own);
+                    self.installation(address, Some(home), owner)
+                };
+                let addresses: Vec<_> = all.map(install).collect();
+                let shared = addresses.iter().any(|one| self.interfaces[one.device].upper.is_some());
+                let handover = self.handover_of(instance, shared);
+                self.node.handle(Instant::now(), Input::Handover { router: id, handover }, &mut Vec::new());
                 let found = |i: &Installation| {
                     let index = self.interfaces.get(i.device).and_then(|interface| interface.device.index);
                     !i.owned && index.is_some_and(|index| self.links.has(index, i.address, i.prefix_len))
@@ -371,7 +384,7 @@ impl<'s> Builder<'s> {
                 let (routes, rules) = self.routing(routing, &[]);
                 let entries = Entries { addresses, routes, rules };
                 let name = instance.name.clone();
-                let extra = Extra::new(own, Garp::of(instance, &config.global).extra);
+                let extra = self.extra(&entries.addresses, own, &Garp::of(instance, &config.global));
                 self.tables.push(Table { id, name, entries, extra });
                 self.node.set_announcements(id, tables::program(instance, config));
             }
@@ -386,7 +399,8 @@ impl<'s> Builder<'s> {
         let addresses = read(addresses).map_err(|error: AddressError| unfit(Code::UnusableAddress, &error))?;
         let auth = auth(instance)?;
         let hears = &mut self.interfaces[own].hears;
-        for &kind in Kind::needed(addresses.family(), &auth) {
+        let mac = virtuals::advert_mac(instance);
+        for &kind in Kind::needed(addresses.family(), &auth).iter().chain(mac.map(|_| &Kind::Frames)) {
             if !hears.contains(&kind) {
                 hears.push(kind);
             }
@@ -411,18 +425,21 @@ impl<'s> Builder<'s> {
         };
         let id = self.node.add(setup).map_err(|error| unfit(Code::DuplicateVrid, &error))?;
         self.sources.extend(tracked.map(|source| (id, source)));
+        self.macs.push(mac);
         Ok(id)
     }
 
-    /// Addresses that are checked for duplicates cannot be on two hosts even for a moment.
-    fn handover_of(&self, instance: &Instance) -> Handover {
+    /// Addresses that are checked for duplicates cannot be on two hosts even for a moment. Where both hosts have them at one
+    /// MAC address, an advert is what switches send frames after.
+    fn handover_of(&self, instance: &Instance, shared_mac: bool) -> Handover {
         let checked = AddressOption::Flag("-nodad");
         let mut checked_ones = instance.addresses.iter().chain(&instance.settings().virtual_ipaddress_excluded);
         let checked = checked_ones.any(|address| address.options.contains(&checked));
         if checked {
             return Handover::Immediate;
         }
-        handover(instance.settings().handover.as_deref()).unwrap_or(self.handover)
+        let asked = handover(instance.settings().handover.as_deref()).unwrap_or(self.handover);
+        if asked == Handover::Announced && shared_mac { Handover::FirstAdvert } else { asked }
     }
 
     /// The place of an interface among the others, which it joins when it is new.
@@ -453,7 +470,13 @@ impl<'s> Builder<'s> {
 
     fn place(&mut self, device: Device, route_to: Option<IpAddr>) -> usize {
         self.by_name.insert(device.name.clone(), self.interfaces.len());
-        self.interfaces.push(Interface { device, route_to, hears: Vec::new(), sockets: Default::default() });
+        self.interfaces.push(Interface {
+            device,
+            route_to,
+            hears: Vec::new(),
+            sockets: Default::default(),
+            upper: None,
+        });
         self.interfaces.len() - 1
     }
 
@@ -477,6 +500,15 @@ impl<'s> Builder<'s> {
                     self.refuse(diagnostic);
                 }
                 None
+            }
+        }
+    }
+
+    fn report(&mut self, findings: Vec<Diagnostic>) {
+        for finding in findings {
+            match finding.severity() {
+                Severity::Error => self.refuse(finding),
+                Severity::Warning => self.warnings.push(finding),
             }
         }
     }

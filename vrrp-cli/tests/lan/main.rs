@@ -31,6 +31,7 @@ mod state_rules;
 mod tracker_troubles;
 mod trackers;
 mod unicast;
+mod vmac;
 mod web;
 mod wire;
 mod wire_v3;

@@ -99,11 +99,11 @@ impl Filter {
 
 /// Lets pass what came from this MAC address, for sockets of a protocol inside IP.
 pub(crate) fn from_mac(mac: [u8; 6]) -> Vec<SockFilter> {
-    let [a, b, c, d, e, f] = mac;
+    let [front @ .., high, low] = mac;
     let mut program = Vec::new();
     let checks = vec![
-        Check::Word(ETHERNET_SOURCE, u32::from_be_bytes([a, b, c, d])),
-        Check::Half(ETHERNET_SOURCE + 4, u32::from(u16::from_be_bytes([e, f]))),
+        Check::Word(ETHERNET_SOURCE, u32::from_be_bytes(front)),
+        Check::Half(ETHERNET_SOURCE + 4, u32::from(u16::from_be_bytes([high, low]))),
     ];
     block(&mut program, checks);
     program.push(verdict(NOTHING));

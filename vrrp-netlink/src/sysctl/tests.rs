@@ -52,3 +52,51 @@ fn names_lead_nowhere_else() {
     assert_eq!(error.kind(), io::ErrorKind::NotFound);
     assert_eq!(error.interface(), Some("no-such-if"));
 }
+
+#[test]
+fn a_plan_changes_nothing_until_it_is_carried_out() {
+    in_namespace(|| {
+        Rtnl::open().unwrap().create_bridge("br0").unwrap();
+        let before = now();
+        let other = if before == "0" { "1" } else { "0" };
+        let planned = Saved::plan(Family::V4, "br0", NAME, other).unwrap();
+        assert_eq!(now(), before);
+        planned.apply().unwrap();
+        assert_eq!(now(), other);
+        planned.restore().unwrap();
+        assert_eq!(now(), before);
+    });
+}
+
+/// What a process that died has changed is put back by who reads its line.
+#[test]
+fn a_line_of_text_is_enough_to_put_a_setting_back() {
+    in_namespace(|| {
+        Rtnl::open().unwrap().create_bridge("br0").unwrap();
+        let before = now();
+        let other = if before == "0" { "1" } else { "0" };
+        let line = Saved::set(Family::V4, "br0", NAME, other).unwrap().to_string();
+        assert_eq!(line, format!("ipv4 br0 {NAME} {before} {other}"));
+        let mut again = Saved::set(Family::V4, "br0", NAME, other).unwrap();
+        again.inherit(&line.parse().unwrap());
+        assert_eq!(again.to_string(), line, "the setting was not like this before the first");
+        again.restore().unwrap();
+        assert_eq!(now(), before);
+    });
+}
+
+#[test]
+fn what_is_no_setting_is_not_read_as_one() {
+    for line in [
+        "",
+        "ipv4 eth0 arp_ignore 0",
+        "ipv4 eth0 arp_ignore 0 1 2",
+        "ipv5 eth0 arp_ignore 0 1",
+        "ipv4 ../.. arp_ignore 0 1",
+        "ipv4 eth0/../lo arp_ignore 0 1",
+        "ipv4 eth0 .. 0 1",
+        "ipv4  arp_ignore 0 1",
+    ] {
+        assert_eq!(line.parse::<Saved>(), Err(NotASetting), "{line}");
+    }
+}

@@ -8,6 +8,7 @@ use crate::packet::PacketSocket;
 use crate::socket::{Batch, VrrpSocket};
 use crate::testing::{Cable, have_root, ip, wait_for};
 
+const GROUP: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 18);
 const MAC: [u8; 6] = [0x00, 0x00, 0x5e, 0x00, 0x01, 51];
 
 fn upper(base: u32, kind: Kind) -> Upper<'static> {
@@ -104,7 +105,6 @@ fn frames_from_its_own_mac_address_go_to_a_macvlan_that_is_up_alone() {
     if !have_root() {
         return;
     }
-    const GROUP: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 18);
     let cable = Cable::new();
     let (near, far) = (&cable.near, &cable.far);
     let mut rtnl = far.namespace.run(Rtnl::open).unwrap().unwrap();

@@ -62,8 +62,8 @@ settings! {
     dynamic_interfaces: Option<String> = OptChoice(&["allow_if_changes"]), "off", NotYet, "interfaces may appear later";
     default_interface: Option<Spanned<String>> = Interface, "eth0", Yes, "interface of static addresses without `dev`";
     disable_local_igmp: bool = Flag, "off", NotYet, "no IGMP reports for local groups";
-    vmac_prefix: Option<String> = Word("NAME", 11), "vrrp", NotYet, "how names of virtual interfaces begin";
-    vmac_addr_prefix: Option<String> = Word("NAME", 11), "`vmac_prefix`", NotYet, "the same for those of addresses";
+    vmac_prefix: Option<String> = Word("NAME", 11), "vrrp", Yes, "how names of virtual interfaces begin";
+    vmac_addr_prefix: Option<String> = Word("NAME", 11), "`vmac_prefix`", Yes, "the same for those of addresses";
     vrrp_rx_bufs_policy: Option<ReceiveBuffer> = RxPolicy, "the kernel's", NotYet, "size of the receive buffer";
     vrrp_rx_bufs_multiplier: Option<u32> = Int(1, OCTETS, ""), "3", NotYet, "so many adverts fit into the buffer";
 
@@ -76,7 +76,7 @@ settings! {
     vrrp_garp_interval: Option<Duration> = Seconds(0, LONGEST), "0", Yes, "pause between two gratuitous ARP on an interface";
     vrrp_gna_interval: Option<Duration> = Seconds(0, LONGEST), "0", Yes, "pause between two unsolicited NA on an interface";
     vrrp_min_garp: Option<bool> = Bool, "off", Yes, "one announcement and no second burst";
-    vrrp_garp_extra_if: Option<ExtraInterfaces> = ExtraIf, "off", Yes, "announce on other interfaces of the addresses";
+    vrrp_garp_extra_if: Option<ExtraInterfaces> = ExtraIf, "off", Yes, "announce on other interfaces of the addresses: on virtual ones, with `all` on all of them";
 
     address_lease: Option<Duration> = WholeSeconds(2, 3600), "none", Yes, "lifetime of virtual addresses, which is renewed three times in it: a host on which nothing runs any more loses them; not in keepalived";
     handover: Option<String> = Choice(&["announced", "immediate"]), "announced", Yes, "when a master that is stopped on purpose lets go of an address: when its successor announces it, or at once; not in keepalived";

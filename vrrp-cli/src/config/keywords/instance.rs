@@ -43,10 +43,10 @@ settings! {
     garp_master_refresh_repeat: Option<u32> = Int(1, 2_147_483_647, "messages"), "`vrrp_garp_master_refresh_repeat`", Yes, "announcements each time";
     garp_lower_prio_delay: Option<Duration> = WholeSeconds(0, LONGEST_DELAY), "`vrrp_garp_lower_prio_delay`", Yes, "time until the second burst after an advert of lower priority";
     garp_lower_prio_repeat: Option<u32> = Int(0, 2_147_483_647, "messages"), "`vrrp_garp_lower_prio_repeat`", Yes, "announcements after an advert of lower priority";
-    garp_extra_if: Option<ExtraInterfaces> = ExtraIf, "`vrrp_garp_extra_if`", Yes, "announce on other interfaces of the addresses";
-    use_vmac: Option<VmacSetting> = Vmac, "off", NotYet, "addresses have the virtual router's MAC address";
-    use_vmac_addr: bool = Flag, "off", NotYet, "also addresses on other interfaces";
-    vmac_xmit_base: bool = Flag, "off", NotYet, "adverts leave from the interface itself";
+    garp_extra_if: Option<ExtraInterfaces> = ExtraIf, "`vrrp_garp_extra_if`", Yes, "announce on other interfaces of the addresses: on virtual ones, with `all` on all of them";
+    use_vmac: Option<VmacSetting> = Vmac, "off", Yes, "addresses have the virtual router's MAC address";
+    use_vmac_addr: bool = Flag, "off", Yes, "also addresses on other interfaces";
+    vmac_xmit_base: bool = Flag, "off", Yes, "adverts leave from the interface itself";
     use_ipvlan: Option<IpvlanSetting> = Ipvlan, "off", NotYet, "addresses are on an ipvlan interface";
     unicast_peer: Vec<Peer> = Lines(shape::Lines::Peers), "none: multicast", Yes, "the other routers, when they are reached by unicast";
     unicast_src_ip: Option<IpAddr> = Address, "the interface's address", Yes, "source address of unicast adverts; fault while the host lacks it";

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::*;
-use crate::config::lower::address::{OPTIONS as ADDRESS_OPTIONS, UNBUILT as ADDRESS_UNBUILT};
+use crate::config::lower::address::OPTIONS as ADDRESS_OPTIONS;
 use crate::config::lower::route::{ROUTE, RULE, Takes};
 use crate::config::{Options, parse_str_with};
 
@@ -94,10 +94,9 @@ fn reference() -> String {
         }
     }
     text.push_str("\n## Lines of addresses\n\n`ADDRESS[/LENGTH]` and options, in any order. Without a length it is that of a single host.\n\n");
-    text.push_str("| Option | Value | Built |\n|---|---|---|\n");
+    text.push_str("| Option | Value |\n|---|---|\n");
     for (name, takes_value) in ADDRESS_OPTIONS {
-        let built = if ADDRESS_UNBUILT.contains(name) { "not yet, `W010`" } else { "yes" };
-        writeln!(text, "| `{name}` | {} | {built} |", if *takes_value { "one" } else { "none" }).expect("a string");
+        writeln!(text, "| `{name}` | {} |", if *takes_value { "one" } else { "none" }).expect("a string");
     }
     for (title, first, table) in [
         ("routes", "`[inet|inet6] [add|prepend|append] [KIND] DESTINATION|default`", ROUTE),

@@ -28,9 +28,6 @@ pub(crate) const OPTIONS: &[(&str, bool)] = &[
     ("track_group", true),
 ];
 
-/// Options whose effect is not built.
-pub(crate) const UNBUILT: &[&str] = &["use_vmac"];
-
 /// How a line without address is explained.
 const USAGE: &str = "a line here is written `ADDRESS[/LENGTH] [brd ADDRESS] [dev INTERFACE] [scope NAME] [label NAME]`";
 
@@ -68,9 +65,6 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
                 }
                 return None;
             };
-            if UNBUILT.contains(&name) {
-                self.note_option(option);
-            }
             if !takes_value {
                 let named = name == "use_vmac" && options.peek().is_some_and(|next| !is_option(next));
                 result.options.push(match options.next_if(|_| named) {
@@ -119,15 +113,6 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
             self.report(Diagnostic::new(Code::MissingValue, option.span, message).help(USAGE));
         }
         value
-    }
-
-    /// An option of an address that has no effect.
-    fn note_option(&mut self, option: &Word<'s>) {
-        let text = option.text.as_ref();
-        let message = format!("`{text}` is not supported yet, ignored");
-        let help = "the address is installed without it";
-        let Some((name, _)) = OPTIONS.iter().find(|(name, _)| *name == text) else { return };
-        self.note(Context::Addresses, name, Diagnostic::new(Code::Ignored, option.span, message).help(help));
     }
 
     /// `group`: it may be a multicast address, whose group the interface joins.

@@ -7,7 +7,7 @@ use std::fs;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use vrrp_netlink::addresses::Change;
+use vrrp_netlink::addresses::{Address, Change};
 use vrrp_netlink::namespace::Namespace;
 use vrrp_netlink::objects::Objects;
 use vrrp_netlink::rtnl::Rtnl;
@@ -74,8 +74,25 @@ impl Means {
 
     /// Addresses first: every moment that one is on two hosts counts.
     fn remove(&mut self, all: &Objects, settled: &mut Settled) {
-        let results = kernel::remove_addresses(&mut self.rtnl, &all.addresses);
-        for (address, result) in all.addresses.iter().zip(results) {
+        let virtual_ones = kernel::virtual_interfaces(&mut self.rtnl);
+        // Those of IPv6 would say goodbye to their multicast groups, from the MAC address that a successor has by then.
+        let silent = |one: &&Address| one.address.is_ipv6() && virtual_ones.contains(&one.index);
+        let (last, first): (Vec<_>, Vec<_>) = all.addresses.iter().partition(silent);
+        self.remove_addresses(&first.into_iter().cloned().collect::<Vec<_>>(), settled);
+        for index in virtual_ones.iter().filter(|index| all.addresses.iter().any(|one| one.index == **index)) {
+            match self.rtnl.delete_link(*index) {
+                Ok(()) => settled.removed.extend(last.iter().filter(|one| one.index == *index).map(|one| one.address)),
+                Err(error) if kernel::is_gone(&error) => {}
+                Err(error) => settled.failed.push(format!("a virtual interface is still on this host: {error}")),
+            }
+        }
+        let results = self.rtnl.remove_rules(&all.rules).into_iter().chain(self.rtnl.remove_routes(&all.routes));
+        settled.failed.extend(results.filter_map(|result| Some(format!("still on this host: {}", result.err()?))));
+    }
+
+    fn remove_addresses(&mut self, addresses: &[Address], settled: &mut Settled) {
+        let results = kernel::remove_addresses(&mut self.rtnl, addresses);
+        for (address, result) in addresses.iter().zip(results) {
             match result {
                 Ok(Change::Done) => settled.removed.push(address.address),
                 Ok(Change::AlreadySo) => {}
@@ -83,8 +100,6 @@ impl Means {
                 Err(error) => settled.failed.push(format!("{} is still on this host: {error}", address.address)),
             }
         }
-        let results = self.rtnl.remove_rules(&all.rules).into_iter().chain(self.rtnl.remove_routes(&all.routes));
-        settled.failed.extend(results.filter_map(|result| Some(format!("still on this host: {}", result.err()?))));
     }
 }
 

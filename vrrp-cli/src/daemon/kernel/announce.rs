@@ -3,7 +3,7 @@
 //!
 //! Knows neither orders nor elections, and not when to announce.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::io::ErrorKind;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
@@ -14,7 +14,6 @@ use vrrp_netlink::packet::PacketSocket;
 
 use super::Installation;
 use super::table::Table;
-use crate::config::model::ExtraInterfaces;
 use crate::daemon::monitor::Device;
 
 /// A frame that an interface has no room for is tried again so often, and so long.
@@ -53,9 +52,9 @@ struct Waiting {
 /// Announcements again and again where only addresses are and no adverts, so that switches do not forget the MAC address.
 #[derive(Clone, Debug)]
 pub(in crate::daemon) struct Extra {
-    /// The device of the adverts.
-    own: usize,
-    pub(super) every: Duration,
+    /// Indices of the devices.
+    pub(in crate::daemon) devices: BTreeSet<usize>,
+    pub(in crate::daemon) every: Duration,
 }
 
 /// A router that serves its addresses.
@@ -116,19 +115,6 @@ impl Pace {
     }
 }
 
-impl Extra {
-    /// For a router with adverts on device `own`. Without `all` the setting is about virtual interfaces, of which there are
-    /// none.
-    pub(in crate::daemon) fn new(own: usize, setting: Option<ExtraInterfaces>) -> Option<Self> {
-        let setting = setting.filter(|setting| setting.all)?;
-        Some(Self { own, every: setting.interval })
-    }
-
-    fn concerns(&self, installation: &Installation) -> bool {
-        installation.device != self.own
-    }
-}
-
 impl Announcer {
     pub(super) fn new(paces: Vec<Pace>) -> vrrp_netlink::Result<Self> {
         Ok(Self { outlet: PacketSocket::open()?, paces, late: Late::default() })
@@ -144,7 +130,7 @@ impl<O: Outlet> Announcer<O> {
     /// Announces the addresses that are on other interfaces than the adverts.
     pub(super) fn elsewhere(&mut self, router: usize, table: &Table, devices: &[Device]) {
         if let Some(extra) = &table.extra {
-            self.those(router, table.serving(), devices, |installation| extra.concerns(installation));
+            self.those(router, table.serving(), devices, |one| extra.devices.contains(&one.device));
         }
     }
 

@@ -53,7 +53,28 @@ impl Kernel {
     }
 
     /// `going` says which router each address belongs to.
+    ///
+    /// An address of IPv6 goes from a virtual interface when that is down: it leaves a multicast group by a message, which
+    /// must not come from here any more. One of IPv4 goes without, and before that takes its time.
     pub(super) fn remove_these(&mut self, going: &[usize], addresses: Vec<Address>) {
+        if self.virtuals.is_empty() {
+            return self.remove_now(going, addresses);
+        }
+        let waits = |address: &Address| address.address.is_ipv6() && self.virtuals.has(address.index, &self.devices);
+        let all = going.iter().copied().zip(addresses);
+        let (later, first): (Vec<_>, Vec<_>) = all.partition(|(_, address)| waits(address));
+        let (routers, first): (Vec<_>, Vec<_>) = first.into_iter().unzip();
+        self.remove_now(&routers, first);
+        let mut routers = going.to_vec();
+        routers.dedup();
+        for index in routers {
+            self.virtuals.lower(&mut self.rtnl, &self.devices, &self.routers[index].table.entries);
+        }
+        let (routers, later): (Vec<_>, Vec<_>) = later.into_iter().unzip();
+        self.remove_now(&routers, later);
+    }
+
+    fn remove_now(&mut self, going: &[usize], addresses: Vec<Address>) {
         if addresses.is_empty() {
             return;
         }
@@ -100,7 +121,8 @@ impl Kernel {
             self.estate.leave(index, &router.held);
             let before = addresses.len();
             addresses.extend(addresses::found(&router.table.entries, &self.devices).map(|(_, address)| address));
-            coming.push((index, wanted.epoch, before..addresses.len()));
+            let raised = self.virtuals.raise(&mut self.rtnl, &self.devices, &router.table.entries);
+            coming.push((index, wanted.epoch, before..addresses.len(), raised));
             if addresses.len() >= PORTION {
                 break;
             }
@@ -110,7 +132,7 @@ impl Kernel {
         }
         self.estate.write(&self.devices);
         let results = self.rtnl.add_addresses(&addresses);
-        for (index, epoch, range) in coming {
+        for (index, epoch, range, raised) in coming {
             let router = &mut self.routers[index];
             let entries = &router.table.entries;
             let name = &router.table.name;
@@ -118,6 +140,10 @@ impl Kernel {
             let mut installed = !router.incomplete;
             if router.incomplete {
                 tracing::error!("({name}) an interface of its addresses does not exist");
+            }
+            if let Err(error) = raised {
+                installed = false;
+                tracing::error!("({name}) its addresses cannot be served: {error}");
             }
             let found = addresses::found(entries, &self.devices);
             for ((installation, _), result) in found.zip(&results[range]) {

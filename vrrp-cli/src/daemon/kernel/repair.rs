@@ -22,6 +22,15 @@ impl Kernel {
         let Some(place) = self.devices.iter().position(|known| known.name == device.name) else { return };
         let moved = self.devices[place].index != device.index;
         self.devices[place] = device;
+        for (remade, device) in self.virtuals.tend(&mut self.rtnl, &self.devices, place) {
+            let moved = self.devices[remade].index != device.index;
+            self.devices[remade] = device;
+            self.came_or_went(remade, moved);
+        }
+        self.came_or_went(place, moved);
+    }
+
+    fn came_or_went(&mut self, place: usize, moved: bool) {
         for index in 0..self.routers.len() {
             let router = &self.routers[index];
             if !router.table.entries.uses(place) {
@@ -47,6 +56,19 @@ impl Kernel {
         }
         if self.statics.entries.uses(place) {
             self.add_statics(true);
+        }
+    }
+
+    /// A virtual interface was switched on or off, perhaps by somebody else.
+    pub(super) fn switched(&mut self, name: &str) {
+        let Some(place) = self.devices.iter().position(|known| known.name == name) else { return };
+        if self.virtuals.switched(&mut self.rtnl, place) {
+            for index in 0..self.routers.len() {
+                let router = &self.routers[index];
+                if router.done.addresses == Addresses::Install && router.table.entries.has_addresses_on(place) {
+                    self.repair(index);
+                }
+            }
         }
     }
 
@@ -96,6 +118,9 @@ impl Kernel {
         router.held.addresses.retain(|one| !router.handed_over.contains(&one.address));
         self.estate.leave(index, &router.held);
         let handed_over = &router.handed_over;
+        if let Err(error) = self.virtuals.raise(&mut self.rtnl, &self.devices, entries) {
+            tracing::error!("({name}) {error}");
+        }
         let (back, lacking) = repair_addresses(&mut self.rtnl, &self.devices, name, entries, handed_over);
         if lacking.again {
             router.retry = Some(Instant::now() + router.pause);

@@ -12,7 +12,7 @@ use vrrp_netlink::rtnl::Rtnl;
 use vrrp_netlink::rules::Rule;
 
 use super::announce::Serving;
-use super::{Extra, Filtering, Installation, Pace, Routed, Ruled, addresses, routes, rules};
+use super::{Extra, Filtering, Installation, Pace, Routed, Ruled, Virtual, addresses, routes, rules};
 use crate::daemon::lease::Lease;
 use crate::daemon::monitor::Device;
 
@@ -47,6 +47,7 @@ pub(in crate::daemon) struct Work {
     pub(in crate::daemon) paces: Vec<Pace>,
     pub(in crate::daemon) lease: Lease,
     pub(in crate::daemon) filtering: Filtering,
+    pub(in crate::daemon) virtuals: Vec<Virtual>,
 }
 
 /// What may be on the host because of us.
@@ -126,6 +127,11 @@ impl Work {
 }
 
 impl Entries {
+    /// Whether addresses are on this device.
+    pub(super) fn has_addresses_on(&self, device: usize) -> bool {
+        self.addresses.iter().any(|installation| installation.device == device)
+    }
+
     /// The octets of all of it, should every interface exist.
     fn room(&self) -> usize {
         let hops = self.routes.iter().flat_map(|routed| routed.devices.iter().flatten());
@@ -137,8 +143,7 @@ impl Entries {
 
     /// Whether any of it is on this device.
     pub(super) fn uses(&self, device: usize) -> bool {
-        self.addresses.iter().any(|installation| installation.device == device)
-            || self.routes.iter().any(|routed| routed.devices.contains(&Some(device)))
+        self.has_addresses_on(device) || self.routes.iter().any(|routed| routed.devices.contains(&Some(device)))
     }
 }
 

@@ -14,7 +14,7 @@ use vrrp_netlink::rules::Rule;
 
 use super::{Builder, Policy};
 use crate::config::model::{AddressOption, Garp};
-use crate::config::{Config, Instance, Span, Spanned, VirtualAddress};
+use crate::config::{Code, Config, Diagnostic, Instance, Span, Spanned, VirtualAddress};
 use crate::daemon::ear::Kind;
 use crate::daemon::kernel::{Entries, Installation, Pace, Routed, Ruled, Table};
 use crate::daemon::monitor::Kept;
@@ -25,23 +25,24 @@ use crate::routing::{self, Planned};
 const DEFAULT_INTERFACE: &str = "eth0";
 
 impl Builder<'_> {
-    /// `own` is the interface of an address that names none.
+    /// `home` is the place of the interface that an instance's address is on.
     pub(super) fn installation(
         &mut self,
         address: &VirtualAddress,
-        own: Option<usize>,
+        home: Option<usize>,
         by_owner: bool,
     ) -> Installation {
-        let device = match (&address.device, own) {
-            (Some(device), _) => self.interface(device),
-            (None, Some(own)) => own,
+        let device = match (&address.device, home) {
+            (_, Some(home)) => home,
+            (Some(device), None) => self.interface(device),
             (None, None) => {
                 let usual = || Spanned::new(DEFAULT_INTERFACE.to_owned(), address.span);
                 let name = self.default_interface.clone().unwrap_or_else(usual);
                 self.interface(&name)
             }
         };
-        if own.is_some() {
+        // Where both hosts have one MAC address, an announcement says nothing new.
+        if home.is_some() && self.interfaces[device].upper.is_none() {
             let kind = Kind::claims(Family::of(address.address));
             let hears = &mut self.interfaces[device].hears;
             if !hears.contains(&kind) {
@@ -62,7 +63,7 @@ impl Builder<'_> {
             // A single address of IPv6 is not meant to be the source of what the host itself sends, as in keepalived.
             preferred_lifetime: (address.address.is_ipv6() && address.prefix_len == 128).then_some(0),
             // The host's own addresses are not ours to end.
-            lease: self.lease.filter(|_| own.is_some() && !owned),
+            lease: self.lease.filter(|_| home.is_some() && !owned),
             options: Options::default(),
             tracked: true,
             group: None,
@@ -92,6 +93,11 @@ impl Builder<'_> {
         let groups: Vec<&str> = config.track_groups.iter().map(|group| group.name.value.as_str()).collect();
         let mut addresses = Vec::new();
         for address in &config.process.static_ipaddress {
+            if address.options.iter().any(|option| matches!(option, AddressOption::UseVmac(_))) {
+                let message = "`use_vmac` has no effect on a static address, which no virtual router has";
+                let warning = Diagnostic::new(Code::NoEffect, address.span, message);
+                self.warnings.push(warning.help("remove it"));
+            }
             let mut installation = self.installation(address, None, false);
             installation.group = address.options.iter().find_map(|option| match option {
                 AddressOption::TrackGroup(name) => groups.iter().position(|known| *known == name.value),
@@ -123,7 +129,7 @@ impl Builder<'_> {
     }
 
     /// File and line, for words about what the kernel refuses.
-    fn line(&self, span: Span) -> Box<str> {
+    pub(super) fn line(&self, span: Span) -> Box<str> {
         let location = self.source_map.location(span);
         location.map_or_else(String::new, |place| format!("{}:{}", place.file, place.line)).into()
     }

@@ -164,7 +164,7 @@ fn a_server_that_does_not_take_mail_is_told_of_once() {
                 25,
                 "it is tried again for an hour: transient error (451): 4.7.1 greylisted",
             ),
-            ("away", Conduct::default(), 2525, "it is tried again for an hour: Connection refused"),
+            ("away", Conduct::default(), 2525, "it is tried again for an hour: Connection error: Connection refused"),
         ];
         side_by_side([0, 1, 2, 3], |at: usize| {
             let (_, conduct, port, expected) = cases[at].clone();

@@ -74,6 +74,9 @@ const ECHO: Duration = Duration::from_millis(500);
 /// nothing on the host was changed.
 pub fn run(path: &Path, options: &config::Options, guarded: bool) -> ExitCode {
     lock::raise_file_limit();
+    if let Err(error) = process::notice_children() {
+        eprint_block(&format!("warning: {error}"));
+    }
     let ward = match if guarded { guardian::split() } else { Side::Worker(None) } {
         Side::Worker(ward) => ward,
         Side::Guardian(status) => return status,

@@ -152,6 +152,12 @@ pub fn default_signals(command: &mut Command) -> &mut Command {
     command
 }
 
+/// Makes the end of a child something that this process can wait for, also where whoever started it ignores SIGCHLD: a process
+/// that inherits that is never told of the end of a child, nor of its status. Call it before any child is started.
+pub fn notice_children() -> Result<()> {
+    sys::default_child_signal().map_err(|error| Error::new("notice the end of child processes", error))
+}
+
 /// A descriptor that can be read from the moment when `child` has ended, for a [`Poller`]. The child must not have been
 /// waited for yet.
 ///

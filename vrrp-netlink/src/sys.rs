@@ -316,6 +316,13 @@ pub(crate) fn default_signals_in_child(command: &mut Command) {
     }
 }
 
+/// Makes SIGCHLD what it is by default. What a process was started with is kept otherwise: ignored, children leave no status.
+pub(crate) fn default_child_signal() -> io::Result<()> {
+    // SAFETY: the call takes two numbers; the default disposition runs no code of this process.
+    let before = unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
+    if before == libc::SIG_ERR { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
 /// `pidfd_open`: a descriptor that can be read once the process has ended.
 pub(crate) fn pidfd_open(pid: u32) -> io::Result<OwnedFd> {
     let pid = libc::pid_t::try_from(pid).map_err(|_| io::Error::from_raw_os_error(libc::ESRCH))?;

@@ -150,6 +150,21 @@ fn stops(how: &str) {
     eventually("the worker is gone", || kill(worker, None).is_err());
 }
 
+/// Programs that want no news of their children leave that to whatever they start.
+#[test]
+fn it_ends_with_its_worker_also_when_started_with_sigchld_ignored() {
+    if !lab::privileged(it_ends_with_its_worker_also_when_started_with_sigchld_ignored) {
+        return;
+    }
+    let stage = Stage::new();
+    let file = stage.file("ignored.conf", &Instance::new(255).to_string());
+    let mut command = Command::new("sh");
+    command.args(["-c", "trap '' CHLD; exec \"$@\"", "sh", env!("CARGO_BIN_EXE_vrrpctl"), "run", "-f"]).arg(&file);
+    let mut daemon = Daemon::run(command, stage.lan.host("a"), &file);
+    stage.held_by("a", VIP);
+    daemon.stop();
+}
+
 #[test]
 fn without_a_guardian_there_is_one_process() {
     if !lab::privileged(without_a_guardian_there_is_one_process) {

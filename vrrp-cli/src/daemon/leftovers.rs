@@ -8,16 +8,20 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
+use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use vrrp_netlink::sysctl::{Family, Saved};
 
-/// Where the files are.
-pub(super) const FOLDER: &str = "/run/vrrpctl";
 /// How their names begin; the number of the network namespace follows, and that of the process.
 const PREFIX: &str = "leftovers-";
 /// Held while files are compared with each other.
 const GATE: &str = "leftovers.lock";
+/// How long that is waited for, and how often it is tried.
+const PATIENCE: Duration = Duration::from_millis(500);
+const PAUSE: Duration = Duration::from_millis(1);
 
 /// The record of one daemon.
 pub(super) struct Leftovers {
@@ -48,6 +52,10 @@ impl Leftovers {
                 );
             })
             .ok();
+        if record.is_none() {
+            // Whose these are is not known.
+            inherited.clear();
+        }
         Self { record, held: Vec::new(), inherited }
     }
 
@@ -129,7 +137,7 @@ impl Record {
         let _gate = gate(folder);
         // A file of this name is that of a dead process which had our number.
         inherited.extend(read(&path));
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o644).open(&path)?;
+        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path)?;
         let file = Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| io::Error::from(errno))?;
         let mut record = Self { folder: folder.to_owned(), namespace, path, file };
         inherited.extend(record.others(true));
@@ -174,11 +182,22 @@ impl Record {
     }
 }
 
-/// Waits for whoever compares records just now, which takes a moment. `None` where it cannot be had: then two daemons that
-/// start in the same moment may each take the other's setting for the first one.
+/// Waits for whoever compares records just now, which takes a moment; for one that was stopped in the midst of it, no longer
+/// than [`PATIENCE`]. `None` where it cannot be had: then two daemons that start in the same moment may each take the other's
+/// setting for the first one.
 fn gate(folder: &Path) -> Option<Flock<File>> {
-    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o644).open(folder.join(GATE)).ok()?;
-    Flock::lock(file, FlockArg::LockExclusive).ok()
+    let begin = Instant::now();
+    // Nobody but its owner can open it, and so hold it.
+    let path = folder.join(GATE);
+    let mut file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path).ok()?;
+    loop {
+        match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+            Ok(gate) => return Some(gate),
+            Err((again, Errno::EWOULDBLOCK | Errno::EINTR)) if begin.elapsed() < PATIENCE => file = again,
+            Err(_) => return None,
+        }
+        thread::sleep(PAUSE);
+    }
 }
 
 fn is_unlocked(path: &Path) -> bool {
@@ -201,5 +220,29 @@ fn read(path: &Path) -> Vec<Saved> {
 fn restore(saved: Saved) {
     if let Err(error) = saved.restore() {
         tracing::error!("{error}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn a_gate_that_somebody_holds_is_waited_for_but_not_for_ever() {
+        let folder = tempfile::tempdir().unwrap();
+        let held = gate(folder.path()).expect("it is free");
+        let mode = fs::metadata(folder.path().join(GATE)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "others could lock it");
+        let began = Instant::now();
+        assert!(gate(folder.path()).is_none() && began.elapsed() >= PATIENCE);
+        let waiting = thread::spawn({
+            let folder = folder.path().to_owned();
+            move || gate(&folder).is_some()
+        });
+        thread::sleep(PATIENCE / 10);
+        drop(held);
+        assert!(waiting.join().unwrap());
     }
 }

@@ -345,6 +345,9 @@ fn names_and_macs_that_cannot_be_had_are_refused() {
     let stage = Stage::with_networks(2);
     let host = stage.lan.host("a");
     run(host, "ip link add taken link eth0 type macvlan mode private");
+    // A text that looks like ours, on what is not.
+    run(host, "ip tuntap add dev foreign mode tap");
+    run(host, "ip link set foreign alias vrrpctl/uplink");
     let refused = |instances: &[Instance], words: &str| {
         let mut daemon = stage.start(Vrrpctl, "a", instances);
         let status = daemon.process.wait(PATIENCE).unwrap();
@@ -366,6 +369,10 @@ fn names_and_macs_that_cannot_be_had_are_refused() {
     run(host, "ip tuntap add dev tunnel mode tun");
     run(host, "ip address add 192.0.2.1/24 dev tunnel");
     refused(&[Instance::new(WEAK).on("tunnel").with("use_vmac")], "`tunnel` has no Ethernet address");
+    let mut plain = stage.vrrpctl("a", Instance::new(STRONG));
+    stage.held_by("a", VIP);
+    plain.stop();
+    assert!(run(host, "ip -o link").contains("foreign:"));
 }
 
 /// Adverts and clients reach a virtual interface, to which no route leads.

@@ -15,7 +15,8 @@ use vrrp_netlink::{Error, Result};
 
 use super::addresses::is_gone;
 use super::table::Entries;
-use crate::daemon::leftovers::{self, Leftovers};
+use crate::daemon::RUNTIME;
+use crate::daemon::leftovers::Leftovers;
 use crate::daemon::lock::{self, Lock};
 use crate::daemon::monitor::Device;
 
@@ -99,7 +100,7 @@ impl Virtuals {
         let up = vec![false; list.len()];
         let mut made = Self { list, names, up, leftovers: None };
         made.bury(rtnl);
-        let folder = Path::new(leftovers::FOLDER);
+        let folder = Path::new(RUNTIME);
         if made.list.is_empty() {
             Leftovers::put_right(folder);
             return Ok(made);
@@ -207,7 +208,7 @@ impl Virtuals {
     pub(super) fn end(&mut self, rtnl: &mut Rtnl) {
         for (one, name) in self.list.drain(..).zip(&self.names) {
             let gone = rtnl.link(name).and_then(|link| match link {
-                Some(link) if link.alias == one.mark => rtnl.delete_link(link.index),
+                Some(link) if is_ours(&link) && link.alias == one.mark => rtnl.delete_link(link.index),
                 Some(_) | None => Ok(()),
             });
             if let Err(error) = gone
@@ -225,7 +226,11 @@ impl Virtuals {
     fn bury(&self, rtnl: &mut Rtnl) {
         for link in rtnl.links().unwrap_or_default() {
             let known = self.list.iter().any(|one| one.mark == link.alias);
-            if !known && lock::is_a_name(&link.alias) && matches!(Lock::named(&link.alias), Ok(Some(_))) {
+            // Held until it is gone: nobody begins to use it meanwhile.
+            if !known
+                && is_ours(&link)
+                && let Ok(Some(_lock)) = Lock::named(&link.alias)
+            {
                 tracing::info!("{}: removed, since the vrrpctl that made it has died", link.name);
                 if let Err(error) = rtnl.delete_link(link.index) {
                     tracing::warn!("{error}");
@@ -267,7 +272,7 @@ impl Virtuals {
                 settle(one, name)?;
                 return Ok(Device { name: name.clone(), index: Some(link.index), mac: link.mac });
             }
-            if link.alias == one.mark {
+            if is_ours(&link) && link.alias == one.mark {
                 rtnl.delete_link(link.index)?;
             }
         }
@@ -296,10 +301,15 @@ impl Drop for Virtuals {
     }
 }
 
+/// Whether it bears the mark of one that vrrpctl made, and is of a kind that it makes: anybody may write a text on an interface.
+fn is_ours(link: &Link) -> bool {
+    lock::is_a_name(&link.alias) && matches!(&*link.kind, "macvlan" | "ipvlan")
+}
+
 /// Indices of all interfaces that bear our mark.
 pub(in crate::daemon) fn virtual_interfaces(rtnl: &mut Rtnl) -> Vec<u32> {
     let links = rtnl.links().unwrap_or_default().into_iter();
-    links.filter(|link| lock::is_a_name(&link.alias)).map(|link| link.index).collect()
+    links.filter(is_ours).map(|link| link.index).collect()
 }
 
 /// The settings of a virtual interface, which go with it: it answers for its own addresses alone, hears what the host would

@@ -578,3 +578,23 @@ fn a_thousand_addresses_come_and_go() {
     a.stop();
     assert_eq!(ipv4_of(host), before);
 }
+
+/// The kernel removes what came later into a subnet with the first address of it.
+#[test]
+fn a_static_address_leaves_the_hosts_own_of_its_subnet_behind() {
+    if !lab::privileged(a_static_address_leaves_the_hosts_own_of_its_subnet_behind) {
+        return;
+    }
+    let stage = Stage::new();
+    let blocks = "static_ipaddress {\n    10.77.0.1/24 dev eth0\n}\n";
+    let mut a = stage.start_with(Vrrpctl, "a", &[Instance::new(255)], blocks);
+    stage.held_by("a", VIP);
+    stage.held_by("a", std::net::Ipv4Addr::new(10, 77, 0, 1));
+    let own = std::net::Ipv4Addr::new(10, 77, 0, 2);
+    let mut command = Command::new("ip");
+    let words = ["address", "add", "10.77.0.2/24", "dev", "eth0"];
+    assert!(stage.lan.host("a").namespace().command(command.args(words)).unwrap().status().unwrap().success());
+    a.stop();
+    assert!(stage.holders_of(std::net::Ipv4Addr::new(10, 77, 0, 1)).is_empty());
+    assert_eq!(stage.holders_of(own), ["a"]);
+}

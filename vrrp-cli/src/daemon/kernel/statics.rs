@@ -89,7 +89,7 @@ impl Kernel {
         held.remove_routing(&mut self.rtnl);
         let mut gone = held.routes.is_empty() && held.rules.is_empty();
         let addresses = std::mem::take(&mut held.addresses);
-        for (address, result) in addresses.iter().zip(self.rtnl.remove_addresses(&addresses)) {
+        for (address, result) in addresses.iter().zip(addresses::remove(&mut self.rtnl, &addresses)) {
             if let Err(error) = result
                 && !addresses::is_gone(&error)
             {

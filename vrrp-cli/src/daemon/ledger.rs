@@ -19,12 +19,15 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::{Flock, FlockArg};
+use vrrp_netlink::addresses::Address;
 use vrrp_netlink::objects::Objects;
 
 /// First line of each file.
 const TITLE: &str = "vrrpctl held 1";
 /// No file is longer: 65,536 addresses.
 const LONGEST: u64 = 16 << 20;
+/// Names that are tried.
+const MOST_NAMES: usize = 1000;
 
 /// The daemon's own file. Without one, nothing is written.
 #[derive(Debug, Default)]
@@ -88,17 +91,15 @@ impl Ledger {
     ) -> (Self, Option<Alive>, Left) {
         let boot = boot();
         let left = left(folder, network, &boot, name_of).unwrap_or_default();
-        let stem = format!("{network}-{}", std::process::id());
-        let (held, lock) = (folder.join(format!("{stem}.held")), folder.join(format!("{stem}.lock")));
-        match create(folder, &lock) {
-            Ok(file) => {
+        match begin(folder, network, &left) {
+            Ok((held, lock, file)) => {
                 let own = Own { held, lock, boot, cells: BTreeMap::new(), changed: false, complained: false };
                 (Self { own: Some(own) }, Some(Alive { file }), left)
             }
             Err(error) => {
                 tracing::warn!(
-                    "cannot write {}: {error}: should every process be killed at once, what is on this host stays",
-                    lock.display()
+                    "cannot write in {}: {error}: should every process be killed at once, what is on this host stays",
+                    folder.display()
                 );
                 (Self::default(), None, left)
             }
@@ -145,14 +146,45 @@ impl Ledger {
     }
 }
 
+/// The addresses that daemons have written down, dead or alive. Whoever finds one on the host knows where it came from.
+pub(super) fn written(folder: &Path, network: u64, name_of: impl Fn(u32) -> Option<String>) -> Vec<Address> {
+    let boot = boot();
+    let files = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let texts = files.filter(|path| is_of(path, network)).filter_map(|path| fs::read(path).ok());
+    texts.filter_map(|octets| read(&octets, &boot, &name_of).ok()).flat_map(|objects| objects.addresses).collect()
+}
+
+fn is_of(path: &Path, network: u64) -> bool {
+    let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+    stem.starts_with(&format!("{network}-")) && path.extension().is_some_and(|extension| extension == "held")
+}
+
+/// Names of this process that no other daemon has, dead or alive: in containers, all of them have the same number.
+fn begin(folder: &Path, network: u64, left: &Left) -> io::Result<(PathBuf, PathBuf, Flock<File>)> {
+    let process = std::process::id();
+    let mut taken = io::Error::from(io::ErrorKind::AlreadyExists);
+    for number in 0..MOST_NAMES {
+        let more = if number == 0 { String::new() } else { format!("-{number}") };
+        let held = folder.join(format!("{network}-{process}{more}.held"));
+        let lock = held.with_extension("lock");
+        if left.files.contains(&held) {
+            continue;
+        }
+        match create(folder, &lock) {
+            Ok(file) => return Ok((held, lock, file)),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => taken = error,
+            Err(error) => return Err(error),
+        }
+    }
+    Err(taken)
+}
+
 /// What nobody looks after any more in this network namespace.
 fn left(folder: &Path, network: u64, boot: &str, name_of: impl Fn(u32) -> Option<String>) -> io::Result<Left> {
     let mut left = Left::default();
-    let prefix = format!("{network}-");
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
-        let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
-        if !stem.starts_with(&prefix) || path.extension().is_none_or(|extension| extension != "held") {
+        if !is_of(&path, network) {
             continue;
         }
         let lock = path.with_extension("lock");
@@ -293,7 +325,6 @@ fn boot() -> String {
 
 #[cfg(test)]
 mod tests {
-    use vrrp_netlink::addresses::Address;
     use vrrp_netlink::rules::{Action, Family, Rule};
 
     use super::*;
@@ -327,12 +358,44 @@ mod tests {
             left_of(&folder, network, name_of).map(|left| left.objects.addresses)
         };
         assert_eq!(read(7, eth), Some(vec![]), "it is alive");
+        assert_eq!(written(&folder, 7, eth), [address(2, 1), address(3, 2)]);
+        assert!(written(&folder, 8, eth).is_empty());
         drop(alive);
         assert_eq!(read(8, eth), Some(vec![]), "another network's");
         assert_eq!(read(7, eth), Some(vec![address(2, 1), address(3, 2)]), "one interface had no name");
         assert_eq!(read(7, |index| (index == 3).then(|| "eth3".to_owned())), Some(vec![address(3, 2)]));
         left_of(&folder, 7, eth).unwrap().forget();
         assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn daemons_with_one_number_write_beside_each_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let (one, _one_lives, _) = Ledger::open(folder.path(), 7, eth);
+        let (other, _other_lives, left) = Ledger::open(folder.path(), 7, eth);
+        assert!(other.path().is_some() && one.path() != other.path() && left.objects.is_empty());
+    }
+
+    /// The first processes of containers all have the same number.
+    #[test]
+    fn a_successor_with_the_number_of_the_dead_one_writes_beside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut dead, alive, _) = Ledger::open(folder.path(), 7, eth);
+        dead.holds(0, octets(&[address(2, 1)]));
+        dead.write(eth);
+        drop((dead, alive));
+        let (mut next, alive, left) = Ledger::open(folder.path(), 7, eth);
+        assert!(alive.is_some());
+        assert_eq!(left.objects.addresses, [address(2, 1)]);
+        next.holds(0, octets(&[address(2, 2)]));
+        next.write(eth);
+        left.forget();
+        drop((next, alive));
+        let (third, _alive, left) = Ledger::open(folder.path(), 7, eth);
+        assert_eq!(left.objects.addresses, [address(2, 2)], "what the second one wrote is still there");
+        left.forget();
+        third.close(eth);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 
     fn left_of(folder: &Path, network: u64, name_of: fn(u32) -> Option<String>) -> Option<Left> {

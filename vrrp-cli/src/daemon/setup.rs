@@ -24,6 +24,7 @@ use vrrp_core::release::Handover;
 use vrrp_core::router::{AcceptChecksum, ChecksumPolicy, RouterConfig};
 use vrrp_core::wire::advert::ChecksumForm;
 use vrrp_core::{AddressError, AddressList, Auth, Family};
+use vrrp_netlink::addresses::Address;
 use vrrp_netlink::capabilities::{self, Capability};
 use vrrp_netlink::firewall;
 use vrrp_netlink::monitor::Monitor;
@@ -33,6 +34,7 @@ use super::ear::{Ear, Kind, Upper};
 use super::kernel::{self, Entries, Installation, Table, Virtual};
 use super::keys::{self, Unusable};
 use super::lease::Lease;
+use super::ledger;
 use super::lock::{self, Lock};
 use super::monitor::{Device, Links, Source};
 use super::notify;
@@ -261,6 +263,8 @@ struct Builder<'s> {
     sources: Vec<(RouterId, unicast::TrackedSource)>,
     leftovers: Vec<RouterId>,
     locks: Vec<Lock>,
+    /// What daemons have put on this host, dead or alive.
+    written: Vec<Address>,
     /// Scripts that others can change are refused where they would run as root.
     secure: bool,
     warnings: Vec<Diagnostic>,
@@ -318,7 +322,11 @@ impl<'s> Builder<'s> {
     }
 
     fn new(config: &Config, source_map: &'s SourceMap, links: Links, groups: Groups) -> Self {
+        let name_of = |index| links.by_index(index).map(|link| link.name.clone());
+        let network = vrrp_netlink::namespace::network_number();
+        let written = network.map(|network| ledger::written(Path::new(super::RUNTIME), network, name_of));
         Self {
+            written: written.unwrap_or_default(),
             source_map,
             links,
             node: Node::new(groups),

@@ -250,6 +250,14 @@ fn what_nobody_could_remove_goes_at_the_next_start() {
     // Nothing is left to be removed by the third.
     let mut third = stage.vrrpctl("a", Instance::new(255));
     stage.held_by("a", VIP);
-    third.stop();
     assert!(!third.said("was left"));
+    // What it has put there does not become the host's own by its death.
+    third.says("entering master state", 1);
+    third.process.kill().unwrap();
+    assert_eq!(stage.holders_of(VIP), ["a"]);
+    let mut fourth = stage.vrrpctl("a", Instance::new(255));
+    fourth.says("entering master state", 1);
+    stage.held_by("a", VIP);
+    fourth.stop();
+    assert!(stage.holders_of(VIP).is_empty());
 }

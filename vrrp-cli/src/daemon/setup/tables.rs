@@ -8,7 +8,7 @@ use vrrp_core::Family;
 use vrrp_core::announce::{Program, Rounds};
 use vrrp_core::node::{Follower, Node, TrackerId};
 use vrrp_core::track::{Influence, Status};
-use vrrp_netlink::addresses::{Options, Scope};
+use vrrp_netlink::addresses::{Address, Options, Scope};
 use vrrp_netlink::routes::Route;
 use vrrp_netlink::rules::Rule;
 
@@ -50,8 +50,13 @@ impl Builder<'_> {
             }
         }
         let index = self.interfaces[device].device.index;
-        // The owner's addresses are its real ones (RFC 3768 section 5.3.4): what was there before us is not ours to remove.
-        let owned = by_owner && index.is_some_and(|index| self.links.has(index, address.address, address.prefix_len));
+        // The owner's addresses are its real ones (RFC 3768 section 5.3.4): what was there before us is not ours to remove. What
+        // a daemon has put there was not.
+        let of_the_host = |index| {
+            let same = |a: &Address| (a.index, a.address, a.prefix_len) == (index, address.address, address.prefix_len);
+            self.links.has(index, address.address, address.prefix_len) && !self.written.iter().any(same)
+        };
+        let owned = by_owner && index.is_some_and(of_the_host);
         let mut installation = Installation {
             device,
             address: address.address,

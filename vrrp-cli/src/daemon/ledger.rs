@@ -17,10 +17,13 @@ use std::io::{self, Write as _};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use nix::fcntl::{Flock, FlockArg};
 use vrrp_netlink::addresses::Address;
 use vrrp_netlink::objects::Objects;
+
+use super::lock;
 
 /// First line of each file.
 const TITLE: &str = "vrrpctl held 1";
@@ -182,14 +185,19 @@ fn begin(folder: &Path, network: u64, left: &Left) -> io::Result<(PathBuf, PathB
 /// What nobody looks after any more in this network namespace.
 fn left(folder: &Path, network: u64, boot: &str, name_of: impl Fn(u32) -> Option<String>) -> io::Result<Left> {
     let mut left = Left::default();
+    let until = Instant::now() + lock::PARTING;
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
         if !is_of(&path, network) {
             continue;
         }
         let lock = path.with_extension("lock");
-        // Whoever holds it is alive, or its guardian is.
-        let Ok(file) = lockable(&lock) else { continue };
+        // Whoever holds it is alive, or its guardian is; or it was killed a moment ago.
+        let Some(file) = lock::wait_until(until, || lockable(&lock).ok()) else { continue };
+        if !path.exists() {
+            // Its guardian has done everything meanwhile.
+            continue;
+        }
         match fs::read(&path).map_err(|error| error.to_string()).and_then(|octets| read(&octets, boot, &name_of)) {
             Ok(mut objects) => {
                 left.objects.addresses.append(&mut objects.addresses);
@@ -374,6 +382,21 @@ mod tests {
         let (one, _one_lives, _) = Ledger::open(folder.path(), 7, eth);
         let (other, _other_lives, left) = Ledger::open(folder.path(), 7, eth);
         assert!(other.path().is_some() && one.path() != other.path() && left.objects.is_empty());
+    }
+
+    #[test]
+    fn one_that_was_killed_a_moment_ago_is_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut dying, alive, _) = Ledger::open(folder.path(), 7, eth);
+        dying.holds(0, octets(&[address(2, 1)]));
+        dying.write(eth);
+        let end = std::thread::spawn(move || {
+            std::thread::sleep(lock::PARTING / 10);
+            drop(alive);
+        });
+        let (_next, _alive, left) = Ledger::open(folder.path(), 7, eth);
+        assert_eq!(left.objects.addresses, [address(2, 1)]);
+        end.join().unwrap();
     }
 
     /// The first processes of containers all have the same number.

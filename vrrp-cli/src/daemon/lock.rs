@@ -33,14 +33,14 @@ pub(super) fn is_a_name(text: &str) -> bool {
 }
 
 impl Lock {
-    /// As [`Lock::take`], but waits until then for a predecessor that is about to end.
+    /// `Ok(None)` when another process holds it; waits until then for a predecessor that is about to end.
     pub(super) fn take_until(until: Instant, interface: &str, family: Family, vrid: Vrid) -> io::Result<Option<Self>> {
-        loop {
-            match Self::take(interface, family, vrid) {
-                Ok(None) if Instant::now() < until => thread::sleep(PAUSE),
-                other => return other,
-            }
-        }
+        Self::named_until(until, &Self::name(interface, family, vrid))
+    }
+
+    /// The same by its name.
+    pub(super) fn named_until(until: Instant, name: &str) -> io::Result<Option<Self>> {
+        wait_until(until, || Self::named(name).transpose()).transpose()
     }
 
     /// The name of a virtual router's lock.
@@ -58,12 +58,7 @@ impl Lock {
     }
 
     /// `Ok(None)` when another process holds it.
-    fn take(interface: &str, family: Family, vrid: Vrid) -> io::Result<Option<Self>> {
-        Self::named(&Self::name(interface, family, vrid))
-    }
-
-    /// The same by its name.
-    pub(super) fn named(name: &str) -> io::Result<Option<Self>> {
+    fn named(name: &str) -> io::Result<Option<Self>> {
         let address = SocketAddr::from_abstract_name(name)?;
         match UnixDatagram::bind_addr(&address) {
             Ok(socket) => Ok(Some(Self { socket })),
@@ -77,6 +72,16 @@ impl Lock {
 impl AsFd for Lock {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
+    }
+}
+
+/// Tries again and again, at least once, until there is something.
+pub(super) fn wait_until<T>(until: Instant, mut attempt: impl FnMut() -> Option<T>) -> Option<T> {
+    loop {
+        match attempt() {
+            None if Instant::now() < until => thread::sleep(PAUSE),
+            other => return other,
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 
 use std::io;
 use std::path::Path;
+use std::time::Instant;
 
 use vrrp_core::Family;
 use vrrp_netlink::links::Link;
@@ -222,14 +223,15 @@ impl Virtuals {
         }
     }
 
-    /// Removes interfaces of routers that nobody serves any more.
+    /// Removes interfaces of routers that nobody serves any more. A process that was killed a moment ago is waited for.
     fn bury(&self, rtnl: &mut Rtnl) {
+        let until = Instant::now() + lock::PARTING;
         for link in rtnl.links().unwrap_or_default() {
             let known = self.list.iter().any(|one| one.mark == link.alias);
             // Held until it is gone: nobody begins to use it meanwhile.
             if !known
                 && is_ours(&link)
-                && let Ok(Some(_lock)) = Lock::named(&link.alias)
+                && let Ok(Some(_lock)) = Lock::named_until(until, &link.alias)
             {
                 tracing::info!("{}: removed, since the vrrpctl that made it has died", link.name);
                 if let Err(error) = rtnl.delete_link(link.index) {

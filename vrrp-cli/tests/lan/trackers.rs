@@ -66,7 +66,9 @@ fn a_maintenance_file_moves_the_address_and_back() {
 /// A program of its own name on the stage, as a service has one.
 fn service(stage: &Stage, name: &str) -> PathBuf {
     let program = stage.path(name);
-    fs::copy("/bin/sleep", &program).unwrap();
+    // By a process of its own: a file that this one writes may be open in what another test is just about to start, and
+    // cannot be started then.
+    assert!(Command::new("cp").arg("/bin/sleep").arg(&program).status().unwrap().success());
     program
 }
 

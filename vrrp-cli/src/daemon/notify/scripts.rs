@@ -101,7 +101,7 @@ impl Queues {
     /// When to look again at the latest.
     pub(super) fn deadline(&self) -> Option<Instant> {
         let running = self.queues.iter().filter_map(|queue| queue.running.as_ref());
-        running.map(|running| running.run.deadline()).chain(self.drains.deadline(Instant::now())).min()
+        running.map(|running| running.run.deadline()).chain(self.drains.deadline()).min()
     }
 
     /// Ends what does not belong to the stop itself, so that what does can run.

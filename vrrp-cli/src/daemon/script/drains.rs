@@ -19,7 +19,7 @@ pub(super) const REST: Duration = Duration::from_millis(50);
 #[derive(Default)]
 pub(in crate::daemon) struct Drains {
     drains: VecDeque<(Drain, Option<Token>)>,
-    /// When they are looked at again.
+    /// When they are looked at again; until [`listen`](Self::listen) has seen that it is over.
     rest: Option<Instant>,
 }
 
@@ -34,15 +34,16 @@ impl Drains {
 
     /// What to wait for.
     pub(in crate::daemon) fn listen(&mut self, poller: &mut Poller, now: Instant) {
-        let rests = self.rest.is_some_and(|until| until > now);
+        self.rest = self.rest.filter(|until| *until > now);
+        let rests = self.rest.is_some();
         for (drain, token) in &mut self.drains {
             *token = (!rests).then(|| poller.add(&*drain));
         }
     }
 
-    /// When [`listen`](Self::listen) has more to wait for.
-    pub(in crate::daemon) fn deadline(&self, now: Instant) -> Option<Instant> {
-        self.rest.filter(|until| *until > now && !self.drains.is_empty())
+    /// When [`listen`](Self::listen) has more to wait for than it had last; that moment may have come since.
+    pub(in crate::daemon) fn deadline(&self) -> Option<Instant> {
+        self.rest.filter(|_| !self.drains.is_empty())
     }
 
     /// Reads what there is. `poller` is what was waited with.

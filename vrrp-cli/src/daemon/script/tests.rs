@@ -242,7 +242,7 @@ fn look(drains: &mut Drains) -> bool {
     let mut poller = Poller::new();
     let now = Instant::now();
     drains.listen(&mut poller, now);
-    let wait = drains.deadline(now).map_or(PATIENCE, |until| until - now);
+    let wait = drains.deadline().map_or(PATIENCE, |until| until - now);
     let ready = poller.wait(Some(wait)).expect("it waits") > 0;
     drains.advance(&poller, Instant::now());
     ready
@@ -268,6 +268,26 @@ fn left_over_output_is_read_at_leisure() {
     assert!(alive(service));
     drop(drains);
     eventually("nobody reads it any more", || !alive(service));
+}
+
+/// The rest may end between the two questions what to wait for and until when.
+#[test]
+fn a_rest_that_ends_while_it_is_asked_for_is_not_for_ever() {
+    let (_, drain) = finish(&shell("yes > /proc/self/fd/1 &"), SLOW);
+    let mut drains = Drains::default();
+    drains.add(drain);
+    let mut poller = Poller::new();
+    let now = Instant::now();
+    drains.listen(&mut poller, now);
+    assert_eq!(poller.wait(Some(PATIENCE)).expect("it waits"), 1);
+    drains.advance(&poller, now);
+    poller.clear();
+    drains.listen(&mut poller, now);
+    assert_eq!(poller.wait(Some(Duration::ZERO)).expect("it waits"), 0, "it rests");
+    assert_eq!(drains.deadline(), Some(now + REST), "whatever the time is by then");
+    drains.listen(&mut poller, now + REST);
+    assert_eq!(drains.deadline(), None);
+    assert_eq!(poller.wait(Some(PATIENCE)).expect("it waits"), 1);
 }
 
 #[test]

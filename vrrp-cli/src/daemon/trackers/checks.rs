@@ -261,7 +261,7 @@ impl Schedule {
     }
 
     fn next(&self) -> Option<Instant> {
-        self.entries.iter().map(Entry::deadline).chain(self.drains.deadline(Instant::now())).min()
+        self.entries.iter().map(Entry::deadline).chain(self.drains.deadline()).min()
     }
 
     /// Ends what runs: it is asked to, killed unless it does, and not waited for any longer after that.

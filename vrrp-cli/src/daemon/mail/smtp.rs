@@ -18,6 +18,8 @@ use super::post::{Login, Post, Protection};
 
 /// Of the server's words so many are kept.
 const WORDS: usize = 300;
+/// Octets in a command, without its line end (RFC 5321 section 4.5.3.1.4).
+const COMMAND: usize = 510;
 /// Addresses of the server that are tried.
 const ADDRESSES: usize = 8;
 
@@ -79,9 +81,16 @@ impl<'p> Talk<'p> {
         Ok(talk)
     }
 
+    /// A server that does not know EHLO (RFC 5321 section 3.2) offers nothing.
     fn greet(&mut self) -> Result<(), Trouble> {
-        let reply = self.step(&format!("EHLO {}", self.post.hello), 2)?;
-        self.offers = reply.lines.into_iter().skip(1).collect();
+        self.offers.clear();
+        match self.step(&format!("EHLO {}", self.post.hello), 2) {
+            Ok(reply) => self.offers.extend(reply.lines.into_iter().skip(1)),
+            Err(Trouble::Refused(Reply { code: 500..=504, .. })) => {
+                self.step(&format!("HELO {}", self.post.hello), 2)?;
+            }
+            Err(trouble) => return Err(trouble),
+        }
         Ok(())
     }
 
@@ -91,7 +100,14 @@ impl<'p> Talk<'p> {
         let offers = |mechanism| offered.split_ascii_whitespace().any(|one| one == mechanism);
         if offers("PLAIN") {
             let secret = BASE64.encode(format!("\0{}\0{}", login.user, login.secret));
-            self.step(&format!("AUTH PLAIN {secret}"), 2)?;
+            let command = format!("AUTH PLAIN {secret}");
+            if command.len() <= COMMAND {
+                self.step(&command, 2)?;
+            } else {
+                // Of its own, it may be longer (RFC 4954 section 4).
+                self.step("AUTH PLAIN", 3)?;
+                self.step(&secret, 2)?;
+            }
         } else if offers("LOGIN") {
             self.step("AUTH LOGIN", 3)?;
             self.step(&BASE64.encode(&login.user), 3)?;

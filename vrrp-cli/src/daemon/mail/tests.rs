@@ -8,7 +8,7 @@ use vrrp_core::node::Condition;
 
 use super::letter::News;
 use super::outbox::{AGE, FIRST_PAUSE, LONGEST_PAUSE, ROOM};
-use super::post::sender;
+use super::post::{Login, sender};
 use super::smtp::{Failure, deliver};
 use super::*;
 use crate::config::{self, Config};
@@ -124,6 +124,36 @@ fn logins_and_encryption() {
             assert_eq!((mail.encrypted, mail.user.as_deref()), (tls != Tls::None, Some("lb1")));
             assert!(server.commands().iter().any(|command| command == mechanism), "{:?}", server.commands());
         }
+    }
+}
+
+/// RFC 4954 section 4: a command has 512 octets, and what follows the server's leave 12288.
+#[test]
+fn a_long_password_is_sent_on_a_line_of_its_own() {
+    let long: &'static str = "p".repeat(600).leak();
+    let login = Some(("lb1", long, "PLAIN"));
+    let (server, post) = with(Conduct { login, ..Conduct::default() }, "smtp_user lb1\nsmtp_password x");
+    let post = Post { login: post.login.map(|login| Login { secret: long.to_owned(), ..login }), ..post };
+    assert_eq!(deliver(&post, &letter(), soon()), Ok(Vec::new()));
+    assert_eq!(server.mails()[0].user.as_deref(), Some("lb1"));
+}
+
+/// RFC 5321 section 3.2: a server that does not know EHLO is greeted as of old, and offers nothing.
+#[test]
+fn a_server_without_extensions_takes_mail_that_needs_none() {
+    let refuses = vec![("EHLO", "502 5.5.1 unknown command")];
+    let greeted = |settings: &str| {
+        let (server, post) = with(Conduct { refuses: refuses.clone(), ..Conduct::default() }, settings);
+        (deliver(&post, &letter(), soon()).map_err(|failure| failure.words), server)
+    };
+    let (outcome, server) = greeted("");
+    assert_eq!((outcome, server.mails().len()), (Ok(Vec::new()), 1));
+    assert_eq!(server.commands()[..2], ["EHLO lb1.example.org", "HELO lb1.example.org"]);
+    for (settings, lacks) in [(trusting("starttls", ""), "STARTTLS"), ("smtp_user a\nsmtp_password b".into(), "PLAIN")]
+    {
+        let (outcome, server) = greeted(&settings);
+        assert!(outcome.expect_err("it lacks what is wanted").contains(lacks));
+        assert!(!server.commands().iter().any(|command| command.starts_with("MAIL")));
     }
 }
 

@@ -131,6 +131,10 @@ fn serve(socket: &TcpStream, conduct: &Conduct, seen: &Mutex<Seen>) -> io::Resul
     say(&mut stream, "220 mail.example ESMTP")?;
     loop {
         let command = hear(&mut stream)?;
+        if command.len() > 510 {
+            say(&mut stream, "500 5.5.2 line too long")?;
+            continue;
+        }
         let word = command.split(' ').next().unwrap_or_default().to_ascii_uppercase();
         note(seen, &command);
         if conduct.hangs_at.is_some_and(|at| command.starts_with(at)) {
@@ -153,6 +157,7 @@ fn serve(socket: &TcpStream, conduct: &Conduct, seen: &Mutex<Seen>) -> io::Resul
                 offers.push("250 HELP".to_owned());
                 say(&mut stream, &offers.join("\r\n"))?;
             }
+            "HELO" => say(&mut stream, "250 mail.example")?,
             "STARTTLS" if conduct.tls == Tls::Upgraded => {
                 say(&mut stream, "220 go ahead")?;
                 stream = BufReader::new(encrypted(socket.try_clone()?)?);
@@ -204,7 +209,12 @@ fn log_in(stream: &mut BufReader<Box<dyn Stream>>, command: &str) -> io::Result<
         say(stream, "334 UGFzc3dvcmQ6")?;
         return Ok((user, decoded(&hear(stream)?)));
     }
-    let plain = decoded(words.next().unwrap_or_default());
+    let plain = if let Some(plain) = words.next() {
+        decoded(plain)
+    } else {
+        say(stream, "334 ")?;
+        decoded(&hear(stream)?)
+    };
     let mut parts = plain.split('\0').skip(1);
     let mut part = || parts.next().unwrap_or_default().to_owned();
     Ok((part(), part()))

@@ -410,20 +410,20 @@ impl<I: Instant> Node<I> {
     ) {
         let received = match received {
             Ok(received) => received,
-            Err(rejected) => return self.reject(interface, family, *rejected, out),
+            Err(rejected) => return self.reject((interface, family), destination, *rejected, out),
         };
         let vrid = received.advert.vrid_octet();
         let known = self.router_for((interface, family), vrid, Some(received.source), destination);
         let Some((id, entry)) = known.and_then(|id| Some((id, self.entries.get_mut(id.0)?))) else {
             let rejected = received.rejected(Discard::UnknownVrid(vrid));
-            return self.reject(interface, family, rejected, out);
+            return self.reject((interface, family), destination, rejected, out);
         };
         if let Some(now) = self.clock {
             entry.router.router_mut().set_wall_clock(now);
         }
         let own = entry.router.router().machine().link.source();
         if let Some(Err(reason)) = entry.circle.as_ref().map(|circle| circle.admit(received, own)) {
-            return self.reject(interface, family, received.rejected(reason), out);
+            return self.reject((interface, family), destination, received.rejected(reason), out);
         }
         match entry.router.receive(at, received) {
             Ok((actions, notices)) => {
@@ -442,7 +442,7 @@ impl<I: Instant> Node<I> {
                 self.reschedule(id);
                 self.moved(at, id, start, out);
             }
-            Err(reason) => self.reject(interface, family, received.rejected(reason), out),
+            Err(reason) => self.reject((interface, family), destination, received.rejected(reason), out),
         }
     }
 
@@ -471,15 +471,21 @@ impl<I: Instant> Node<I> {
         core::iter::successors(last.and_then(known), move |(_, entry)| entry.namesake.and_then(known))
     }
 
-    fn reject(&mut self, interface: InterfaceId, family: Family, rejected: Rejected, out: &mut Vec<Output>) {
-        let router = rejected.vrid.and_then(|vrid| self.router_for((interface, family), vrid, rejected.source, None));
+    fn reject(
+        &mut self,
+        place: (InterfaceId, Family),
+        destination: Option<IpAddr>,
+        rejected: Rejected,
+        out: &mut Vec<Output>,
+    ) {
+        let router = rejected.vrid.and_then(|vrid| self.router_for(place, vrid, rejected.source, destination));
         let counter = rejected.reason.counter();
         match (counter.scope(), router.and_then(|id| self.entries.get_mut(id.0))) {
             (Scope::Router, Some(entry)) if !rejected.reason.is_routers() => entry.router.router_mut().count(counter),
             (Scope::Router, Some(_)) => {}
             (Scope::Router, None) | (Scope::Global, _) => self.counters.add(counter),
         }
-        out.push(Output::Rejected { interface, router, rejected });
+        out.push(Output::Rejected { interface: place.0, router, rejected });
     }
 
     fn perform(&mut self, at: I, id: RouterId, actions: Actions, out: &mut Vec<Output>) {

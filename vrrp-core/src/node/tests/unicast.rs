@@ -304,6 +304,14 @@ fn the_destination_tells_routers_of_one_identifier_and_peer_apart() {
     assert_eq!((solo.hear(ms(10), &advert(7, 200)), received(&solo)), (vec![], [1, 1, 1]));
     assert_eq!(reason(&solo.hear(ms(10), &to_us(STRANGER, 64))), Some(Discard::ByUnicast));
 
+    // So they do for what is refused.
+    let two_seconds = AdvertInterval::from_secs(2).unwrap();
+    for (destination, ttl, id) in [(OWN, 64, one), (OTHER, 64, two), (GROUP.into(), 255, group)] {
+        let out = solo.hear(ms(15), &advert_to(PEER, (destination, destination), ttl, two_seconds));
+        let [Output::Rejected { router, .. }] = out[..] else { panic!("{out:?}") };
+        assert_eq!((router, matches!(reason(&out), Some(Discard::Interval { .. }))), (Some(id), true), "{destination}");
+    }
+
     // An address of this host that is neither's: some router of this peer says what it thinks of it.
     assert_eq!((solo.hear(ms(20), &to(STRANGER)), received(&solo).iter().sum()), (vec![], 4));
 }

@@ -58,7 +58,11 @@ fn command(words: &[&str]) -> Script {
 #[test]
 fn the_end_is_told_in_words_with_the_last_lines() {
     let (report, drain) = finish(&shell("for i in 1 2 3 4 5; do echo line $i; done; echo '\tlast\u{7}!' >&2"), SLOW);
-    assert!(report.success() && drain.is_none());
+    assert!(report.success());
+    // Not at once: what another thread starts in that moment has a copy of every descriptor until it is another program.
+    if let Some(mut drain) = drain {
+        eventually("nobody holds its output", || !drain.advance());
+    }
     assert_eq!(report.lines, ["line 3", "line 4", "line 5", "last !"]);
     assert_eq!(report.output(), r#", it printed "line 3 | line 4 | line 5 | last !""#);
 
@@ -252,8 +256,10 @@ fn look(drains: &mut Drains) -> bool {
 #[test]
 fn left_over_output_is_read_at_leisure() {
     const LOOKS: u32 = 6;
-    let (report, drain) = finish(&shell("yes > /proc/self/fd/1 & echo $!"), SLOW);
-    let service: i32 = report.lines.iter().find_map(|line| line.parse().ok()).expect("its number");
+    let folder = tempfile::tempdir().unwrap();
+    let pid = folder.path().join("pid");
+    let (_, drain) = finish(&shell(&format!("yes > /proc/self/fd/1 & echo $! > {}", pid.display())), SLOW);
+    let service: i32 = fs::read_to_string(&pid).unwrap().trim().parse().unwrap();
     let mut drains = Drains::default();
     drains.add(drain);
     let began = Instant::now();

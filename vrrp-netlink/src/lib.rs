@@ -89,6 +89,7 @@ pub mod socket;
 pub mod socket6;
 #[cfg(target_os = "linux")]
 pub mod sysctl;
+#[cfg(target_os = "linux")]
 pub mod upper;
 
 #[cfg(test)]

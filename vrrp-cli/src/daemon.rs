@@ -68,7 +68,7 @@ const ECHO: Duration = Duration::from_millis(500);
 
 /// Runs the configuration file until SIGTERM or SIGINT, then releases the addresses.
 ///
-/// Where it is `guarded`, a second process looks after this one, see [`guardian`]; that takes a process without other threads.
+/// Where it is `guarded`, a second process looks after this one, the guardian; that takes a process without other threads.
 ///
 /// Exit status: 0 after an orderly stop, 1 when the daemon had to give up, [`EXIT_REFUSED`] when it did not start; then
 /// nothing on the host was changed.

@@ -1,8 +1,9 @@
 //! A sync group: routers, of several networks as a rule, that are Master together or not at all.
 //!
 //! A firewall or a NAT gateway that is Master on one side only forwards nothing. So: a member that cannot take part keeps all
-//! of them in FAULT, and so does one that was stopped, though nothing keeps the others from handing over first; a member whose turn to be Master has come waits until the turn of every other has come; a member that
-//! stops being Master takes all others along. Knows machines; neither time nor messages.
+//! of them in FAULT, and so does one that was stopped, though nothing keeps the others from handing over first; a member whose
+//! turn to be Master has come waits until the turn of every other has come; a member that stops being Master takes all others
+//! along. Knows machines; neither time nor messages.
 //!
 //! ```text
 //! members                                    the most that each of them may be

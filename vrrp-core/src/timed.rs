@@ -7,7 +7,7 @@ use core::net::IpAddr;
 use core::ops::Add;
 use core::time::Duration;
 
-use crate::fsm::{Actions, DelayOp, Event, Limit, Timer, TimerOp};
+use crate::fsm::{Actions, Advertise, DelayOp, Event, Limit, Timer, TimerOp};
 use crate::router::VirtualRouter;
 use crate::rx::{Discard, Notices, Received};
 use crate::types::AddressList;
@@ -128,12 +128,10 @@ impl<I: Instant, A: AsRef<[IpAddr]>> Timed<I, A> {
     ///
     /// A Backup goes by the advert that arrived last: one that is fed after it and arrived before it has no effect.
     pub fn handle(&mut self, at: I, event: Event) -> Actions {
+        let overdue = self.overdue(at);
         let before = match event {
             Event::Advert { .. } if self.outdated(at) => return Actions::NONE,
-            // A release from one that was replaced would hurry those who back its successor up.
-            Event::Advert { .. } | Event::Limit(Limit::Backup) | Event::Hold(Some(_)) if self.overdue(at) => {
-                self.step_back(at)
-            }
+            Event::Advert { .. } | Event::Limit(Limit::Backup) | Event::Hold(Some(_)) if overdue => self.step_back(at),
             Event::Advert { .. } => {
                 self.heard();
                 Actions::NONE
@@ -149,7 +147,11 @@ impl<I: Instant, A: AsRef<[IpAddr]>> Timed<I, A> {
             | Event::DelayOver => Actions::NONE,
         };
         let could_hear = self.can_hear();
-        let actions = self.router.handle(event);
+        let mut actions = self.router.handle(event);
+        if overdue {
+            // A release from one that was replaced would hurry those who back its successor up.
+            actions.advertise = actions.advertise.filter(|advertise| *advertise != Advertise::Release);
+        }
         self.apply(at, &actions);
         self.ears(at, could_hear);
         after(before, actions)

@@ -83,8 +83,8 @@ impl Cause {
     }
 
     /// Whether a Master that lets go for this cause still could serve: the operator stops it or puts it into maintenance, or
-    /// does so with a member of its group, or its group moves. What it holds need not go before a successor has it. Nothing else that ends a Master is planned: a
-    /// fault wants the addresses gone at once, and a stronger Master has them already.
+    /// does so with a member of its group, or its group moves. What it holds need not go before a successor has it. Nothing
+    /// else that ends a Master is planned: a fault wants the addresses gone at once, and a stronger Master has them already.
     pub const fn is_planned(self) -> bool {
         match self {
             Self::Shutdown | Self::Maintenance | Self::GroupYields | Self::GroupStopped => true,

@@ -150,12 +150,12 @@ pub enum Input<'a> {
         on: bool,
     },
     /// Routers that are started now, or soon, shall not be Master before `delay` has passed: they are Backup meanwhile, and hear.
-    /// One that hears nobody begins to wait for a Master only then, and claims a Master_Down_Interval later. Feed it before
-    /// [`Input::Enabled`]: routers that run are left alone.
+    /// One that hears nobody begins to wait for a Master only then, and claims a Master_Down_Interval later; an address owner
+    /// claims at once. Feed it before [`Input::Enabled`]: routers that run are left alone.
     StartupDelay {
         /// Which.
         which: Which,
-        /// From the time of this input.
+        /// From the time of this input; its end must be a time that the caller's clock can tell.
         delay: Duration,
     },
     /// An IPv4 datagram arrived, as raw IPv4 sockets deliver it.

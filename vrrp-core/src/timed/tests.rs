@@ -5,7 +5,7 @@ use std::boxed::Box;
 
 use super::*;
 use crate::auth::Auth;
-use crate::fsm::{Advertise, Cause, Link, Params, Role, Rules};
+use crate::fsm::{Addresses, Advertise, Cause, Hold, Link, Params, Role, Rules};
 use crate::router::{ChecksumPolicy, RouterConfig};
 use crate::rx::{Meta, TTL};
 use crate::types::{AdvertInterval, Priority, Vrid};
@@ -191,6 +191,33 @@ fn an_overdue_master_steps_back_before_it_hears_an_advert() {
         assert_eq!(router.deadline(), Some(deadline), "{priority}");
         let timer = TimerOp::Set(Timer::MasterDown, deadline.checked_sub(at).unwrap());
         assert_eq!(actions.timer, Some(timer));
+    }
+}
+
+/// Nor does it say goodbye, whatever ends it: its successor's Backups would believe that the successor did.
+#[test]
+fn an_overdue_master_sends_no_release() {
+    let (router, start) = master(params(100, secs(1)));
+    let late = start + params(100, secs(1)).shortest_master_down_interval();
+    for (event, cause) in [
+        (Event::Enabled(false), Cause::Shutdown),
+        (Event::Healthy(false), Cause::Fault),
+        (Event::Limit(Limit::Stopped), Cause::GroupStopped),
+        (Event::Limit(Limit::Fault), Cause::GroupFault),
+        (Event::Limit(Limit::Backup), Cause::Overdue),
+        (Event::Hold(Some(Hold::Maintenance)), Cause::Overdue),
+    ] {
+        for (at, release) in [(start + ms(1500), Some(Advertise::Release)), (late, None)] {
+            let actions = router.clone().handle(at, event);
+            assert_eq!(
+                (actions.advertise, actions.addresses),
+                (release, Some(Addresses::Remove)),
+                "{event:?} at {at:?}"
+            );
+            if at == late {
+                assert_eq!(actions.transition.map(|t| t.cause), Some(cause));
+            }
+        }
     }
 }
 

@@ -20,6 +20,10 @@ use super::post::{Login, Post, Protection};
 const WORDS: usize = 300;
 /// Octets in a command, without its line end (RFC 5321 section 4.5.3.1.4).
 const COMMAND: usize = 510;
+/// So many characters of a secret are one, too.
+const PART: usize = 8;
+/// Why a letter cannot be sent to a server without SMTPUTF8 (RFC 6531).
+const NO_UTF8: &str = "it takes no addresses with letters beyond ASCII (it does not offer SMTPUTF8)";
 /// Addresses of the server that are tried.
 const ADDRESSES: usize = 8;
 
@@ -98,20 +102,22 @@ impl<'p> Talk<'p> {
     fn log_in(&mut self, login: &Login) -> Result<(), Trouble> {
         let offered = self.offer("AUTH").unwrap_or_default().to_ascii_uppercase();
         let offers = |mechanism| offered.split_ascii_whitespace().any(|one| one == mechanism);
+        let encoded = |text: &str| BASE64.encode(text);
         if offers("PLAIN") {
-            let secret = BASE64.encode(format!("\0{}\0{}", login.user, login.secret));
+            let secret = encoded(&format!("\0{}\0{}", login.user, login.secret));
             let command = format!("AUTH PLAIN {secret}");
-            if command.len() <= COMMAND {
-                self.step(&command, 2)?;
+            let outcome = if command.len() <= COMMAND {
+                self.step(&command, 2)
             } else {
                 // Of its own, it may be longer (RFC 4954 section 4).
-                self.step("AUTH PLAIN", 3)?;
-                self.step(&secret, 2)?;
-            }
+                self.step("AUTH PLAIN", 3).and_then(|_| self.step(&secret, 2))
+            };
+            outcome.map_err(|trouble| without(&[secret], trouble))?;
         } else if offers("LOGIN") {
+            let (user, secret) = (encoded(&login.user), encoded(&login.secret));
             self.step("AUTH LOGIN", 3)?;
-            self.step(&BASE64.encode(&login.user), 3)?;
-            self.step(&BASE64.encode(&login.secret), 2)?;
+            let outcome = self.step(&user, 3).and_then(|_| self.step(&secret, 2));
+            outcome.map_err(|trouble| without(&[user, secret], trouble))?;
         } else {
             let what = "it knows neither of the logins PLAIN and LOGIN (some servers do only once they are encrypted)";
             return Err(Trouble::Lacks(what.into()));
@@ -124,7 +130,11 @@ impl<'p> Talk<'p> {
         let post = self.post;
         let refusal = |trouble: &Trouble| Failure { of_letter: trouble.is_permanent(), ..on_the_way(trouble) };
         let ascii = post.to.iter().chain([&post.from]).all(|mailbox| mailbox.email.to_string().is_ascii());
-        let international = if ascii { "" } else { " SMTPUTF8" };
+        let international = match self.offer("SMTPUTF8") {
+            _ if ascii => "",
+            Some(_) => " SMTPUTF8",
+            None => return Err(Failure { of_letter: true, words: NO_UTF8.into() }),
+        };
         self.step(&format!("MAIL FROM:<{}>{international}", post.from.email), 2)
             .map_err(|trouble| refusal(&trouble))?;
         let mut refused = Vec::new();
@@ -185,6 +195,22 @@ fn encrypt(post: &Post, mut line: Line, until: Instant) -> Result<Line, Trouble>
 
 fn step_end(post: &Post, until: Instant) -> Instant {
     until.min(Instant::now() + post.timeout)
+}
+
+/// Some servers repeat what they refuse: by that, a login would come into the log.
+fn without(secrets: &[String], trouble: Trouble) -> Trouble {
+    let is_secret = |word: &str| {
+        secrets.iter().any(|secret| word.contains(secret.as_str()) || (word.len() >= PART && secret.contains(word)))
+    };
+    let cleaned = |line: String| {
+        line.split(' ').map(|word| if is_secret(word) { "****" } else { word }).collect::<Vec<_>>().join(" ")
+    };
+    match trouble {
+        Trouble::Refused(Reply { code, lines }) => {
+            Trouble::Refused(Reply { code, lines: lines.into_iter().map(cleaned).collect() })
+        }
+        other => other,
+    }
 }
 
 fn on_the_way(trouble: &Trouble) -> Failure {

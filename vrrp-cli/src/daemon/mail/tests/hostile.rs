@@ -118,3 +118,36 @@ fn a_line_of_one_dot_does_not_end_the_letter() {
     assert_eq!(mails[0].text.split_once("\r\n\r\n").map(|(_, body)| body), Some(body));
     assert_eq!(mails[0].to.len(), 2);
 }
+
+/// By some servers, what they refuse is repeated.
+#[test]
+fn a_login_that_is_repeated_does_not_reach_the_log() {
+    let login = "smtp_user lb1\nsmtp_password sesame-open-wide";
+    let said = |answers| words(&hostile(scripted(answers), login));
+    let refused = said(&["220 x\r\n", "250-x\r\n250 AUTH PLAIN\r\n", "535 no: <AGxiMQBzZXNhbWUtb3Blbi13aWRl>, go\r\n"]);
+    assert_eq!(refused, "permanent error (535): no: **** go");
+    let cut = said(&["220 x\r\n", "250-x\r\n250 AUTH PLAIN\r\n", "500 unknown: AUTH PLAIN AGxiMQBzZXNhbWUt\r\n"]);
+    assert_eq!(cut, "permanent error (500): unknown: AUTH PLAIN ****");
+    let answers = &[
+        "220 x\r\n",
+        "250-x\r\n250 AUTH LOGIN\r\n",
+        "334 u\r\n",
+        "334 p\r\n",
+        "535 bGIx c2VzYW1lLW9wZW4td2lkZQ==\r\n",
+    ];
+    assert_eq!(said(answers), "permanent error (535): **** ****");
+}
+
+/// RFC 6531 section 3.1: nothing else may be sent to it.
+#[test]
+fn an_address_beyond_ascii_needs_a_server_that_takes_it() {
+    let text = |offer| hostile(scripted(offer), "");
+    let beyond = |post: Post| Post { from: "j\u{fc}rgen@example.org".parse().expect("an address"), ..post };
+    let failure =
+        deliver(&beyond(text(&["220 x\r\n", "250 x\r\n"])), &letter(), soon()).expect_err("it is not offered");
+    assert!(failure.of_letter && failure.words.contains("does not offer SMTPUTF8"), "{failure:?}");
+    let takes: &[&str] = &["220 x\r\n", "250-x\r\n250 SMTPUTF8\r\n", "250\r\n", "250\r\n", "250\r\n", "354\r\n"];
+    let (post, quick) = (beyond(text(takes)), Duration::from_millis(200));
+    // It goes as far as the letter, which this server never acknowledges.
+    assert_eq!(words(&Post { timeout: quick, ..post }), "no answer in time");
+}

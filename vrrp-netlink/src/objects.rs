@@ -38,6 +38,13 @@ impl Objects {
         self.addresses.is_empty() && self.routes.is_empty() && self.rules.is_empty()
     }
 
+    /// Takes over those of another, behind its own.
+    pub fn append(&mut self, mut other: Self) {
+        self.addresses.append(&mut other.addresses);
+        self.routes.append(&mut other.routes);
+        self.rules.append(&mut other.rules);
+    }
+
     /// One message for each, in the order of the fields.
     pub fn octets(&self) -> Vec<u8> {
         octets(&self.addresses, &self.routes, &self.rules)

@@ -265,7 +265,7 @@ pub(super) fn remove_all(work: &Work, devices: &[Device]) -> vrrp_netlink::Resul
     let all = work.tables.iter().map(|table| &table.entries).chain([&work.statics]);
     all.map(|entries| Held::all(entries, devices)).try_for_each(|mut held| {
         held.remove_routing(&mut rtnl);
-        rtnl.remove_addresses(&held.addresses).into_iter().try_for_each(|result| result.map(|_| ()))
+        addresses::remove(&mut rtnl, &held.addresses).into_iter().try_for_each(|result| result.map(|_| ()))
     })?;
     work.filtering.kept().map_or(Ok(()), Firewall::remove)
 }

@@ -199,11 +199,7 @@ fn left(folder: &Path, network: u64, boot: &str, name_of: impl Fn(u32) -> Option
             continue;
         }
         match fs::read(&path).map_err(|error| error.to_string()).and_then(|octets| read(&octets, boot, &name_of)) {
-            Ok(mut objects) => {
-                left.objects.addresses.append(&mut objects.addresses);
-                left.objects.routes.append(&mut objects.routes);
-                left.objects.rules.append(&mut objects.rules);
-            }
+            Ok(objects) => left.objects.append(objects),
             Err(fault) => tracing::warn!(
                 "{} {fault}: what a predecessor has left on this host is not known, and stays",
                 path.display()
@@ -296,10 +292,7 @@ fn read(octets: &[u8], boot: &str, name_of: impl Fn(u32) -> Option<String>) -> R
             "holds" => {
                 count += 1;
                 let octets = octets_of(rest).ok_or("has a line that is not hexadecimal")?;
-                let mut objects = Objects::read(&octets).map_err(|_| "has a line that makes no sense")?;
-                all.addresses.append(&mut objects.addresses);
-                all.routes.append(&mut objects.routes);
-                all.rules.append(&mut objects.rules);
+                all.append(Objects::read(&octets).map_err(|_| "has a line that makes no sense")?);
             }
             "end" if rest.parse() == Ok(count) => {}
             _ => return Err(format!("has a line that is not known: `{}`", word.escape_debug())),

@@ -60,11 +60,7 @@ impl Means {
         let mut all = Objects::default();
         for cell in (0..will.cells()).rev() {
             match Objects::read(&will.held(cell)) {
-                Ok(mut objects) => {
-                    all.addresses.append(&mut objects.addresses);
-                    all.routes.append(&mut objects.routes);
-                    all.rules.append(&mut objects.rules);
-                }
+                Ok(objects) => all.append(objects),
                 Err(error) => settled.failed.push(format!("what a router held is not known: {error}")),
             }
         }

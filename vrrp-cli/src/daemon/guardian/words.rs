@@ -24,7 +24,7 @@ pub(in crate::daemon) struct LastWords {
     bequest: Bequest,
     /// By router: what its last word was made from. `None` while it is not Master, or when it must be made anew each time.
     made_from: Vec<Option<(Link, Params)>>,
-    /// Its release was refused for want of room, or could not be written.
+    /// The last words of one router, while they are put together.
     octets: Vec<u8>,
     buffer: Box<[u8]>,
 }

@@ -9,7 +9,7 @@ use vrrp_core::auth::ah::PROTOCOL_AH;
 use vrrp_core::node::{Groups, Input, InterfaceId, Message};
 use vrrp_core::router::Carriage;
 use vrrp_core::rx::Meta;
-use vrrp_core::wire::frame::{self, GroupFrame};
+use vrrp_core::wire::frame::{self, FrameError, GroupFrame};
 use vrrp_core::wire::ipv4::PROTOCOL_VRRP;
 use vrrp_core::{Auth, Family};
 use vrrp_netlink::packet::PacketSocket;
@@ -202,12 +202,7 @@ impl Ear {
     /// Sends a message to its group in a frame from this MAC address, which is put together in `buffer`.
     pub(super) fn send_from(&self, mac: [u8; 6], message: &Message<'_>, buffer: &mut [u8]) -> vrrp_netlink::Result<()> {
         let Self::Frames(socket, index) = self else { return Ok(()) };
-        let &Message { source, destination, ttl, carriage, octets, .. } = message;
-        let frame = match carriage {
-            Carriage::Message => GroupFrame { mac, source, destination, ttl }.emit(octets, buffer),
-            Carriage::Datagram => frame::emit_datagram(mac, octets, buffer),
-        };
-        match frame {
+        match framed(mac, message, buffer) {
             Ok(frame) => socket.send(*index, frame),
             Err(error) => {
                 let cause = std::io::Error::new(std::io::ErrorKind::InvalidInput, error);
@@ -215,6 +210,16 @@ impl Ear {
             }
         }
     }
+}
+
+/// A message to its group as a frame from this MAC address, in `buffer`.
+pub(super) fn framed<'b>(mac: [u8; 6], message: &Message<'_>, buffer: &'b mut [u8]) -> Result<&'b [u8], FrameError> {
+    let &Message { source, destination, ttl, carriage, octets, .. } = message;
+    let frame = match carriage {
+        Carriage::Message => GroupFrame { mac, source, destination, ttl }.emit(octets, buffer),
+        Carriage::Datagram => frame::emit_datagram(mac, octets, buffer),
+    };
+    frame.map(|frame| &*frame)
 }
 
 impl AsFd for Ear {

@@ -340,11 +340,11 @@ impl Election {
             // The addresses may go at any moment: others shall not wait for it.
             return self.reporter.held_back();
         }
+        let mac = self.macs.get(router.index()).copied().flatten();
         for recipient in 0..self.node.recipients(router) {
             let Ok(message) = self.node.message_to(router, recipient, advertise, &mut self.message) else { return };
             let Some(ports) = self.ports.get(index_of(message.interface)) else { return };
             let socket = |kind: Kind| ports[kind.index()].socket.as_ref();
-            let mac = self.macs.get(router.index()).copied().flatten();
             let sent = match mac.filter(|_| message.destination.is_multicast()) {
                 Some(mac) => socket(Kind::Frames).map(|socket| socket.send_from(mac, &message, &mut self.frame)),
                 None => socket(Kind::for_message(&message)).map(|socket| socket.send(&message)),
@@ -359,7 +359,7 @@ impl Election {
                     let ports = self.ports.get(index_of(message.interface))?;
                     ports[Kind::for_message(message).index()].socket.as_ref()
                 };
-                self.words.claimed(&self.node, router, |message| socket(message)?.interface());
+                self.words.claimed(&self.node, router, mac, |message| socket(message)?.interface());
             }
             Advertise::Release => self.words.silent(router),
         }

@@ -11,7 +11,9 @@ use crate::common::Kind::Vrrpctl;
 use crate::common::*;
 
 /// A router for each way in which a release can be said; each has its address.
-const SPEECHES: [&str; 5] = ["VI_plain", "VI_ah", "VI_hmac", "VI_unicast", "VI_six"];
+const SPEECHES: [&str; 6] = ["VI_plain", "VI_ah", "VI_hmac", "VI_unicast", "VI_six", "VI_mac"];
+/// Those of IPv4.
+const WITH_IPV4: [u8; 5] = [0, 1, 2, 3, 5];
 
 fn address(number: u8) -> Ipv4Addr {
     Ipv4Addr::new(10, 9, 0, 100 + number)
@@ -34,6 +36,7 @@ fn instances(priority: u8, own: Ipv4Addr, peer: Ipv4Addr) -> Vec<Instance> {
             .with(format!("auth_hmac {{\n        key 9 hex:{key}\n        active_key 9\n    }}")),
         named(3).with(format!("unicast_src_ip {own}")).with(unicast),
         named(4).password(None).addresses(&["fe80::100/64", "fd00:9::100/64"]),
+        named(5).authentication_header().with("use_vmac"),
     ]
 }
 
@@ -57,7 +60,7 @@ fn what_is_killed_is_replaced_as_if_it_had_stopped() {
     for name in SPEECHES {
         a.says(&format!("({name}) entering master state"), 1);
     }
-    for number in 0..4 {
+    for number in WITH_IPV4 {
         stage.held_by("a", address(number));
     }
     // Every one of them has been heard as Master.
@@ -69,8 +72,8 @@ fn what_is_killed_is_replaced_as_if_it_had_stopped() {
     }
     assert_eq!(ended(&mut a), Some(1));
     assert!(a.said("the working process was killed by sigkill"), "{}", a.log());
-    assert!(a.said("5 releases sent") && a.said("removed"), "{}", a.log());
-    for number in 0..4 {
+    assert!(a.said("6 releases sent") && a.said("removed"), "{}", a.log());
+    for number in WITH_IPV4 {
         assert!(!stage.lan.holds("a", ip(address(number))), "removed before the daemon ended");
     }
     assert!(

@@ -196,6 +196,16 @@ fn only_the_virtual_mac_address_is_seen_and_only_of_the_master() {
         stage.lan.unmute("a", 0).unwrap();
         served_by(&stage, "a");
         between("silence", client.longest_silence(muted), Duration::ZERO, master_down(WEAK) + SLACK);
+
+        // What the guardian says in the place of a process that was killed comes from there, too.
+        let releases = |mac: &str| {
+            let from = |line: &&String| source(line) == mac && line.contains("vrid 50, prio 0,");
+            of_a.lines().iter().filter(from).count()
+        };
+        let so_far = [MAC, MAC6].map(releases);
+        nix::sys::signal::kill(a.worker(), nix::sys::signal::Signal::SIGKILL).unwrap();
+        eventually("a is released", || [0, 1].iter().all(|one| releases([MAC, MAC6][*one]) > so_far[*one]));
+        switched_to(&stage, "b");
         of_a.names_no_other();
         if make == Vrrpctl {
             of_b.names_no_other();

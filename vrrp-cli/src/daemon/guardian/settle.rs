@@ -11,11 +11,10 @@ use vrrp_netlink::addresses::{Address, Change};
 use vrrp_netlink::namespace::Namespace;
 use vrrp_netlink::objects::Objects;
 use vrrp_netlink::rtnl::Rtnl;
-use vrrp_netlink::sender::Sender;
 
 use super::super::kernel;
 use super::will::Will;
-use super::words;
+use super::words::Mouth;
 
 /// What was done.
 #[derive(Debug, Default)]
@@ -30,13 +29,13 @@ pub(super) struct Settled {
 
 /// The guardian's own way to the LAN and to the kernel, opened before anything happens.
 pub(super) struct Means {
-    sender: Sender,
+    mouth: Mouth,
     rtnl: Rtnl,
 }
 
 impl Means {
     fn open() -> vrrp_netlink::Result<Self> {
-        Ok(Self { sender: Sender::open()?, rtnl: Rtnl::open()? })
+        Ok(Self { mouth: Mouth::open()?, rtnl: Rtnl::open()? })
     }
 
     /// Opens them where the process `pid` is: in the network namespace that the configuration names.
@@ -54,7 +53,7 @@ impl Means {
         let now = begin.elapsed();
         for cell in 0..will.cells() {
             if will.promised(cell).is_some_and(|promise| now < promise.last.saturating_add(promise.useful)) {
-                settled.said += words::say(&will.words(cell), &self.sender);
+                settled.said += self.mouth.say(&will.words(cell));
             }
         }
         let mut all = Objects::default();

@@ -9,15 +9,29 @@ use std::time::Instant;
 use vrrp_core::fsm::{Advertise, Link, Params};
 use vrrp_core::node::{Message, Node, RouterId};
 use vrrp_core::router::{Carriage, MAX_EMITTED};
+use vrrp_core::wire::frame::MAX_HEADERS;
 use vrrp_core::wire::ipv4::PROTOCOL_VRRP;
+use vrrp_netlink::packet::PacketSocket;
 use vrrp_netlink::sender::Sender;
 
+use super::super::ear;
 use super::Bequest;
 
-/// In front of each datagram: kind, TTL, its length, interface, source, destination.
+/// What stands behind a header.
+mod kind {
+    /// A message, which needs an IP header.
+    pub(super) const MESSAGE: u8 = 0;
+    /// A whole IPv4 datagram.
+    pub(super) const DATAGRAM: u8 = 1;
+    /// A whole Ethernet frame, from a virtual MAC address.
+    pub(super) const FRAME: u8 = 2;
+}
+
+/// In front of each message, datagram or frame: kind, TTL, its length, interface, source, destination.
 const HEADER: usize = 40;
-/// Octets of an advert besides its addresses: header, password, trailer, and the headers in front of a signed one.
-const AROUND: usize = 8 + 8 + 28 + 44;
+/// Octets of an advert besides its addresses: header, password, trailer, the headers in front of a signed one, and those of a
+/// frame.
+const AROUND: usize = 8 + 8 + 28 + 44 + MAX_HEADERS;
 
 /// The election thread's side.
 pub(in crate::daemon) struct LastWords {
@@ -27,11 +41,19 @@ pub(in crate::daemon) struct LastWords {
     /// The last words of one router, while they are put together.
     octets: Vec<u8>,
     buffer: Box<[u8]>,
+    frame: Box<[u8]>,
+}
+
+/// The guardian's way to the LAN: sockets that hear nothing.
+pub(super) struct Mouth {
+    sender: Sender,
+    frames: PacketSocket,
 }
 
 impl LastWords {
     pub(in crate::daemon) fn new(bequest: Bequest, routers: usize) -> Self {
-        Self { bequest, made_from: vec![None; routers], octets: Vec::new(), buffer: vec![0; MAX_EMITTED].into() }
+        let (buffer, frame) = (vec![0; MAX_EMITTED].into(), vec![0; MAX_EMITTED + MAX_HEADERS].into());
+        Self { bequest, made_from: vec![None; routers], octets: Vec::new(), buffer, frame }
     }
 
     /// Octets that a router's last word may take.
@@ -41,11 +63,13 @@ impl LastWords {
         node.recipients(router) * (HEADER + AROUND + list)
     }
 
-    /// A router sent a claim. `index` is the kernel's number of the interface that a message leaves by.
+    /// A router sent a claim. `mac` is where its messages to the group come from, unless it is their interface's; `index` the
+    /// kernel's number of the interface that a message leaves by.
     pub(in crate::daemon) fn claimed(
         &mut self,
         node: &Node<Instant>,
         router: RouterId,
+        mac: Option<[u8; 6]>,
         index: impl Fn(&Message<'_>) -> Option<u32>,
     ) {
         if !self.bequest.is_read() {
@@ -65,8 +89,14 @@ impl LastWords {
             let Ok(message) = node.draft_to(router, recipient, Advertise::Release, &mut self.buffer) else { continue };
             // What a peer is sent may change with what it sends.
             alike &= message.destination.is_multicast();
-            if let Some(index) = index(&message) {
-                write(&message, index, &mut self.octets);
+            let Some(index) = index(&message) else { continue };
+            match mac.filter(|_| message.destination.is_multicast()) {
+                None => write_message(&message, index, &mut self.octets),
+                Some(mac) => {
+                    if let Ok(frame) = ear::framed(mac, &message, &mut self.frame) {
+                        write(kind::FRAME, &message, index, frame, &mut self.octets);
+                    }
+                }
             }
         }
         self.bequest.leave_words(router.index(), &self.octets);
@@ -87,41 +117,52 @@ impl LastWords {
     }
 }
 
-/// Sends last words; how many datagrams went out. What makes no sense is not sent.
-pub(super) fn say(words: &[u8], sender: &Sender) -> usize {
-    let mut rest = words;
-    let mut sent = 0;
-    while let Some((header, behind)) = rest.split_first_chunk::<HEADER>() {
-        let [kind, ttl, a, b, index @ ..] = header;
-        let (index, ends) = index.split_at(4);
-        let len = usize::from(u16::from_be_bytes([*a, *b]));
-        let Some((octets, behind)) = behind.split_at_checked(len) else { break };
-        rest = behind;
-        let index = index.try_into().map_or(0, u32::from_be_bytes);
-        let (source, destination) = ends.split_at(16);
-        let (source, destination) = (address(source), address(destination));
-        let outcome = match (kind, destination) {
-            (0, _) => sender.send(index, (source, destination), PROTOCOL_VRRP, *ttl, octets),
-            (_, IpAddr::V4(destination)) => sender.send_datagram(index, destination, octets),
-            (_, IpAddr::V6(_)) => continue,
-        };
-        sent += usize::from(outcome.is_ok());
+impl Mouth {
+    pub(super) fn open() -> vrrp_netlink::Result<Self> {
+        Ok(Self { sender: Sender::open()?, frames: PacketSocket::open()? })
     }
-    sent
+
+    /// Says last words; how many messages went out. What makes no sense is not sent.
+    pub(super) fn say(&self, words: &[u8]) -> usize {
+        let mut rest = words;
+        let mut sent = 0;
+        while let Some((header, behind)) = rest.split_first_chunk::<HEADER>() {
+            let [kind, ttl, a, b, index @ ..] = header;
+            let (index, ends) = index.split_at(4);
+            let len = usize::from(u16::from_be_bytes([*a, *b]));
+            let Some((octets, behind)) = behind.split_at_checked(len) else { break };
+            rest = behind;
+            let index = index.try_into().map_or(0, u32::from_be_bytes);
+            let (source, destination) = ends.split_at(16);
+            let (source, destination) = (address(source), address(destination));
+            let outcome = match (*kind, destination) {
+                (kind::MESSAGE, _) => self.sender.send(index, (source, destination), PROTOCOL_VRRP, *ttl, octets),
+                (kind::DATAGRAM, IpAddr::V4(destination)) => self.sender.send_datagram(index, destination, octets),
+                (kind::FRAME, _) => self.frames.send(index, octets),
+                _ => continue,
+            };
+            sent += usize::from(outcome.is_ok());
+        }
+        sent
+    }
 }
 
-fn write(message: &Message<'_>, index: u32, octets: &mut Vec<u8>) {
+fn write_message(message: &Message<'_>, index: u32, octets: &mut Vec<u8>) {
     let kind = match message.carriage {
-        Carriage::Message => 0,
-        Carriage::Datagram => 1,
+        Carriage::Message => kind::MESSAGE,
+        Carriage::Datagram => kind::DATAGRAM,
     };
+    write(kind, message, index, message.octets, octets);
+}
+
+fn write(kind: u8, message: &Message<'_>, index: u32, content: &[u8], octets: &mut Vec<u8>) {
     octets.extend([kind, message.ttl]);
-    octets.extend(u16::try_from(message.octets.len()).unwrap_or(0).to_be_bytes());
+    octets.extend(u16::try_from(content.len()).unwrap_or(0).to_be_bytes());
     octets.extend(index.to_be_bytes());
     for end in [message.source, message.destination] {
         octets.extend(mapped(end).octets());
     }
-    octets.extend_from_slice(message.octets);
+    octets.extend_from_slice(content);
 }
 
 fn mapped(address: IpAddr) -> Ipv6Addr {

@@ -43,6 +43,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::Sender;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
+use signal_hook::iterator::Signals;
 use vrrp_core::node::{InterfaceId, Node};
 use vrrp_netlink::process::{self, Wakeup};
 
@@ -77,6 +79,14 @@ pub fn run(path: &Path, options: &config::Options, guarded: bool) -> ExitCode {
     if let Err(error) = process::notice_children() {
         eprint_block(&format!("warning: {error}"));
     }
+    // From here on a request to stop is an orderly stop, whatever has been begun by then.
+    let signals = match catch_signals() {
+        Ok(signals) => signals,
+        Err(error) => {
+            eprint_block(&format!("error: {}", ServeError::Signals(error)));
+            return ExitCode::FAILURE;
+        }
+    };
     let ward = match if guarded { guardian::split() } else { Side::Worker(None) } {
         Side::Worker(ward) => ward,
         Side::Guardian(status) => return status,
@@ -85,7 +95,7 @@ pub fn run(path: &Path, options: &config::Options, guarded: bool) -> ExitCode {
     // The text and the tree of a large configuration, which nobody needs any more.
     process::give_back_memory();
     let log = log::start();
-    let status = match serve(plan, ward) {
+    let status = match serve(plan, ward, signals) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error}");
@@ -164,7 +174,7 @@ impl ToElection {
     }
 }
 
-fn serve(plan: setup::Plan, ward: Option<Ward>) -> Result<(), ServeError> {
+fn serve(plan: setup::Plan, ward: Option<Ward>, signals: Signals) -> Result<(), ServeError> {
     let setup::Plan {
         node,
         mut interfaces,
@@ -209,7 +219,7 @@ fn serve(plan: setup::Plan, ward: Option<Ward>) -> Result<(), ServeError> {
     let (orders, jobs) = orders::orders(work.tables.len(), work.lease.clone());
     let (notifier, notify, hurry) = notify::Notifier::new(notify)?;
 
-    let signals = watch_signals(&election, hurry, parent)?;
+    let signals = watch_signals(signals, &election, hurry, parent)?;
     let watch = monitor::Watch::new((monitor, filter), (rtnl, links), &interfaces, policy.interfaces, sources, groups);
     let levels = watch.levels();
     let stop_monitor = Wakeup::new()?;
@@ -310,16 +320,19 @@ fn spawn<T: Send + 'static>(
     thread::Builder::new().name(name.into()).spawn(guarded).map_err(ServeError::Thread)
 }
 
+/// Keeps the signals that are for the daemon until somebody asks for them.
+fn catch_signals() -> std::io::Result<Signals> {
+    Signals::new([SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2])
+}
+
 /// A second request to stop goes to the election and to `hurry`: whoever repeats it wants to wait neither for a successor nor
 /// for scripts.
 fn watch_signals(
+    mut signals: Signals,
     election: &ToElection,
     hurry: notify::Hurry,
     parent: Option<u32>,
 ) -> Result<signal_hook::iterator::Handle, ServeError> {
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
-    let caught = [SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2];
-    let mut signals = signal_hook::iterator::Signals::new(caught).map_err(ServeError::Signals)?;
     let handle = signals.handle();
     let reporter = election.clone();
     let watch = move || {

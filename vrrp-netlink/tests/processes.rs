@@ -1,12 +1,13 @@
 //! What only a process without other threads can show, so this test has no harness: it executes itself in several roles.
 
 use std::io::{self, PipeReader, Read, Write};
+use std::os::fd::AsFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 use vrrp_netlink::capabilities::{self, Capability};
-use vrrp_netlink::guardian::{Fork, Signals, fork, terminate_with_parent};
+use vrrp_netlink::guardian::{Channel, Fork, Heard, Signals, fork, terminate_with_parent};
 use vrrp_netlink::namespace::{self, Namespace, UserNamespaceError};
 use vrrp_netlink::process::{default_signals, die_with_parent, wait_readable};
 use vrrp_netlink::socket::VrrpSocket;
@@ -24,6 +25,7 @@ fn main() -> ExitCode {
         Ok("child") => child(),
         Ok("ignorer") => ignorer(),
         Ok("guardian") => guardian(),
+        Ok("crowded") => crowded(),
         Ok(other) => panic!("no role {other}"),
         Err(_) => {
             an_unprivileged_process_becomes_root_of_its_own_network();
@@ -31,6 +33,7 @@ fn main() -> ExitCode {
             a_child_ignores_no_signal_that_its_parent_ignores();
             a_guardian_hears_of_the_end_and_passes_signals_on();
             a_process_with_threads_is_not_split();
+            descriptors_that_find_no_room_are_an_error_and_not_the_end();
             ExitCode::SUCCESS
         }
     }
@@ -230,4 +233,21 @@ fn reaches_end(reader: &mut PipeReader) -> bool {
 
 fn report(line: &str) {
     writeln!(io::stdout(), "{line}").expect("a line of output");
+}
+
+/// What came with them is lost, which must be told; what comes behind it is heard.
+fn descriptors_that_find_no_room_are_an_error_and_not_the_end() {
+    let mut command = Command::new("sh");
+    command.args(["-c", "ulimit -n 12; exec \"$0\""]).arg(std::env::current_exe().expect("its path"));
+    assert!(command.env(ROLE, "crowded").status().expect("it starts").success());
+}
+
+fn crowded() -> ExitCode {
+    let (here, there) = Channel::pair().expect("two descriptors");
+    here.send(b"x", &[here.as_fd(); 20]).expect("it is sent");
+    here.send(b"yz", &[]).expect("it is sent");
+    let error = there.receive(&mut [0; 8]).expect_err("there is no room for 20");
+    assert_eq!(error.errno(), Some(nix::errno::Errno::ENOBUFS as i32));
+    assert!(matches!(there.receive(&mut [0; 8]).expect("the next"), Heard::Message(2, none) if none.is_empty()));
+    ExitCode::SUCCESS
 }

@@ -21,6 +21,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use nix::errno::Errno;
 use vrrp_netlink::guardian::{Channel, Ending, Fork, Heard, Offspring, Shared, Signals, fork, terminate_with_parent};
 use vrrp_netlink::process::{Poller, Wakeup};
 
@@ -208,7 +209,14 @@ impl Guardian {
                     _ => {}
                 },
                 Ok(Heard::Nothing) => return,
-                Ok(Heard::End) | Err(_) => self.channel = None,
+                Ok(Heard::End) => self.channel = None,
+                Err(error) => {
+                    eprint_block(&format!("warning: the guardian {error}: it may be unable to act in case of need"));
+                    // What came with too many descriptors is gone; behind it may be more.
+                    if error.errno() != Some(Errno::ENOBUFS as i32) {
+                        self.channel = None;
+                    }
+                }
             }
         }
     }

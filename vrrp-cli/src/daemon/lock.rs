@@ -53,8 +53,8 @@ impl Lock {
     }
 
     /// The same for a table of nftables, which belongs to the network namespace, too.
-    pub(super) fn of_table(table: &str) -> io::Result<Option<Self>> {
-        Self::named(&format!("{PREFIX}nftables/{table}"))
+    pub(super) fn of_table_until(until: Instant, table: &str) -> io::Result<Option<Self>> {
+        Self::named_until(until, &format!("{PREFIX}nftables/{table}"))
     }
 
     /// `Ok(None)` when another process holds it.

@@ -2,9 +2,9 @@
 //!
 //! A file that is locked belongs to a daemon that runs; the kernel unlocks it when its process is gone, however that ended.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::{Flock, FlockArg};
@@ -46,9 +46,14 @@ impl Runtime {
     fn try_take(folder: &Path) -> Result<Option<Self>, Error> {
         let path = folder.join(PID);
         let fail = |error: io::Error| Error::Io(folder.to_owned(), error);
-        let begin = || {
+        let begin = || -> io::Result<File> {
             DirBuilder::new().recursive(true).mode(0o755).create(folder)?;
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o644).open(&path)
+            let file =
+                OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path)?;
+            // Whoever can open it can lock it, and so keep a daemon of this name from starting. One that is left behind may
+            // have been made with other rights.
+            file.set_permissions(Permissions::from_mode(0o600))?;
+            Ok(file)
         };
         let file = match begin() {
             // The folder went meanwhile, too.
@@ -105,6 +110,8 @@ mod tests {
         fs::write(parent.join("east/pid"), "123456789\n").unwrap();
         let east = Runtime::take(&parent, "east").unwrap();
         assert_eq!(fs::read_to_string(parent.join("east/pid")).unwrap().trim(), pid);
+        let mode = fs::metadata(parent.join("east/pid")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "others could lock it");
         drop((east, west));
         assert_eq!(fs::read_dir(&parent).unwrap().count(), 0);
     }

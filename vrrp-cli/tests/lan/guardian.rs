@@ -264,3 +264,25 @@ fn what_nobody_could_remove_goes_at_the_next_start() {
     fourth.stop();
     assert!(stage.holders_of(VIP).is_empty());
 }
+
+/// A service manager may change its mind at once; what was begun by then must not stay.
+#[test]
+fn a_stop_in_the_first_moments_is_an_orderly_one() {
+    if !lab::privileged(a_stop_in_the_first_moments_is_an_orderly_one) {
+        return;
+    }
+    let stage = Stage::new();
+    for (round, to) in (0_u32..).zip(["worker", "guardian"].repeat(5)) {
+        let mut a = stage.vrrpctl("a", Instance::new(255).with("use_vmac"));
+        let worker = a.worker();
+        // Somewhere between the first moment and the first advert.
+        std::thread::sleep(Duration::from_millis(2) * round * round);
+        match to {
+            "worker" => kill(worker, Signal::SIGTERM).unwrap(),
+            _ => a.process.terminate().unwrap(),
+        }
+        assert_eq!(ended(&mut a), Some(0), "round {round}: {}", a.log());
+        assert!(!stage.shell("a", "ip -o link").contains("macvlan") && !a.said("killed"), "{}", a.log());
+        assert!(!stage.shell("a", "ip -o link").contains("vrrp.50"));
+    }
+}

@@ -48,7 +48,8 @@ impl Channel {
         Ok(())
     }
 
-    /// Takes the next message, cut to the length of `octets`.
+    /// Takes the next message, cut to the length of `octets`. `ENOBUFS` for one whose descriptors this process could not take;
+    /// it is gone.
     pub fn receive(&self, octets: &mut [u8]) -> Result<Heard> {
         match sys::receive_descriptors(self.socket.as_fd(), octets) {
             Ok((0, _)) => Ok(Heard::End),

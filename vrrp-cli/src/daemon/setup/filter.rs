@@ -3,6 +3,7 @@
 //! Looks whether the table can be set up and changes nothing.
 
 use std::io::ErrorKind;
+use std::time::Instant;
 
 use vrrp_core::router::VirtualRouter;
 use vrrp_netlink::firewall::{Firewall, NAME_MAX, Owner, Silent, Watch};
@@ -10,7 +11,7 @@ use vrrp_netlink::firewall::{Firewall, NAME_MAX, Owner, Silent, Watch};
 use super::{Builder, StartError};
 use crate::config::{Code, Config, Diagnostic, Span};
 use crate::daemon::kernel::Filtering;
-use crate::daemon::lock::Lock;
+use crate::daemon::lock::{self, Lock};
 
 impl Builder<'_> {
     /// To be called when all instances are there.
@@ -23,7 +24,7 @@ impl Builder<'_> {
             return self.leftover(&table);
         };
         let span = first.span;
-        match Lock::of_table(&table) {
+        match Lock::of_table_until(Instant::now() + lock::PARTING, &table) {
             Ok(Some(lock)) => self.locks.push(lock),
             Ok(None) => {
                 let message = format!("another vrrpctl keeps the table inet {table} of nftables");
@@ -85,7 +86,7 @@ impl Builder<'_> {
 
     /// What a predecessor left goes, unless another daemon keeps it. A host without nftables has nothing left.
     fn leftover(&mut self, table: &str) -> Filtering {
-        let Ok(Some(lock)) = Lock::of_table(table) else { return Filtering::None };
+        let Ok(Some(lock)) = Lock::of_table_until(Instant::now(), table) else { return Filtering::None };
         match Firewall::new(table, Vec::new()) {
             Ok(firewall) if firewall.owner().is_ok_and(|owner| owner == Owner::Us) => {
                 self.locks.push(lock);

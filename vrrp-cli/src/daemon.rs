@@ -14,6 +14,7 @@ mod claims;
 mod ear;
 mod election;
 mod guardian;
+mod influx;
 mod kernel;
 mod keys;
 mod lease;
@@ -23,6 +24,7 @@ mod lock;
 mod log;
 mod mail;
 mod monitor;
+mod mouth;
 mod notify;
 mod orders;
 mod parting;
@@ -151,8 +153,6 @@ enum Feedback {
     Installed { router: vrrp_core::node::RouterId, epoch: u64 },
     /// Something that a router needs fails, or works again.
     Fault { router: vrrp_core::node::RouterId, fault: vrrp_core::node::Faults, present: bool },
-    /// A router's adverts are too long for their interface, or are not any more.
-    Mtu { router: vrrp_core::node::RouterId, too_small: Option<monitor::TooSmall> },
     /// The operator asks to stop.
     Stop(&'static str),
     /// The operator asks again.
@@ -188,7 +188,6 @@ fn serve(plan: setup::Plan, ward: Option<Ward>, signals: Signals) -> Result<(), 
         trackers,
         work,
         sources,
-        loads,
         notify,
         leftovers,
         monitor,
@@ -223,9 +222,7 @@ fn serve(plan: setup::Plan, ward: Option<Ward>, signals: Signals) -> Result<(), 
     let (notifier, notify, hurry) = notify::Notifier::new(notify)?;
 
     let signals = watch_signals(signals, &election, hurry, parent)?;
-    let too_small = loads.iter().map(monitor::Load::told).collect();
-    let (news, conditions) = ((monitor, filter), (sources, loads));
-    let watch = monitor::Watch::new(news, (rtnl, links), &interfaces, policy.interfaces, conditions, groups);
+    let watch = monitor::Watch::new((monitor, filter), (rtnl, links), &interfaces, policy.interfaces, sources, groups);
     let levels = watch.levels();
     let stop_monitor = Wakeup::new()?;
     let monitor_thread = spawn("monitor", &election, {
@@ -240,7 +237,6 @@ fn serve(plan: setup::Plan, ward: Option<Ward>, signals: Signals) -> Result<(), 
         groups: policy.groups,
         tracked: policy.tracked,
         interfaces: devices.iter().map(|device| device.name.clone()).collect(),
-        too_small,
     };
     let (spare, spare_devices) = (work.clone(), devices.clone());
     let ours = (orders.clone(), election.clone());

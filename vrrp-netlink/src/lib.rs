@@ -70,6 +70,8 @@ pub mod neighbour;
 #[cfg(target_os = "linux")]
 pub mod objects;
 #[cfg(target_os = "linux")]
+pub mod outbox;
+#[cfg(target_os = "linux")]
 pub mod packet;
 #[cfg(target_os = "linux")]
 pub mod process;

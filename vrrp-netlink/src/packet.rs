@@ -37,10 +37,10 @@ mod filter;
 use std::io::{self, ErrorKind, Read};
 use std::os::fd::{AsFd, BorrowedFd};
 
-use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::socket::permitted;
-use crate::sys;
+use crate::sys::{self, Name, Outgoing, SendHeaders};
 use crate::{Error, Result};
 
 pub(crate) use filter::from_mac;
@@ -50,7 +50,7 @@ pub use filter::{Accept, Filter};
 const ETHERTYPE: usize = 12;
 /// Frames in one system call.
 const AT_ONCE: usize = 64;
-const SEND: &str = "send a frame";
+pub(crate) const SEND: &str = "send a frame";
 
 /// A packet socket. It never blocks.
 #[derive(Debug)]
@@ -100,15 +100,17 @@ impl PacketSocket {
     ///
     /// A frame without a whole header (14 octets) is refused.
     pub fn send(&self, index: u32, frame: &[u8]) -> Result<()> {
-        let sent = destination(index, frame)
-            .and_then(|to| self.socket.send_to_with_flags(frame, &to, libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL));
-        sent.map(drop).map_err(|error| fail(SEND, index, error))
+        let sent = destination(index, frame).and_then(|name| {
+            sys::send_one(self.socket.as_fd(), Outgoing { name: &name, control: None, octets: frame })
+        });
+        sent.map_err(|error| fail(SEND, index, error))
     }
 
     /// The same for several frames, each with its interface, in order and in as few system calls as may be; one result for
     /// each, whether or not those before it were sent.
     pub fn send_many(&self, frames: &[(u32, &[u8])]) -> Vec<Result<()>> {
         let mut results = Vec::with_capacity(frames.len());
+        let mut headers = SendHeaders::new(frames.len().min(AT_ONCE));
         while let Some((&(index, frame), rest)) = frames.get(results.len()..).and_then(<[_]>::split_first) {
             let Ok(first) = destination(index, frame) else {
                 results.push(self.send(index, frame));
@@ -119,7 +121,8 @@ impl PacketSocket {
                 .take(AT_ONCE - 1)
                 .map_while(|(index, frame)| Some((destination(*index, frame).ok()?, *frame)));
             let portion: Vec<_> = std::iter::once((first, frame)).chain(others).collect();
-            match sys::send_many(self.socket.as_fd(), &portion) {
+            let outgoing = portion.iter().map(|(name, octets)| Outgoing { name, control: None, octets });
+            match sys::send_many(self.socket.as_fd(), &mut headers, outgoing) {
                 Ok(sent) => results.extend((0..sent).map(|_| Ok(()))),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => results.push(Err(fail(SEND, index, error))),
@@ -148,12 +151,12 @@ impl AsFd for PacketSocket {
 }
 
 /// Where a whole frame goes.
-fn destination(index: u32, frame: &[u8]) -> io::Result<SockAddr> {
+pub(crate) fn destination(index: u32, frame: &[u8]) -> io::Result<Name> {
     let ethertype = frame
         .get(ETHERTYPE..)
         .and_then(<[u8]>::first_chunk)
         .ok_or_else(|| io::Error::new(ErrorKind::InvalidInput, "shorter than an Ethernet header"))?;
-    sys::link_address(index, u16::from_be_bytes(*ethertype))
+    Name::link(index, u16::from_be_bytes(*ethertype))
 }
 
 fn fail(operation: &'static str, index: u32, error: io::Error) -> Error {

@@ -11,7 +11,7 @@ use nix::sys::socket::{ControlMessage, MsgFlags, SockaddrIn, SockaddrIn6, sendms
 use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::links::numbered;
-use crate::socket::{Ipv4Send, TOS, permitted};
+use crate::socket::{Ipv4Send, TOS, permitted, sending};
 use crate::{Error, Result};
 
 /// Octets of an IPv6 header.
@@ -129,8 +129,7 @@ fn flags() -> MsgFlags {
 }
 
 fn failed(index: u32, error: io::Error) -> Error {
-    let operation = permitted(&error, "send a datagram", "send a datagram (a firewall rule may refuse it)");
-    Error::new(operation, error).on(numbered(index))
+    Error::new(sending(&error), error).on(numbered(index))
 }
 
 #[cfg(test)]

@@ -189,10 +189,7 @@ impl VrrpSocket {
         let to = SockAddr::from(SocketAddrV4::new(destination, 0));
         match self.socket.send_to_vectored_with_flags(parts, &to, libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL) {
             Ok(_) => Ok(()),
-            Err(error) => {
-                let operation = permitted(&error, "send a datagram", "send a datagram (a firewall rule may refuse it)");
-                Err(self.fail(operation, error))
-            }
+            Err(error) => Err(self.fail(sending(&error), error)),
         }
     }
 
@@ -243,6 +240,11 @@ fn empty(socket: &Socket) -> io::Result<()> {
 /// `denied` where the kernel refused for want of permission, else `plain`.
 pub(crate) fn permitted(error: &io::Error, plain: &'static str, denied: &'static str) -> &'static str {
     if error.kind() == ErrorKind::PermissionDenied { denied } else { plain }
+}
+
+/// What failed when a datagram was refused.
+pub(crate) fn sending(error: &io::Error) -> &'static str {
+    permitted(error, "send a datagram", "send a datagram (a firewall rule may refuse it)")
 }
 
 #[cfg(test)]

@@ -30,8 +30,8 @@ use std::os::fd::{AsFd, BorrowedFd};
 use nix::sys::socket::{setsockopt, sockopt};
 use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::socket::{ANYWHERE, Batch, TOS, hear_only_from, permitted, prepare_reception};
-use crate::sys;
+use crate::socket::{ANYWHERE, Batch, TOS, hear_only_from, permitted, prepare_reception, sending};
+use crate::sys::{self, Name, Outgoing, PacketInfo};
 use crate::{Error, Result};
 
 /// The hop limit of everything sent: a receiver can tell by it that no router forwarded the datagram.
@@ -119,11 +119,11 @@ impl VrrpSocket6 {
 
     /// As [`VrrpSocket6::send`], with a hop limit of its own, 0..=255.
     pub fn send_with(&self, source: Ipv6Addr, destination: Ipv6Addr, hop_limit: u8, payload: &[u8]) -> Result<()> {
-        let ends = (source, destination);
-        sys::send_from_v6(self.socket.as_fd(), self.index, ends, hop_limit, payload).map_err(|error| {
-            let operation = permitted(&error, "send a datagram", "send a datagram (a firewall rule may refuse it)");
-            self.fail(operation, error)
-        })
+        let sent = Name::v6(destination, self.index).and_then(|name| {
+            let control = PacketInfo::new(self.index, source, hop_limit)?;
+            sys::send_one(self.socket.as_fd(), Outgoing { name: &name, control: Some(&control), octets: payload })
+        });
+        sent.map_err(|error| self.fail(sending(&error), error))
     }
 
     /// Replaces what `batch` holds by datagrams that have arrived, in order; returns how many, 0 when none has.

@@ -4,7 +4,7 @@
 
 use std::ffi::CStr;
 use std::io;
-use std::net::Ipv6Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
@@ -48,6 +48,8 @@ pub(crate) struct Headers {
     names: Box<[libc::sockaddr_in6]>,
     vectors: Box<[libc::iovec]>,
     messages: Box<[libc::mmsghdr]>,
+    /// Those in front that the last call may have written to.
+    used: usize,
 }
 
 // SAFETY: the pointers inside are only followed by the kernel during `receive_many`, which rewrites every one of them
@@ -56,11 +58,8 @@ unsafe impl Send for Headers {}
 
 impl Headers {
     pub(crate) fn new(count: usize) -> Self {
-        let vector = libc::iovec { iov_base: ptr::null_mut(), iov_len: 0 };
-        // SAFETY: `mmsghdr` is a C structure of integers and pointers; all zero is a valid value of each.
-        let message: libc::mmsghdr = unsafe { std::mem::zeroed() };
-        let names = vec![NO_NAME; count].into();
-        Self { names, vectors: vec![vector; count].into(), messages: vec![message; count].into() }
+        let (vectors, messages) = empty_headers(count);
+        Self { names: vec![NO_NAME; count].into(), vectors, messages, used: count }
     }
 
     /// Source of datagram `slot` of the last call; `None` when it did not come by IPv6.
@@ -94,9 +93,12 @@ pub(crate) fn receive_many(
 
     let mut prepared: libc::c_uint = 0;
     let slots = headers.messages.iter_mut().zip(headers.vectors.iter_mut()).zip(headers.names.iter_mut());
-    for (((message, vector), name), (octets, control)) in slots.zip(octets.chunks_exact_mut(room).zip(controls)) {
-        control.0.fill(0);
-        *name = NO_NAME;
+    let rooms = octets.chunks_exact_mut(room).zip(controls);
+    for (slot, (((message, vector), name), (octets, control))) in slots.zip(rooms).enumerate() {
+        if slot < headers.used {
+            control.0.fill(0);
+            *name = NO_NAME;
+        }
         *vector = libc::iovec { iov_base: octets.as_mut_ptr().cast(), iov_len: octets.len() };
         message.msg_len = 0;
         message.msg_hdr.msg_name = ptr::from_mut(name).cast();
@@ -112,89 +114,181 @@ pub(crate) fn receive_many(
     // the time-out may be null.
     let received =
         unsafe { libc::recvmmsg(fd.as_raw_fd(), headers.messages.as_mut_ptr(), prepared, 0x40, ptr::null_mut()) };
-    usize::try_from(received).map_err(|_| io::Error::last_os_error())
+    let received = usize::try_from(received).map_err(|_| io::Error::last_os_error());
+    // One that fails may have been begun.
+    headers.used = received.as_ref().map_or(1, |received| received + 1);
+    received
 }
 
-/// One non-blocking `sendmsg` of an IPv6 datagram with this source address (`IPV6_PKTINFO`) and hop limit
-/// (`IPV6_HOPLIMIT`), by the interface `index`.
-#[allow(clippy::useless_conversion, reason = "the types of lengths differ between C libraries")]
-pub(crate) fn send_from_v6(
-    fd: BorrowedFd<'_>,
-    index: u32,
-    (source, destination): (Ipv6Addr, Ipv6Addr),
-    hop_limit: u8,
-    payload: &[u8],
-) -> io::Result<()> {
-    #[repr(C, align(8))]
-    struct PacketInfo {
-        header: libc::cmsghdr,
-        info: libc::in6_pktinfo,
-        // The C macro CMSG_SPACE: each begins where the alignment of a header lets it.
-        padding: [u8; PADDING],
-        hop_header: libc::cmsghdr,
-        hop_limit: libc::c_int,
+/// Where a message goes.
+#[derive(Clone, Copy)]
+pub(crate) enum Name {
+    V4(libc::sockaddr_in),
+    V6(libc::sockaddr_in6),
+    Link(libc::sockaddr_ll),
+}
+
+impl Name {
+    pub(crate) fn v4(destination: Ipv4Addr) -> io::Result<Self> {
+        let address = libc::in_addr { s_addr: u32::from_ne_bytes(destination.octets()) };
+        Ok(Self::V4(libc::sockaddr_in {
+            sin_family: family(libc::AF_INET)?,
+            sin_port: 0,
+            sin_addr: address,
+            sin_zero: [0; 8],
+        }))
     }
+
+    /// A scope matters to addresses of a link alone; 0 is none.
+    pub(crate) fn v6(destination: Ipv6Addr, scope: u32) -> io::Result<Self> {
+        let address = libc::in6_addr { s6_addr: destination.octets() };
+        let family = family(libc::AF_INET6)?;
+        Ok(Self::V6(libc::sockaddr_in6 { sin6_family: family, sin6_addr: address, sin6_scope_id: scope, ..NO_NAME }))
+    }
+
+    /// The interface `index`, frames of `ethertype`.
+    pub(crate) fn link(index: u32, ethertype: u16) -> io::Result<Self> {
+        Ok(Self::Link(libc::sockaddr_ll {
+            sll_family: family(libc::AF_PACKET)?,
+            sll_protocol: ethertype.to_be(),
+            sll_ifindex: interface_number(index)?,
+            sll_hatype: 0,
+            sll_pkttype: 0,
+            sll_halen: 0,
+            sll_addr: [0; 8],
+        }))
+    }
+
+    fn as_ptr(&self) -> *const libc::c_void {
+        match self {
+            Self::V4(name) => ptr::from_ref(name).cast(),
+            Self::V6(name) => ptr::from_ref(name).cast(),
+            Self::Link(name) => ptr::from_ref(name).cast(),
+        }
+    }
+
+    fn len(&self) -> io::Result<libc::socklen_t> {
+        socklen(match self {
+            Self::V4(name) => size_of_val(name),
+            Self::V6(name) => size_of_val(name),
+            Self::Link(name) => size_of_val(name),
+        })
+    }
+}
+
+/// Control messages beside a datagram of IPv6: its source address and interface (`IPV6_PKTINFO`) and its hop limit
+/// (`IPV6_HOPLIMIT`).
+#[derive(Clone, Copy)]
+#[repr(C, align(8))]
+pub(crate) struct PacketInfo {
+    header: libc::cmsghdr,
+    info: libc::in6_pktinfo,
+    // The C macro CMSG_SPACE: each begins where the alignment of a header lets it.
+    padding: [u8; Self::PADDING],
+    hop_header: libc::cmsghdr,
+    hop_limit: libc::c_int,
+}
+
+impl PacketInfo {
     // The C macro CMSG_LEN; the information stands directly behind the header.
     const LEN: usize = size_of::<libc::cmsghdr>() + size_of::<libc::in6_pktinfo>();
-    const PADDING: usize = LEN.next_multiple_of(size_of::<usize>()) - LEN;
+    const PADDING: usize = Self::LEN.next_multiple_of(size_of::<usize>()) - Self::LEN;
     const HOP_LEN: usize = size_of::<libc::cmsghdr>() + size_of::<libc::c_int>();
-    const _: () = assert!(std::mem::offset_of!(PacketInfo, info) == size_of::<libc::cmsghdr>());
-    const _: () = assert!(std::mem::offset_of!(PacketInfo, hop_header) == LEN + PADDING);
-    const _: () = assert!(std::mem::offset_of!(PacketInfo, hop_limit) == LEN + PADDING + size_of::<libc::cmsghdr>());
 
-    let address = |address: Ipv6Addr| libc::in6_addr { s6_addr: address.octets() };
-    let mut name = NO_NAME;
-    name.sin6_family = libc::sa_family_t::try_from(libc::AF_INET6).map_err(|_| io::ErrorKind::InvalidInput)?;
-    name.sin6_addr = address(destination);
-    name.sin6_scope_id = index;
-    // SAFETY: both are C structures of integers and pointers; all zero is a valid value of each.
-    let (mut control, mut message): (PacketInfo, libc::msghdr) = unsafe { (std::mem::zeroed(), std::mem::zeroed()) };
-    control.header.cmsg_len = LEN.try_into().map_err(|_| io::ErrorKind::InvalidInput)?;
-    control.header.cmsg_level = libc::IPPROTO_IPV6;
-    control.header.cmsg_type = libc::IPV6_PKTINFO;
-    control.info = libc::in6_pktinfo {
-        ipi6_addr: address(source),
-        ipi6_ifindex: index.try_into().map_err(|_| io::Error::from_raw_os_error(libc::ENODEV))?,
-    };
-    control.hop_header.cmsg_len = HOP_LEN.try_into().map_err(|_| io::ErrorKind::InvalidInput)?;
-    control.hop_header.cmsg_level = libc::IPPROTO_IPV6;
-    control.hop_header.cmsg_type = libc::IPV6_HOPLIMIT;
-    control.hop_limit = hop_limit.into();
-    let mut vector = libc::iovec { iov_base: payload.as_ptr().cast_mut().cast(), iov_len: payload.len() };
-    message.msg_name = ptr::from_mut(&mut name).cast();
-    message.msg_namelen = socklen(size_of_val(&name))?;
-    message.msg_iov = &raw mut vector;
-    message.msg_iovlen = 1;
-    message.msg_control = ptr::from_mut(&mut control).cast();
-    message.msg_controllen = size_of_val(&control).try_into().map_err(|_| io::ErrorKind::InvalidInput)?;
-    // SAFETY: `message` points to `name`, `vector`, `control` and, through `vector`, to `payload`, with their lengths;
-    // all of them live until the call returns, which only reads them.
-    let sent = unsafe { libc::sendmsg(fd.as_raw_fd(), &raw const message, libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL) };
-    if sent < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+    #[allow(clippy::useless_conversion, reason = "the types of lengths differ between C libraries")]
+    pub(crate) fn new(index: u32, source: Ipv6Addr, hop_limit: u8) -> io::Result<Self> {
+        const _: () = assert!(std::mem::offset_of!(PacketInfo, info) == size_of::<libc::cmsghdr>());
+        const _: () = assert!(std::mem::offset_of!(PacketInfo, hop_header) == PacketInfo::LEN + PacketInfo::PADDING);
+        const _: () = assert!(
+            std::mem::offset_of!(PacketInfo, hop_limit)
+                == PacketInfo::LEN + PacketInfo::PADDING + size_of::<libc::cmsghdr>()
+        );
+
+        // SAFETY: it is a C structure of integers; all zero is a valid value of each.
+        let mut new: Self = unsafe { std::mem::zeroed() };
+        new.header.cmsg_len = Self::LEN.try_into().map_err(|_| io::ErrorKind::InvalidInput)?;
+        new.header.cmsg_level = libc::IPPROTO_IPV6;
+        new.header.cmsg_type = libc::IPV6_PKTINFO;
+        new.info = libc::in6_pktinfo {
+            ipi6_addr: libc::in6_addr { s6_addr: source.octets() },
+            ipi6_ifindex: index.try_into().map_err(|_| io::Error::from_raw_os_error(libc::ENODEV))?,
+        };
+        new.hop_header.cmsg_len = Self::HOP_LEN.try_into().map_err(|_| io::ErrorKind::InvalidInput)?;
+        new.hop_header.cmsg_level = libc::IPPROTO_IPV6;
+        new.hop_header.cmsg_type = libc::IPV6_HOPLIMIT;
+        new.hop_limit = hop_limit.into();
+        Ok(new)
+    }
 }
 
-/// One non-blocking `sendmmsg` of frames, each to its link-layer address; how many were sent, at least one.
-pub(crate) fn send_many(fd: BorrowedFd<'_>, frames: &[(SockAddr, &[u8])]) -> io::Result<usize> {
+/// One message of a [`send_many`].
+#[derive(Clone, Copy)]
+pub(crate) struct Outgoing<'a> {
+    pub(crate) name: &'a Name,
+    pub(crate) control: Option<&'a PacketInfo>,
+    pub(crate) octets: &'a [u8],
+}
+
+/// The headers of one `sendmmsg`, kept so that a call allocates nothing.
+pub(crate) struct SendHeaders {
+    vectors: Box<[libc::iovec]>,
+    messages: Box<[libc::mmsghdr]>,
+}
+
+// SAFETY: the pointers inside are only followed by the kernel during `send_many`, which rewrites those that it passes on
+// first; between calls they are values without meaning and may move to another thread.
+unsafe impl Send for SendHeaders {}
+
+impl SendHeaders {
+    pub(crate) fn new(count: usize) -> Self {
+        let (vectors, messages) = empty_headers(count);
+        Self { vectors, messages }
+    }
+}
+
+/// One non-blocking `sendmmsg` of as many of these messages as there are headers for; how many were sent, at least one.
+pub(crate) fn send_many<'a>(
+    fd: BorrowedFd<'_>,
+    headers: &mut SendHeaders,
+    outgoing: impl Iterator<Item = Outgoing<'a>>,
+) -> io::Result<usize> {
+    send_by(fd, &mut headers.vectors, &mut headers.messages, outgoing)
+}
+
+/// The same of one message, for which nothing need be kept.
+pub(crate) fn send_one(fd: BorrowedFd<'_>, outgoing: Outgoing<'_>) -> io::Result<()> {
+    let (vector, message) = empty_header();
+    send_by(fd, &mut [vector], &mut [message], std::iter::once(outgoing)).map(drop)
+}
+
+#[allow(clippy::useless_conversion, reason = "the types of lengths differ between C libraries")]
+fn send_by<'a>(
+    fd: BorrowedFd<'_>,
+    vectors: &mut [libc::iovec],
+    messages: &mut [libc::mmsghdr],
+    outgoing: impl Iterator<Item = Outgoing<'a>>,
+) -> io::Result<usize> {
     // The flags' type is signed in one libc and unsigned in another; a literal fits both.
     const _: () = assert!(libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL == 0x4040);
 
-    let vector =
-        |(_, frame): &(_, &[u8])| libc::iovec { iov_base: frame.as_ptr().cast_mut().cast(), iov_len: frame.len() };
-    let mut vectors: Vec<libc::iovec> = frames.iter().map(vector).collect();
-    let message = |((name, _), vector): (&(SockAddr, &[u8]), &mut libc::iovec)| {
-        // SAFETY: `mmsghdr` is a C structure of integers and pointers; all zero is a valid value of each.
-        let mut message: libc::mmsghdr = unsafe { std::mem::zeroed() };
-        message.msg_hdr.msg_name = name.as_ptr().cast_mut().cast();
-        message.msg_hdr.msg_namelen = name.len();
+    let mut prepared: libc::c_uint = 0;
+    let slots = messages.iter_mut().zip(vectors);
+    for ((message, vector), Outgoing { name, control, octets }) in slots.zip(outgoing) {
+        *vector = libc::iovec { iov_base: octets.as_ptr().cast_mut().cast(), iov_len: octets.len() };
+        message.msg_hdr.msg_name = name.as_ptr().cast_mut();
+        message.msg_hdr.msg_namelen = name.len()?;
         message.msg_hdr.msg_iov = vector;
         message.msg_hdr.msg_iovlen = 1;
-        message
-    };
-    let mut messages: Vec<libc::mmsghdr> = frames.iter().zip(&mut vectors).map(message).collect();
-    let count = libc::c_uint::try_from(messages.len()).map_err(|_| io::ErrorKind::InvalidInput)?;
-    // SAFETY: each of the `count` messages points to an address and, through its vector, to a frame, with their lengths;
-    // all of them live until the call returns, which only reads them and writes the lengths in `messages`.
-    let sent = unsafe { libc::sendmmsg(fd.as_raw_fd(), messages.as_mut_ptr(), count, 0x4040) };
+        let (control, len) =
+            control.map_or((ptr::null(), 0), |control| (ptr::from_ref(control), size_of::<PacketInfo>()));
+        message.msg_hdr.msg_control = control.cast_mut().cast();
+        message.msg_hdr.msg_controllen = len.try_into().map_err(|_| io::ErrorKind::InvalidInput)?;
+        prepared += 1;
+    }
+    // SAFETY: each of the first `prepared` messages points to a name, to control messages or none, and through its vector to
+    // octets, with their lengths; all of them are borrowed beyond this call, which only reads them and writes the lengths in
+    // `messages`.
+    let sent = unsafe { libc::sendmmsg(fd.as_raw_fd(), messages.as_mut_ptr(), prepared, 0x4040) };
     usize::try_from(sent).map_err(|_| io::Error::last_os_error())
 }
 
@@ -224,7 +318,7 @@ pub(crate) fn set_multicast_interface(fd: BorrowedFd<'_>, index: u32) -> io::Res
 /// The link-layer address "interface `index`, frames of `ethertype`".
 pub(crate) fn link_address(index: u32, ethertype: u16) -> io::Result<SockAddr> {
     let index = interface_number(index)?;
-    let family = u16::try_from(libc::AF_PACKET).map_err(|_| io::ErrorKind::InvalidInput)?;
+    let family = family(libc::AF_PACKET)?;
     let len = socklen(size_of::<libc::sockaddr_ll>())?;
     // SAFETY: `sockaddr_ll` fits into the zeroed `sockaddr_storage` that `try_init` hands out, all zero is a valid value
     // of it, and the family and the length written are its own.
@@ -443,6 +537,21 @@ pub(crate) fn trim_heap() {
     unsafe {
         libc::malloc_trim(0);
     }
+}
+
+fn empty_headers(count: usize) -> (Box<[libc::iovec]>, Box<[libc::mmsghdr]>) {
+    let (vector, message) = empty_header();
+    (vec![vector; count].into(), vec![message; count].into())
+}
+
+fn empty_header() -> (libc::iovec, libc::mmsghdr) {
+    let vector = libc::iovec { iov_base: ptr::null_mut(), iov_len: 0 };
+    // SAFETY: `mmsghdr` is a C structure of integers and pointers; all zero is a valid value of each.
+    (vector, unsafe { std::mem::zeroed() })
+}
+
+fn family(family: libc::c_int) -> io::Result<libc::sa_family_t> {
+    libc::sa_family_t::try_from(family).map_err(|_| io::ErrorKind::InvalidInput.into())
 }
 
 fn interface_number(index: u32) -> io::Result<libc::c_int> {

@@ -12,6 +12,7 @@ use vrrp_core::rx::Meta;
 use vrrp_core::wire::frame::{self, FrameError, GroupFrame};
 use vrrp_core::wire::ipv4::PROTOCOL_VRRP;
 use vrrp_core::{Auth, Family};
+use vrrp_netlink::outbox::Outbox;
 use vrrp_netlink::packet::PacketSocket;
 use vrrp_netlink::socket::{Batch, Datagram, Ipv4Send, VrrpSocket};
 use vrrp_netlink::socket6::VrrpSocket6;
@@ -184,30 +185,63 @@ impl Ear {
         }
     }
 
-    /// Sends a message of its kind; one of another kind is not sent.
-    pub(super) fn send(&self, message: &Message<'_>) -> vrrp_netlink::Result<()> {
+    /// What its errors call the interface.
+    pub(super) fn place(&self) -> String {
+        match self {
+            Self::V4(socket) | Self::Ah(socket) => socket.interface().to_owned(),
+            Self::V6(socket) => socket.interface().to_owned(),
+            Self::Claims(_) => String::new(),
+            Self::Frames(_, index) => format!("interface {index}"),
+        }
+    }
+
+    /// Puts a message of its kind among those that it will send; one of another kind is not sent.
+    pub(super) fn put<K: Copy + Eq>(
+        &self,
+        message: &Message<'_>,
+        outbox: &mut Outbox<K>,
+        key: K,
+    ) -> vrrp_netlink::Result<()> {
         match (self, message.source, message.destination) {
-            (Self::V4(socket), IpAddr::V4(source), IpAddr::V4(destination)) => {
+            (Self::V4(_), IpAddr::V4(source), IpAddr::V4(destination)) => {
                 let header = Ipv4Send { source, destination, protocol: PROTOCOL_VRRP, ttl: message.ttl };
-                socket.send(&header, message.octets)
+                outbox.put_v4(key, &header, message.octets)
             }
             (Self::V6(socket), IpAddr::V6(source), IpAddr::V6(destination)) => {
-                socket.send_with(source, destination, message.ttl, message.octets)
+                outbox.put_v6(key, socket.index(), (source, destination), message.ttl, message.octets)
             }
-            (Self::Ah(socket), _, IpAddr::V4(destination)) => socket.send_datagram(destination, message.octets),
+            (Self::Ah(_), _, IpAddr::V4(destination)) => outbox.put_datagram(key, destination, message.octets),
             _ => Ok(()),
         }
     }
 
-    /// Sends a message to its group in a frame from this MAC address, which is put together in `buffer`.
-    pub(super) fn send_from(&self, mac: [u8; 6], message: &Message<'_>, buffer: &mut [u8]) -> vrrp_netlink::Result<()> {
-        let Self::Frames(socket, index) = self else { return Ok(()) };
+    /// The same of a message to its group in a frame from this MAC address, which is put together in `buffer`.
+    pub(super) fn put_from<K: Copy + Eq>(
+        &self,
+        mac: [u8; 6],
+        message: &Message<'_>,
+        outbox: &mut Outbox<K>,
+        key: K,
+        buffer: &mut [u8],
+    ) -> vrrp_netlink::Result<()> {
+        let Self::Frames(_, index) = self else { return Ok(()) };
         match framed(mac, message, buffer) {
-            Ok(frame) => socket.send(*index, frame),
+            Ok(frame) => outbox.put_frame(key, *index, frame),
             Err(error) => {
                 let cause = std::io::Error::new(std::io::ErrorKind::InvalidInput, error);
                 Err(vrrp_netlink::Error::new("put an advert into a frame", cause))
             }
+        }
+    }
+}
+
+impl AsFd for Ear {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::V4(socket) | Self::Ah(socket) => socket.as_fd(),
+            Self::V6(socket) => socket.as_fd(),
+            Self::Claims(ear) => ear.socket.as_fd(),
+            Self::Frames(socket, _) => socket.as_fd(),
         }
     }
 }
@@ -220,17 +254,6 @@ pub(super) fn framed<'b>(mac: [u8; 6], message: &Message<'_>, buffer: &'b mut [u
         Carriage::Datagram => frame::emit_datagram(mac, octets, buffer),
     };
     frame.map(|frame| &*frame)
-}
-
-impl AsFd for Ear {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        match self {
-            Self::V4(socket) | Self::Ah(socket) => socket.as_fd(),
-            Self::V6(socket) => socket.as_fd(),
-            Self::Claims(ear) => ear.socket.as_fd(),
-            Self::Frames(socket, _) => socket.as_fd(),
-        }
-    }
 }
 
 /// An advert as the node takes it.

@@ -9,9 +9,8 @@ use std::time::{Duration, Instant, SystemTime};
 use crossbeam_channel::Receiver;
 use nix::errno::Errno;
 use vrrp_core::fsm::{Advertise, Link, Role};
-use vrrp_core::node::{Faults, Input, InterfaceId, Message, Node, Output, RouterId, Which};
+use vrrp_core::node::{Input, InterfaceId, Message, Node, Output, RouterId, Which};
 use vrrp_core::router::MAX_EMITTED;
-use vrrp_core::wire::frame::MAX_HEADERS;
 use vrrp_core::{Family, WallClock};
 use vrrp_netlink::process::{self, Poller, Token, Wakeup};
 use vrrp_netlink::socket::Batch;
@@ -19,6 +18,8 @@ use vrrp_netlink::socket::Batch;
 use super::claims::{Frame, Places};
 use super::ear::{self, Ear, Kind};
 use super::guardian::LastWords;
+use super::influx::Influx;
+use super::mouth::{Mouth, index_of};
 use super::orders::{HandOver, Orders};
 use super::report::{self, Names, Reporter};
 use super::setup::Interface;
@@ -30,6 +31,8 @@ const BATCH: usize = 64;
 const BATCHES: usize = 64;
 /// Frames that one port of announcements is heard for in one turn: a bound for floods, above what its queue usually holds.
 const FRAMES: usize = 1024;
+/// The first descriptor that is waited for.
+const WAKEUP: Token = Token(0);
 /// The longest advertisement with the longest IPv4 header.
 const DATAGRAM: usize = MAX_EMITTED + 60;
 
@@ -40,8 +43,10 @@ pub(super) struct Election {
     ports: Vec<[Port; Kind::COUNT]>,
     /// Where the node believes that what a port hears has arrived, by interface.
     heard_at: Vec<InterfaceId>,
-    /// By router: the MAC address that its multicast adverts come from, unless it is their interface's.
-    macs: Vec<Option<[u8; 6]>>,
+    influx: Influx,
+    mouth: Mouth,
+    /// When the adverts of this turn went out.
+    spoke: Instant,
     orders: Orders,
     feedback: Receiver<Feedback>,
     wakeup: Wakeup,
@@ -51,8 +56,6 @@ pub(super) struct Election {
     poller: Poller,
     batch: Batch,
     out: Vec<Output>,
-    message: Box<[u8]>,
-    frame: Box<[u8]>,
 }
 
 /// State of an interface, as the routers of a family see it that track it, or those that do not.
@@ -96,10 +99,12 @@ impl Election {
         let heard_at = (0..).zip(&interfaces).map(place).collect();
         let ports = |interface: Interface| interface.sockets.map(|socket| Port { socket, token: None, heard });
         Self {
+            influx: Influx::default(),
+            mouth: Mouth::new(&node, macs),
+            spoke: heard,
             node,
             ports: interfaces.into_iter().map(ports).collect(),
             heard_at,
-            macs,
             orders,
             feedback,
             wakeup,
@@ -109,8 +114,6 @@ impl Election {
             poller: Poller::new(),
             batch: Batch::new(BATCH, DATAGRAM),
             out: Vec::new(),
-            message: vec![0; MAX_EMITTED].into(),
-            frame: vec![0; MAX_EMITTED + MAX_HEADERS].into(),
         }
     }
 
@@ -153,11 +156,17 @@ impl Election {
 
     /// Waits for something to happen and does what follows; the outcome ends the election.
     fn turn(&mut self) -> Result<Option<Result<(), ServeError>>, ServeError> {
-        let timeout = self.node.next_deadline().map(|at| at.saturating_duration_since(Instant::now()));
-        self.poller.wait(timeout)?;
+        let timeout = |node: &Node<Instant>| Some(node.next_deadline()?.saturating_duration_since(Instant::now()));
+        if let Some(pause) = self.influx.pause() {
+            let pause = timeout(&self.node).map_or(pause, |timeout| timeout.min(pause));
+            process::wait_readable(&self.wakeup, Some(pause))?;
+        }
+        self.poller.wait(timeout(&self.node))?;
         let now = Instant::now();
         self.tell_the_time(now);
-        self.wakeup.clear();
+        if self.poller.ready(WAKEUP) {
+            self.wakeup.clear();
+        }
         // Before anything that can begin a release: what was announced by now was not announced by its successor.
         self.hear(Kind::CLAIMS, false);
         while let Ok(feedback) = self.feedback.try_recv() {
@@ -166,7 +175,8 @@ impl Election {
             }
         }
         let due = self.node.next_deadline().is_some_and(|deadline| deadline <= now);
-        self.hear(Kind::ADVERTS, due);
+        let heard = self.hear(Kind::ADVERTS, due);
+        self.influx.heard(now, heard);
         self.node.expire(now, &mut self.out);
         self.perform();
         Ok(None)
@@ -216,11 +226,6 @@ impl Election {
             Feedback::Tracked { tracker, status } => self.feed(now, Input::Tracked { tracker, status }),
             Feedback::Installed { router, epoch } => self.feed(now, Input::Installed { router, epoch }),
             Feedback::Fault { router, fault, present } => self.feed(now, Input::Fault { router, fault, present }),
-            Feedback::Mtu { router, too_small } => {
-                let present = too_small.is_some();
-                self.reporter.mtu(router, too_small);
-                self.feed(now, Input::Fault { router, fault: Faults::MTU, present });
-            }
             Feedback::Stop(signal) => {
                 tracing::info!("stopping on {signal}");
                 return Some(Ok(()));
@@ -234,29 +239,35 @@ impl Election {
         None
     }
 
-    /// Hears what is queued at the ports of these kinds: at all of them, or at those that the last wait found readable.
-    fn hear<const N: usize>(&mut self, kinds: [Kind; N], all: bool) {
+    /// Hears what is queued at the ports of these kinds: at all of them, or at those that the last wait found readable. How many
+    /// adverts it was.
+    fn hear<const N: usize>(&mut self, kinds: [Kind; N], all: bool) -> usize {
+        let mut count = 0;
         for index in 0..self.ports.len() {
             for kind in kinds {
                 let token = self.ports[index][kind.index()].token;
                 if token.is_some_and(|token| all || self.poller.ready(token)) {
-                    self.drain(index, kind);
+                    count += self.drain(index, kind);
                 }
             }
         }
+        count
     }
 
-    /// Hears everything that is queued at one port, in bounded portions.
-    fn drain(&mut self, index: usize, kind: Kind) {
+    /// Hears everything that is queued at one port, in bounded portions. How many adverts it was.
+    fn drain(&mut self, index: usize, kind: Kind) -> usize {
         if kind.adverts().is_none() {
-            return self.overhear(index, kind, FRAMES);
+            self.overhear(index, kind, FRAMES);
+            return 0;
         }
-        let Some(&interface) = self.heard_at.get(index) else { return };
+        let mut count = 0;
+        let Some(&interface) = self.heard_at.get(index) else { return count };
         for _ in 0..BATCHES {
-            let Port { socket: Some(socket), heard, .. } = &self.ports[index][kind.index()] else { return };
+            let Port { socket: Some(socket), heard, .. } = &self.ports[index][kind.index()] else { return count };
             let (before, mut heard) = (Instant::now(), *heard);
             match socket.receive(&mut self.batch) {
                 Ok(received) => {
+                    count += received;
                     let now = Instant::now();
                     for datagram in self.batch.iter() {
                         heard = arrival(now, datagram.age, heard);
@@ -277,6 +288,7 @@ impl Election {
             }
         }
         self.perform();
+        count
     }
 
     /// Hears what other hosts announce, in so many frames at most, whatever they say: no deadline depends on it.
@@ -305,9 +317,14 @@ impl Election {
 
     fn perform(&mut self) {
         let mut out = std::mem::take(&mut self.out);
+        self.speak(&out);
         for output in out.drain(..) {
             match output {
-                Output::Advertise { router, advertise } => self.advertise(router, advertise),
+                Output::Advertise { router, advertise } => {
+                    if self.mouth.was_said() {
+                        self.said(router, advertise);
+                    }
+                }
                 Output::Addresses { router, wanted, epoch, accept: _ } => {
                     self.orders.set(router, wanted, epoch);
                     self.reporter.settled(&self.node, router, &self.orders);
@@ -340,33 +357,41 @@ impl Election {
         self.out = out;
     }
 
-    fn advertise(&mut self, router: RouterId, advertise: Advertise) {
-        if advertise == Advertise::Claim && self.orders.lease.is_overdue(Instant::now()) {
-            // The addresses may go at any moment: others shall not wait for it.
-            return self.reporter.held_back();
-        }
-        let mac = self.macs.get(router.index()).copied().flatten();
-        for recipient in 0..self.node.recipients(router) {
-            let Ok(message) = self.node.message_to(router, recipient, advertise, &mut self.message) else { return };
-            let Some(ports) = self.ports.get(index_of(message.interface)) else { return };
-            let socket = |kind: Kind| ports[kind.index()].socket.as_ref();
-            let sent = match mac.filter(|_| message.destination.is_multicast()) {
-                Some(mac) => socket(Kind::Frames).map(|socket| socket.send_from(mac, &message, &mut self.frame)),
-                None => socket(Kind::for_message(&message)).map(|socket| socket.send(&message)),
-            };
-            if let Some(Err(error)) = sent {
-                self.reporter.socket_error(&error);
+    /// Sends the adverts among `out`, together: the claims before addresses are installed, the releases before they are removed.
+    fn speak(&mut self, out: &[Output]) {
+        let Self { node, ports, mouth, reporter, .. } = self;
+        let ear = |index: usize, kind: Kind| ports.get(index)?[kind.index()].socket.as_ref();
+        let mut overdue = None;
+        for output in out {
+            let &Output::Advertise { router, advertise } = output else { continue };
+            if *overdue.get_or_insert_with(|| self.orders.lease.is_overdue(Instant::now()))
+                && advertise == Advertise::Claim
+            {
+                // The addresses may go at any moment: others shall not wait for it.
+                reporter.held_back();
+                mouth.hold_back();
+            } else {
+                mouth.put(node, (router, advertise), ear, |error| reporter.socket_error(error));
             }
         }
+        if overdue.is_some() {
+            mouth.send(ear, |error| reporter.socket_error(error));
+            self.spoke = Instant::now();
+        }
+    }
+
+    /// A router's advert went out.
+    fn said(&mut self, router: RouterId, advertise: Advertise) {
+        let Self { node, ports, mouth, words, spoke, .. } = self;
         match advertise {
             Advertise::Claim => {
                 let socket = |message: &Message<'_>| {
-                    let ports = self.ports.get(index_of(message.interface))?;
+                    let ports = ports.get(index_of(message.interface))?;
                     ports[Kind::for_message(message).index()].socket.as_ref()
                 };
-                self.words.claimed(&self.node, router, mac, |message| socket(message)?.interface());
+                words.claimed(node, router, *spoke, mouth.mac(router), |message| socket(message)?.interface());
             }
-            Advertise::Release => self.words.silent(router),
+            Advertise::Release => words.silent(router),
         }
     }
 
@@ -384,10 +409,6 @@ impl Election {
 fn arrival(now: Instant, age: Duration, heard: Instant) -> Instant {
     let age = age.min(now.saturating_duration_since(heard));
     now.checked_sub(age).unwrap_or(now)
-}
-
-fn index_of(interface: InterfaceId) -> usize {
-    usize::try_from(interface.0).unwrap_or(usize::MAX)
 }
 
 #[cfg(test)]

@@ -15,7 +15,6 @@ mod frr;
 mod guardian;
 mod handover;
 mod interop;
-mod limits;
 mod links;
 mod mail;
 mod namespaces;

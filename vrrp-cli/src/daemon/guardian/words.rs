@@ -63,19 +63,20 @@ impl LastWords {
         node.recipients(router) * (HEADER + AROUND + list)
     }
 
-    /// A router sent a claim. `mac` is where its messages to the group come from, unless it is their interface's; `index` the
+    /// A router sent a claim at `at`. `mac` is where its messages to the group come from, unless it is their interface's; `index` the
     /// kernel's number of the interface that a message leaves by.
     pub(in crate::daemon) fn claimed(
         &mut self,
         node: &Node<Instant>,
         router: RouterId,
+        at: Instant,
         mac: Option<[u8; 6]>,
         index: impl Fn(&Message<'_>) -> Option<u32>,
     ) {
         if !self.bequest.is_read() {
             return;
         }
-        self.bequest.sent(router.index(), Instant::now());
+        self.bequest.sent(router.index(), at);
         let (Some(known), Some(made_from)) = (node.router(router), self.made_from.get_mut(router.index())) else {
             return;
         };

@@ -19,7 +19,6 @@ mod kernel;
 mod keys;
 mod lease;
 mod ledger;
-mod leftovers;
 mod lock;
 mod log;
 mod mail;
@@ -199,7 +198,12 @@ fn serve(plan: setup::Plan, ward: Option<Ward>, signals: Signals) -> Result<(), 
     } = plan;
     let (mut rtnl, mut links) = rtnl;
     let mut devices: Vec<_> = interfaces.iter().map(|interface| interface.device.clone()).collect();
-    let virtuals = kernel::Virtuals::make(work.virtuals.clone(), &mut rtnl, &mut devices)?;
+    let parent = ward.as_ref().map(|ward| ward.parent);
+    let (ledger, alive, left) = open_ledger(&links);
+    let held: Vec<_> = locks.iter().map(AsFd::as_fd).chain(alive.as_ref().map(AsFd::as_fd)).collect();
+    let bequest = arm(ward, &node, &work, &held, ledger.path());
+    let mut estate = kernel::Estate::new(bequest.clone(), ledger, left, &work);
+    let virtuals = kernel::Virtuals::make(work.virtuals.clone(), &mut rtnl, &mut devices, &mut estate)?;
     if !work.virtuals.is_empty() {
         for (interface, device) in interfaces.iter_mut().zip(&devices) {
             interface.device = device.clone();
@@ -210,11 +214,6 @@ fn serve(plan: setup::Plan, ward: Option<Ward>, signals: Signals) -> Result<(), 
         // The monitor was opened before they were made: it tells of them once more.
         links.read(&mut rtnl)?;
     }
-    let parent = ward.as_ref().map(|ward| ward.parent);
-    let (ledger, alive, left) = open_ledger(&links);
-    let held: Vec<_> = locks.iter().map(AsFd::as_fd).chain(alive.as_ref().map(AsFd::as_fd)).collect();
-    let bequest = arm(ward, &node, &work, &held, ledger.path());
-    let estate = kernel::Estate { bequest: bequest.clone(), ledger, left };
     let wakeup = Wakeup::new()?;
     let (sender, feedback) = crossbeam_channel::unbounded();
     let election = ToElection { sender, wakeup: wakeup.clone() };
@@ -298,7 +297,7 @@ fn arm(
 ) -> Bequest {
     let Some(ward) = ward else { return Bequest::default() };
     let words = node.routers().map(|router| LastWords::room(node, router));
-    let rooms = words.chain([0]).zip(work.rooms()).map(|(words, held)| guardian::Room { words, held });
+    let rooms = words.chain([0, 0]).zip(work.rooms()).map(|(words, held)| guardian::Room { words, held });
     ward.arm(&rooms.collect::<Vec<_>>(), locks, file).unwrap_or_else(|error| {
         tracing::error!("{error}: nobody looks after this process");
         Bequest::default()

@@ -17,6 +17,7 @@
 //! ```
 
 mod nft;
+mod removal;
 #[cfg(test)]
 mod tests;
 mod watch;
@@ -27,6 +28,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 pub use nft::{find, find_in};
+pub use removal::Remover;
 pub use watch::{Watch, concerns};
 
 use crate::{Error, Result};
@@ -82,7 +84,7 @@ pub enum Owner {
 
 /// A table of nftables that silences addresses of the network namespace it is set up in.
 ///
-/// Its methods run the program `nft` and wait for it, 10 s at most. They need `CAP_NET_ADMIN`.
+/// Its methods run the program `nft`, unless they say otherwise, and wait for it, 10 s at most. They need `CAP_NET_ADMIN`.
 #[derive(Debug, Clone)]
 pub struct Firewall {
     nft: PathBuf,
@@ -158,9 +160,9 @@ impl Firewall {
         nft::run(&self.nft, &["-f", "-"], &self.rules(), "set up the table of nftables").map(drop)
     }
 
-    /// Removes the table; one that is gone already is no error.
+    /// Removes the table; one that is gone already is no error. This needs no program: see [`Remover`].
     pub fn remove(&self) -> Result<()> {
-        nft::run(&self.nft, &["-f", "-"], &self.removal(), "remove the table of nftables").map(drop)
+        Remover::open()?.remove(&self.table).map(drop)
     }
 
     /// The table as it is now, without counts, as `nft` shows it; `None` where there is none. Two texts of one table are

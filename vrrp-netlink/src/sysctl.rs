@@ -106,6 +106,11 @@ impl Saved {
         }
     }
 
+    /// The interface whose setting it is, by its name.
+    pub fn interface(&self) -> &str {
+        &self.interface
+    }
+
     /// Whether both are about the same setting of the same interface.
     pub fn is_same_place(&self, other: &Self) -> bool {
         (self.family, &self.interface, &self.name) == (other.family, &other.interface, &other.name)

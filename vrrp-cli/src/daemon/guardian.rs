@@ -14,7 +14,6 @@ mod will;
 mod words;
 
 use std::ffi::OsStr;
-use std::fs;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
@@ -25,7 +24,7 @@ use nix::errno::Errno;
 use vrrp_netlink::guardian::{Channel, Ending, Fork, Heard, Offspring, Shared, Signals, fork, terminate_with_parent};
 use vrrp_netlink::process::{Poller, Wakeup};
 
-use super::{eprint_block, log};
+use super::{eprint_block, ledger, log};
 pub(super) use bequest::{Bequest, Ward};
 use patience::{Beat, Patience, Verdict};
 use settle::{Means, Settled, words_of};
@@ -108,10 +107,9 @@ struct Armed {
 
 impl Armed {
     fn settle(mut self, begin: Instant) -> Settled {
-        let settled = self.means.settle(&self.will, begin);
+        let settled = self.means.settle(&self.will, begin, self.file.as_deref());
         if let Some(file) = self.file.filter(|_| settled.failed.is_empty()) {
-            // A successor that finds it all the same finds nothing on the host.
-            let _ = (fs::remove_file(&file), fs::remove_file(file.with_extension("lock")));
+            ledger::forget(&file);
         }
         settled
     }
@@ -236,7 +234,7 @@ impl Guardian {
 
 impl Settled {
     fn is_nothing(&self) -> bool {
-        self.said == 0 && self.removed.is_empty() && self.failed.is_empty()
+        self.said == 0 && self.removed.is_empty() && self.others == 0 && self.failed.is_empty()
     }
 }
 
@@ -247,13 +245,18 @@ fn beats(will: &Will) -> impl Iterator<Item = Beat> + Clone {
 }
 
 fn report(settled: &Settled) {
-    let Settled { said, removed, failed } = settled;
+    let Settled { said, removed, others, failed } = settled;
     let mut names: Vec<_> = removed.iter().take(NAMED).map(ToString::to_string).collect();
     if removed.len() > NAMED {
         names.push(format!("{} more", removed.len() - NAMED));
     }
     let names = if names.is_empty() { "no address".to_owned() } else { names.join(", ") };
-    tracing::warn!("in its place: {said} releases sent, {names} removed");
+    let rest = match others {
+        0 => String::new(),
+        1 => ", and one interface, setting or table".to_owned(),
+        count => format!(", and {count} interfaces, settings or tables"),
+    };
+    tracing::warn!("in its place: {said} releases sent, {names} removed{rest}");
     for failure in failed {
         tracing::error!("{failure}");
     }

@@ -43,10 +43,10 @@ use table::Held;
 pub(super) use table::{Entries, Table, Work};
 pub(super) use virtuals::{NotMade, Virtual, Virtuals, virtual_interfaces};
 
-use super::ToElection;
 use super::monitor::Device;
 use super::notify::ToNotify;
 use super::orders::{Job, Orders, Wanted};
+use super::{ServeError, ToElection};
 
 /// Pause before a refused installation is tried again; doubles up to the longest. Each try costs a healthy peer a moment,
 /// because a router claims before it installs.
@@ -100,8 +100,8 @@ impl Kernel {
         leftovers: &[RouterId],
         (orders, election): (Orders, ToElection),
         notify: ToNotify,
-        estate: Estate,
-    ) -> vrrp_netlink::Result<Self> {
+        mut estate: Estate,
+    ) -> Result<Self, ServeError> {
         let Work { tables, statics, groups, promote, paces, filtering, lease: _, virtuals: _ } = work;
         let routers = tables
             .into_iter()
@@ -119,7 +119,10 @@ impl Kernel {
             .collect();
         let statics = Statics::new(statics, groups, promote);
         let (rtnl, announcer) = (Rtnl::open()?, Announcer::new(paces)?);
-        let filter = Filter::start(&filtering)?;
+        if let Some(firewall) = filtering.kept() {
+            estate.filter(Some(firewall.table()), &devices);
+        }
+        let filter = Filter::start(&filtering, &election)?;
         let renewal = None;
         Ok(Self {
             rtnl,
@@ -144,12 +147,7 @@ impl Kernel {
         self.take_over();
         loop {
             let due = self.routers.iter().flat_map(|router| [router.retry, router.extra_due]).flatten();
-            let due = due
-                .chain(self.statics.retry)
-                .chain(self.announcer.next())
-                .chain(self.filter.due())
-                .chain(self.renewal())
-                .min();
+            let due = due.chain(self.statics.retry).chain(self.announcer.next()).chain(self.renewal()).min();
             let job = match due {
                 None => jobs.recv().map_err(|_| RecvTimeoutError::Disconnected),
                 Some(at) => jobs.recv_timeout(at.saturating_duration_since(Instant::now())),
@@ -249,8 +247,8 @@ impl Kernel {
             }
         }
         let gone = self.routers.iter().all(|router| router.held.is_empty());
-        if gone {
-            self.filter.stop();
+        if gone && self.filter.stop() {
+            self.estate.filter(None, &self.devices);
         }
         let gone = gone & self.remove_statics();
         self.virtuals.end(&mut self.rtnl);

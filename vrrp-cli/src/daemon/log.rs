@@ -111,3 +111,30 @@ fn journal_priority(level: Level) -> u8 {
         Level::DEBUG | Level::TRACE => 7,
     }
 }
+
+/// What is logged meanwhile, a line for each, without the time.
+#[cfg(test)]
+pub(super) fn logged(work: impl FnOnce()) -> String {
+    use std::sync::{Arc, Mutex};
+
+    #[derive(Clone, Default)]
+    struct Caught(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Caught {
+        fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(octets)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    let caught = Caught::default();
+    let writer = caught.clone();
+    let subscriber =
+        tracing_subscriber::fmt().with_writer(move || writer.clone()).without_time().with_ansi(false).finish();
+    tracing::subscriber::with_default(subscriber, work);
+    let octets = caught.0.lock().unwrap().clone();
+    String::from_utf8(octets).unwrap()
+}

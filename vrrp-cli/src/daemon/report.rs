@@ -363,28 +363,13 @@ impl std::fmt::Display for Again {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
-    use std::sync::{Arc, Mutex};
-
     use vrrp_core::fsm::{Params, Rules};
     use vrrp_core::node::{Groups, RouterSetup};
     use vrrp_core::router::{ChecksumPolicy, RouterConfig};
     use vrrp_core::{AddressList, AdvertInterval, Auth, Priority, Vrid};
 
     use super::*;
-
-    #[derive(Clone, Default)]
-    struct Lines(Arc<Mutex<Vec<u8>>>);
-
-    impl Write for Lines {
-        fn write(&mut self, octets: &[u8]) -> std::io::Result<usize> {
-            self.0.lock().unwrap().write(octets)
-        }
-
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
+    use crate::daemon::log;
 
     /// What is logged about these notices of one peer, one after the other.
     fn logged(notices: &[Notices]) -> String {
@@ -420,18 +405,13 @@ mod tests {
         };
         let mut reporter = Reporter::new(&node, names);
         let (orders, jobs) = crate::daemon::orders::orders(1, crate::daemon::lease::Lease::default());
-        let lines = Lines::default();
-        let writer = lines.clone();
-        let subscriber =
-            tracing_subscriber::fmt().with_writer(move || writer.clone()).without_time().with_ansi(false).finish();
-        tracing::subscriber::with_default(subscriber, || {
+        let text = log::logged(|| {
             for notices in notices {
                 reporter.noticed(&node, id, [10, 0, 0, 6].into(), *notices, &orders);
             }
         });
-        let octets = lines.0.lock().unwrap();
         let told = jobs.try_iter().filter(|job| matches!(job, Job::Notify(event) if event.what == What::LowerPriority));
-        (String::from_utf8(octets.clone()).unwrap(), told.count())
+        (text, told.count())
     }
 
     #[test]

@@ -24,6 +24,7 @@ mod policy;
 mod protocol;
 mod reboots;
 mod refusals;
+mod remains;
 mod repairs;
 mod scripts;
 mod stalls;

@@ -58,9 +58,16 @@ fn the_table_comes_as_a_whole_and_goes_again() {
         assert_eq!(shown.matches("nd-neighbor-solicit, nd-neighbor-advert").count(), 2, "{shown}");
         assert_eq!(firewall.owner().unwrap(), Owner::Us);
         assert_eq!(firewall.shown().unwrap().unwrap(), shown, "it looks the same as long as nobody changes it");
+        let mut remover = Remover::open().unwrap();
+        assert!(remover.is_ours("failover").unwrap());
         firewall.remove().unwrap();
         assert_eq!(firewall.shown().unwrap(), None);
         firewall.remove().unwrap();
+        assert!(!remover.is_ours("failover").unwrap() && !remover.remove("failover").unwrap());
+        firewall.set_up().unwrap();
+        nft("add table inet failover2\nadd chain inet failover2 c");
+        assert!(!remover.is_ours("failover2").unwrap(), "somebody else's");
+        assert!(remover.remove("failover").unwrap() && firewall.shown().unwrap().is_none());
     });
 }
 

@@ -1,27 +1,41 @@
-//! What the host has because of this daemon, as others are told of it: the guardian, and the file for a successor; and what a
-//! predecessor has left, when nobody was there to remove it.
+//! What the host has, and what was changed on it, because of this daemon, as others are told of it: the guardian, and the file for
+//! a successor; and what a predecessor has left, when nobody was there to remove it.
 //!
 //! Knows what is held; not why.
 
-use vrrp_netlink::addresses::Change;
-use vrrp_netlink::objects::Objects;
+use std::io;
+use std::time::Instant;
 
-use super::table::Held;
+use vrrp_netlink::Error;
+use vrrp_netlink::addresses::Change;
+use vrrp_netlink::firewall::Remover;
+use vrrp_netlink::objects::Objects;
+use vrrp_netlink::sysctl::{Family, Saved};
+
+use super::table::{Held, Work};
 use super::{Kernel, addresses};
 use crate::daemon::guardian::Bequest;
-use crate::daemon::ledger::{Ledger, Left};
+use crate::daemon::ledger::{Ledger, Left, Setting};
+use crate::daemon::lock::Lock;
 use crate::daemon::monitor::Device;
 
-/// Who is told of what is on the host.
+/// Who is told of what is on the host. Dropped, it puts settings back.
 #[derive(Debug, Default)]
 pub(in crate::daemon) struct Estate {
-    pub(in crate::daemon) bequest: Bequest,
-    pub(in crate::daemon) ledger: Ledger,
+    bequest: Bequest,
+    ledger: Ledger,
     /// What predecessors have left, until it is looked at.
-    pub(in crate::daemon) left: Left,
+    left: Left,
+    /// Where in the will stands what is changed beside addresses, routes and rules.
+    cell: usize,
 }
 
 impl Estate {
+    /// For the cells of [`Work::rooms`].
+    pub(in crate::daemon) fn new(bequest: Bequest, ledger: Ledger, left: Left, work: &Work) -> Self {
+        Self { bequest, ledger, left, cell: work.tables.len() + 1 }
+    }
+
     /// What a cell holds: told before it is put on the host, and after it is gone.
     pub(super) fn leave(&mut self, cell: usize, held: &Held) {
         let octets = held.octets();
@@ -32,6 +46,89 @@ impl Estate {
     /// Brings the file up to date.
     pub(super) fn write(&mut self, devices: &[Device]) {
         self.ledger.write(|index| name_of(devices, index));
+    }
+
+    /// Tells of interfaces that are about to be made, by the texts that will be attached to them.
+    pub(super) fn mark(&mut self, marks: impl Iterator<Item = String>, devices: &[Device]) {
+        let all = &mut self.ledger.fixtures_mut().marks;
+        all.extend(marks);
+        all.sort_unstable();
+        all.dedup();
+        self.tell(devices);
+    }
+
+    /// Tells of a table of nftables that is about to be set up, or that it is gone.
+    pub(super) fn filter(&mut self, table: Option<&str>, devices: &[Device]) {
+        self.ledger.fixtures_mut().tables = table.into_iter().map(str::to_owned).collect();
+        self.tell(devices);
+    }
+
+    /// Changes a setting of IPv4 of an interface, and tells before that what it was. The same again is only set again.
+    pub(super) fn set(
+        &mut self,
+        devices: &[Device],
+        interface: &str,
+        name: &str,
+        value: &str,
+    ) -> vrrp_netlink::Result<()> {
+        let mut planned = Saved::plan(Family::V4, interface, name, value)?;
+        let there = devices.iter().find(|device| device.name == interface).and_then(|device| device.index);
+        let absent = || Error::new("find the interface", io::Error::from(io::ErrorKind::NotFound)).on(interface);
+        let index = there.ok_or_else(absent)?;
+        let held = &self.ledger.fixtures().settings;
+        if let Some(place) = held.iter().position(|held| held.saved.is_same_place(&planned)) {
+            if held[place].index != index {
+                self.ledger.fixtures_mut().settings[place].index = index;
+                self.tell(devices);
+            }
+            return planned.apply();
+        }
+        let _gate = self.ledger.gate();
+        let others = self.ledger.elsewhere();
+        let known = self.left.settings.iter().map(|left| &left.saved).chain(&others);
+        // Whoever changed it before us knew what it was at first.
+        if let Some(known) = known.into_iter().find(|known| known.is_same_place(&planned)) {
+            planned.inherit(known);
+        }
+        self.left.settings.retain(|left| !left.saved.is_same_place(&planned));
+        self.ledger.fixtures_mut().settings.push(Setting { index, saved: planned.clone() });
+        self.tell(devices);
+        planned.apply()
+    }
+
+    /// Puts back every setting, and forgets interfaces, which are gone by now.
+    pub(super) fn restore(&mut self) {
+        let settings = std::mem::take(&mut self.ledger.fixtures_mut().settings);
+        for error in self.ledger.put_back(settings) {
+            tracing::error!("{error}");
+        }
+        self.ledger.fixtures_mut().marks.clear();
+        self.bequest.leave_held(self.cell, self.ledger.fixtures().text().as_bytes());
+    }
+
+    fn tell(&mut self, devices: &[Device]) {
+        self.bequest.leave_held(self.cell, self.ledger.fixtures().text().as_bytes());
+        self.write(devices);
+    }
+
+    /// Puts back what dead daemons changed and was not set again; whether that succeeded.
+    fn settle(&self, settings: Vec<Setting>) -> bool {
+        for Setting { index: _, saved } in &settings {
+            tracing::info!("{saved} is put back: a daemon that died had changed it");
+        }
+        let failed = self.ledger.put_back(settings);
+        for error in &failed {
+            tracing::error!("{error}");
+        }
+        failed.is_empty()
+    }
+}
+
+impl Drop for Estate {
+    fn drop(&mut self) {
+        if !self.ledger.fixtures().settings.is_empty() {
+            self.restore();
+        }
     }
 }
 
@@ -47,16 +144,18 @@ impl Kernel {
             self.leave(index);
         }
         self.estate.write(&self.devices);
-        let left = std::mem::take(&mut self.estate.left);
-        if self.remove_left(&left.objects) {
+        let mut left = std::mem::take(&mut self.estate.left);
+        let removed = self.remove_left(&left.objects);
+        let settled = self.estate.settle(std::mem::take(&mut left.settings));
+        if removed & settled & remove_tables(&left.tables) {
             left.forget();
         }
     }
 
     /// The end of it; what is still held stays written down.
-    pub(super) fn close_estate(self) {
-        let devices = self.devices;
-        self.estate.ledger.close(|index| name_of(&devices, index));
+    pub(super) fn close_estate(mut self) {
+        self.estate.restore();
+        std::mem::take(&mut self.estate.ledger).close(|index| name_of(&self.devices, index));
     }
 
     /// Whether all is gone that nobody holds.
@@ -93,6 +192,25 @@ impl Kernel {
         }
         all_gone
     }
+}
+
+/// Removes tables of nftables that dead daemons have left, unless a daemon keeps one of that name; whether they are gone.
+fn remove_tables(tables: &[String]) -> bool {
+    let mut all_gone = true;
+    for table in tables {
+        let Ok(Some(_lock)) = Lock::of_table_until(Instant::now(), table) else { continue };
+        // One of somebody else may have its name by now.
+        let remove = |mut remover: Remover| Ok(remover.is_ours(table)? && remover.remove(table)?);
+        match Remover::open().and_then(remove) {
+            Ok(true) => tracing::warn!("the table inet {table} of nftables was left by a daemon that died: removed"),
+            Ok(false) => {}
+            Err(error) => {
+                all_gone = false;
+                tracing::error!("the table inet {table} of nftables was left by another daemon: {error}");
+            }
+        }
+    }
+    all_gone
 }
 
 fn name_of(devices: &[Device], index: u32) -> Option<String> {

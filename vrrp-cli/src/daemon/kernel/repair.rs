@@ -22,7 +22,7 @@ impl Kernel {
         let Some(place) = self.devices.iter().position(|known| known.name == device.name) else { return };
         let moved = self.devices[place].index != device.index;
         self.devices[place] = device;
-        for (remade, device) in self.virtuals.tend(&mut self.rtnl, &self.devices, place) {
+        for (remade, device) in self.virtuals.tend(&mut self.rtnl, &self.devices, &mut self.estate, place) {
             let moved = self.devices[remade].index != device.index;
             self.devices[remade] = device;
             self.came_or_went(remade, moved);
@@ -154,9 +154,6 @@ impl Kernel {
         }
         if self.statics.retry.is_some_and(|at| at <= now) {
             self.add_statics(true);
-        }
-        if self.filter.due().is_some_and(|at| at <= now) {
-            self.filter.look();
         }
     }
 }

@@ -6,7 +6,6 @@ use std::time::Instant;
 
 use vrrp_core::node::TrackerId;
 use vrrp_core::track::Status;
-use vrrp_netlink::sysctl::{self, Saved};
 
 use super::repair::repair_addresses;
 use super::table::{self, Entries, Held, Lacking};
@@ -26,7 +25,6 @@ pub(super) struct Statics {
     /// Groups that depend on some of it, and what the election knows of them.
     groups: Vec<(TrackerId, Status)>,
     promote: Vec<String>,
-    saved: Vec<Saved>,
 }
 
 impl Statics {
@@ -39,9 +37,8 @@ impl Statics {
 impl Kernel {
     pub(super) fn promote_secondaries(&mut self) {
         for interface in &self.statics.promote {
-            match Saved::set(sysctl::Family::V4, interface, "promote_secondaries", "1") {
-                Ok(saved) => self.statics.saved.push(saved),
-                Err(error) => tracing::error!("{error}"),
+            if let Err(error) = self.estate.set(&self.devices, interface, "promote_secondaries", "1") {
+                tracing::error!("{error}");
             }
         }
     }
@@ -83,7 +80,7 @@ impl Kernel {
         }
     }
 
-    /// Removes it, and puts settings back; whether all of it is gone.
+    /// Removes it; whether all of it is gone.
     pub(super) fn remove_statics(&mut self) -> bool {
         let mut held = std::mem::take(&mut self.statics.held);
         held.remove_routing(&mut self.rtnl);
@@ -95,11 +92,6 @@ impl Kernel {
             {
                 tracing::error!("({STATIC}) {} is still on this host: {error}", address.address);
                 gone = false;
-            }
-        }
-        for saved in self.statics.saved.drain(..) {
-            if let Err(error) = saved.restore() {
-                tracing::error!("{error}");
             }
         }
         if gone {

@@ -12,7 +12,7 @@ use vrrp_netlink::rtnl::Rtnl;
 use vrrp_netlink::rules::Rule;
 
 use super::announce::Serving;
-use super::{Extra, Filtering, Installation, Pace, Routed, Ruled, Virtual, addresses, routes, rules};
+use super::{Extra, Filtering, Installation, Pace, Routed, Ruled, Virtual, addresses, routes, rules, virtuals};
 use crate::daemon::lease::Lease;
 use crate::daemon::monitor::Device;
 
@@ -120,9 +120,11 @@ impl Table {
 }
 
 impl Work {
-    /// The octets that what each router holds may take, and behind them what is held whoever is Master.
+    /// The octets that what each router holds may take; behind them what is held whoever is Master, and then what is changed
+    /// beside addresses, routes and rules.
     pub(in crate::daemon) fn rooms(&self) -> impl Iterator<Item = usize> + '_ {
-        self.tables.iter().map(|table| &table.entries).chain([&self.statics]).map(Entries::room)
+        let all = self.tables.iter().map(|table| &table.entries).chain([&self.statics]).map(Entries::room);
+        all.chain([virtuals::room(&self.virtuals, self.promote.len())])
     }
 }
 

@@ -4,7 +4,6 @@
 //! virtual MAC address here for a while. Knows neither orders nor elections.
 
 use std::io;
-use std::path::Path;
 use std::time::Instant;
 
 use vrrp_core::Family;
@@ -15,11 +14,14 @@ use vrrp_netlink::upper::{Kind, Upper};
 use vrrp_netlink::{Error, Result};
 
 use super::addresses::is_gone;
+use super::estate::Estate;
 use super::table::Entries;
-use crate::daemon::RUNTIME;
-use crate::daemon::leftovers::Leftovers;
+use crate::daemon::ledger::Fixtures;
 use crate::daemon::lock::{self, Lock};
 use crate::daemon::monitor::Device;
+
+/// Settings of what a virtual interface stands on: what they are set to, and what is as good.
+const SETTINGS: [(&str, &str, &[&str]); 2] = [("arp_ignore", "1", &["1", "2", "8"]), ("arp_announce", "2", &["2"])];
 
 /// An interface of ours on top of another one.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -86,7 +88,6 @@ pub(in crate::daemon) struct Virtuals {
     names: Vec<String>,
     /// What each of them should be: up or down.
     up: Vec<bool>,
-    leftovers: Option<Leftovers>,
 }
 
 impl Virtuals {
@@ -95,20 +96,16 @@ impl Virtuals {
         list: Vec<Virtual>,
         rtnl: &mut Rtnl,
         devices: &mut [Device],
+        estate: &mut Estate,
     ) -> std::result::Result<Self, NotMade> {
         let names =
             list.iter().map(|one| devices.get(one.device).map_or_else(String::new, |d| d.name.clone())).collect();
         let up = vec![false; list.len()];
-        let mut made = Self { list, names, up, leftovers: None };
+        let mut made = Self { list, names, up };
         made.bury(rtnl);
-        let folder = Path::new(RUNTIME);
-        if made.list.is_empty() {
-            Leftovers::put_right(folder);
-            return Ok(made);
-        }
-        made.leftovers = Some(Leftovers::open(folder));
+        estate.mark(made.list.iter().map(|one| one.mark.clone()), devices);
         for place in 0..made.list.len() {
-            let outcome = made.prepare_base(place, devices).and_then(|()| made.make_one(place, rtnl, devices));
+            let outcome = made.prepare_base(place, devices, estate).and_then(|()| made.make_one(place, rtnl, devices));
             match outcome {
                 Ok(device) => {
                     if let Some(known) = devices.get_mut(made.list[place].device) {
@@ -121,9 +118,6 @@ impl Virtuals {
                     return Err(NotMade { line, error });
                 }
             }
-        }
-        if let Some(leftovers) = &mut made.leftovers {
-            leftovers.settle();
         }
         Ok(made)
     }
@@ -168,14 +162,20 @@ impl Virtuals {
 
     /// Makes anew what is gone since `device` came or went: one of them, or what it stands on. The indices and states of those
     /// that it looked after.
-    pub(super) fn tend(&mut self, rtnl: &mut Rtnl, devices: &[Device], device: usize) -> Vec<(usize, Device)> {
+    pub(super) fn tend(
+        &mut self,
+        rtnl: &mut Rtnl,
+        devices: &[Device],
+        estate: &mut Estate,
+        device: usize,
+    ) -> Vec<(usize, Device)> {
         let mut made = Vec::new();
         for place in 0..self.list.len() {
             let one = &self.list[place];
             if one.device != device && one.base != device {
                 continue;
             }
-            match self.prepare_base(place, devices).and_then(|()| self.make_one(place, rtnl, devices)) {
+            match self.prepare_base(place, devices, estate).and_then(|()| self.make_one(place, rtnl, devices)) {
                 Ok(device) => made.push((self.list[place].device, device)),
                 // What it stands on is gone, too, which is told by itself.
                 Err(error) if is_gone(&error) || error.kind() == io::ErrorKind::NotFound => {}
@@ -205,7 +205,7 @@ impl Virtuals {
         false
     }
 
-    /// Removes them, and puts back every setting.
+    /// Removes them.
     pub(super) fn end(&mut self, rtnl: &mut Rtnl) {
         for (one, name) in self.list.drain(..).zip(&self.names) {
             let gone = rtnl.link(name).and_then(|link| match link {
@@ -217,9 +217,6 @@ impl Virtuals {
             {
                 tracing::error!("{name} is still on this host: {error}");
             }
-        }
-        if let Some(mut leftovers) = self.leftovers.take() {
-            leftovers.restore();
         }
     }
 
@@ -243,16 +240,16 @@ impl Virtuals {
 
     /// Keeps what the interface `place` stands on from saying that its own MAC address has the virtual addresses: it would
     /// answer for every address of the host, and name any of them as the one that asks.
-    fn prepare_base(&mut self, place: usize, devices: &[Device]) -> Result<()> {
+    fn prepare_base(&self, place: usize, devices: &[Device], estate: &mut Estate) -> Result<()> {
         let one = &self.list[place];
-        let (Some(base), Some(leftovers)) = (devices.get(one.base), &mut self.leftovers) else { return Ok(()) };
+        let Some(base) = devices.get(one.base) else { return Ok(()) };
         if !one.v4 || !matches!(one.kind, Kind::Macvlan(_)) || base.index.is_none() {
             return Ok(());
         }
-        for (name, value, kept) in [("arp_ignore", "1", &["1", "2", "8"][..]), ("arp_announce", "2", &["2"][..])] {
+        for (name, value, kept) in SETTINGS {
             let now = sysctl::read(sysctl::Family::V4, &base.name, name)?;
             let value = if kept.contains(&now.as_str()) { &now } else { value };
-            leftovers.set(sysctl::Family::V4, &base.name, name, value)?;
+            estate.set(devices, &base.name, name, value)?;
         }
         Ok(())
     }
@@ -293,7 +290,7 @@ impl Virtuals {
 
 impl Drop for Virtuals {
     fn drop(&mut self) {
-        if self.list.is_empty() && self.leftovers.is_none() {
+        if self.list.is_empty() {
             return;
         }
         match Rtnl::open() {
@@ -303,15 +300,23 @@ impl Drop for Virtuals {
     }
 }
 
+/// Octets that the estate's lines about these, and about so many settings more, may take.
+pub(super) fn room(list: &[Virtual], settings: usize) -> usize {
+    Fixtures::room(list.len() * SETTINGS.len() + settings, list.iter().map(|one| one.mark.as_str()))
+}
+
 /// Whether it bears the mark of one that vrrpctl made, and is of a kind that it makes: anybody may write a text on an interface.
 fn is_ours(link: &Link) -> bool {
     lock::is_a_name(&link.alias) && matches!(&*link.kind, "macvlan" | "ipvlan")
 }
 
-/// Indices of all interfaces that bear our mark.
-pub(in crate::daemon) fn virtual_interfaces(rtnl: &mut Rtnl) -> Vec<u32> {
-    let links = rtnl.links().unwrap_or_default().into_iter();
-    links.filter(is_ours).map(|link| link.index).collect()
+/// Indices of all interfaces that we made and that bear one of these marks.
+pub(in crate::daemon) fn virtual_interfaces(rtnl: &mut Rtnl, marks: &[String]) -> Result<Vec<u32>> {
+    if marks.is_empty() {
+        return Ok(Vec::new());
+    }
+    let links = rtnl.links()?.into_iter();
+    Ok(links.filter(|link| is_ours(link) && marks.contains(&link.alias)).map(|link| link.index).collect())
 }
 
 /// The settings of a virtual interface, which go with it: it answers for its own addresses alone, hears what the host would

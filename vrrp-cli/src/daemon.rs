@@ -152,6 +152,8 @@ enum Feedback {
     Installed { router: vrrp_core::node::RouterId, epoch: u64 },
     /// Something that a router needs fails, or works again.
     Fault { router: vrrp_core::node::RouterId, fault: vrrp_core::node::Faults, present: bool },
+    /// A router's adverts are too long for their interface, or are not any more.
+    Mtu { router: vrrp_core::node::RouterId, too_small: Option<monitor::TooSmall> },
     /// The operator asks to stop.
     Stop(&'static str),
     /// The operator asks again.
@@ -187,6 +189,7 @@ fn serve(plan: setup::Plan, ward: Option<Ward>, signals: Signals) -> Result<(), 
         trackers,
         work,
         sources,
+        loads,
         notify,
         leftovers,
         monitor,
@@ -221,7 +224,9 @@ fn serve(plan: setup::Plan, ward: Option<Ward>, signals: Signals) -> Result<(), 
     let (notifier, notify, hurry) = notify::Notifier::new(notify)?;
 
     let signals = watch_signals(signals, &election, hurry, parent)?;
-    let watch = monitor::Watch::new((monitor, filter), (rtnl, links), &interfaces, policy.interfaces, sources, groups);
+    let too_small = loads.iter().map(monitor::Load::told).collect();
+    let (news, conditions) = ((monitor, filter), (sources, loads));
+    let watch = monitor::Watch::new(news, (rtnl, links), &interfaces, policy.interfaces, conditions, groups);
     let levels = watch.levels();
     let stop_monitor = Wakeup::new()?;
     let monitor_thread = spawn("monitor", &election, {
@@ -236,6 +241,7 @@ fn serve(plan: setup::Plan, ward: Option<Ward>, signals: Signals) -> Result<(), 
         groups: policy.groups,
         tracked: policy.tracked,
         interfaces: devices.iter().map(|device| device.name.clone()).collect(),
+        too_small,
     };
     let (spare, spare_devices) = (work.clone(), devices.clone());
     let ours = (orders.clone(), election.clone());

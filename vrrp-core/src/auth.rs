@@ -77,6 +77,17 @@ impl Auth {
         }
     }
 
+    /// Octets that it adds to a datagram, beside what the message itself has room for.
+    pub(crate) const fn overhead(&self) -> usize {
+        match self {
+            Self::None | Self::SimpleText(_) => 0,
+            #[cfg(feature = "auth")]
+            Self::Ah(_) => ah::HEADER_LEN,
+            #[cfg(feature = "auth")]
+            Self::Hmac(_) => trailer::LEN,
+        }
+    }
+
     /// The HMAC trailer.
     #[cfg(feature = "auth")]
     #[allow(clippy::large_types_passed_by_value, reason = "it is moved to its place")]

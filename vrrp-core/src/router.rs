@@ -17,6 +17,8 @@ use crate::rx::{Arrival, Discard, Notices, Received};
 use crate::types::{AddressList, AdvertInterval, Family, FirstAddress, Priority, Version, Vrid};
 use crate::wire::BufferTooSmall;
 use crate::wire::advert::{AdvertRepr, ChecksumForm, MAX_LEN, auth_type};
+use crate::wire::frame::IPV6_LEN;
+use crate::wire::ipv4;
 
 /// Configuration of one virtual router. `A` holds its addresses: `Box<[_]>`, `&[_]`, an array.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -225,6 +227,17 @@ impl<A: AsRef<[IpAddr]>> VirtualRouter<A> {
             auth_type::IP_AH => Carriage::Datagram,
             _ => Carriage::Message,
         }
+    }
+
+    /// Octets of the datagram that carries an advert of this router: IP header, authentication, and the list of its addresses.
+    /// An interface with a smaller MTU cannot send it in one piece, and nobody would hear of a Master there.
+    pub fn datagram_len(&self) -> usize {
+        let header = match self.family() {
+            Family::V4 => ipv4::HEADER_LEN,
+            Family::V6 => IPV6_LEN,
+        };
+        let message = repr(&self.config, &self.machine, Advertise::Claim).message_len();
+        header.saturating_add(message).saturating_add(self.config.auth.overhead())
     }
 
     /// Whether each message carries a number of its own, because it is signed.

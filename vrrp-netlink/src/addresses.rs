@@ -227,7 +227,7 @@ impl Rtnl {
             message: RouteNetlinkMessage::NewAddress(addition(address)),
             flags: NLM_F_CREATE | NLM_F_EXCL,
         };
-        self.change("add the address", addresses, request, libc::EEXIST)
+        self.change("add the address", addresses, request, &[libc::EEXIST])
     }
 
     /// Gives addresses their lifetimes anew, in order, each whether or not those before it succeed; one result for each. One
@@ -237,7 +237,7 @@ impl Rtnl {
             message: RouteNetlinkMessage::NewAddress(addition(address)),
             flags: NLM_F_CREATE | NLM_F_REPLACE,
         };
-        self.change("renew the address", addresses, request, libc::EEXIST)
+        self.change("renew the address", addresses, request, &[libc::EEXIST])
     }
 
     /// Removes addresses, in order, each whether or not those before it succeed; one result for each.
@@ -248,16 +248,17 @@ impl Rtnl {
     pub fn remove_addresses(&mut self, addresses: &[Address]) -> Vec<Result<Change>> {
         let request =
             |address: &Address| Request { message: RouteNetlinkMessage::DelAddress(identity(address)), flags: 0 };
-        self.change("remove the address", addresses, request, libc::EADDRNOTAVAIL)
+        // Where the interface has no IPv6 at all, its addresses are gone with it.
+        self.change("remove the address", addresses, request, &[libc::EADDRNOTAVAIL, libc::ENXIO])
     }
 
-    /// `idle` is the error number which says that nothing was to be done.
+    /// `idle` are the error numbers which say that nothing was to be done.
     fn change(
         &mut self,
         operation: &'static str,
         addresses: &[Address],
         request: impl Fn(&Address) -> Request,
-        idle: i32,
+        idle: &[i32],
     ) -> Vec<Result<Change>> {
         let bad: Vec<bool> = addresses.iter().map(|address| !sendable(address)).collect();
         let good = addresses.iter().zip(&bad).filter(|(_, bad)| !**bad);
@@ -267,7 +268,7 @@ impl Rtnl {
             let answer = if bad { Err(unsendable(operation)) } else { answers.next().unwrap_or(Ok(())) };
             match answer {
                 Ok(()) => Ok(Change::Done),
-                Err(error) if error.errno() == Some(idle) => Ok(Change::AlreadySo),
+                Err(error) if error.errno().is_some_and(|errno| idle.contains(&errno)) => Ok(Change::AlreadySo),
                 Err(error) => Err(error.on(numbered(address.index))),
             }
         };

@@ -10,6 +10,13 @@ use crate::config::{Code, Config, Diagnostic, Instance, Script, SourceMap, Span,
 use crate::daemon;
 use crate::routing::{Names, Routing};
 
+/// Largest packet of Ethernet, unless the operator says otherwise.
+const ETHERNET_MTU: usize = 1500;
+/// Octets of an advert over IPv6 without its addresses: both headers.
+const IPV6_HEADERS: usize = 40 + 8;
+const IPV6_ADDRESS: usize = 16;
+const HMAC_TRAILER: usize = vrrp_core::auth::trailer::LEN;
+
 /// Adds what there is to say. `here`: the file is meant for this host, so that its scripts can be looked at.
 pub(super) fn advise(sources: &SourceMap, config: &Config, here: bool, found: &mut Vec<Diagnostic>) {
     let mut advisor = Advisor { sources, config, found };
@@ -25,6 +32,7 @@ pub(super) fn advise(sources: &SourceMap, config: &Config, here: bool, found: &m
     advisor.weights();
     advisor.timeouts();
     advisor.addresses();
+    advisor.lengths();
     advisor.mail();
     advisor.extra_interfaces();
     advisor.unused();
@@ -213,6 +221,24 @@ impl<'a> Advisor<'a> {
                 let help = "is it mistyped? Otherwise write its prefix length, like `192.0.2.1/24`";
                 self.tell(Code::AddressOutside, address.span, message, help);
             }
+        }
+    }
+
+    /// Only lists of IPv6 can be too long. What the MTU is shows when the router runs.
+    fn lengths(&mut self) {
+        let config = self.config;
+        for instance in config.instances.iter().filter(|one| one.addresses.iter().any(|a| a.address.is_ipv6())) {
+            let trailer = instance.settings().auth_hmac.as_ref().map_or(0, |_| HMAC_TRAILER);
+            let most = (ETHERNET_MTU - IPV6_HEADERS - trailer) / IPV6_ADDRESS;
+            let Some(first) = instance.addresses.get(most) else { continue };
+            let count = instance.addresses.len();
+            let length = IPV6_HEADERS + trailer + count * IPV6_ADDRESS;
+            let message =
+                format!("the advertisement of {count} addresses has {length} octets, and Ethernet carries 1500");
+            let diagnostic = Diagnostic::new(Code::AdvertTooLong, first.span, message);
+            let help = "the router is in FAULT where the MTU is smaller than its advertisement: move the rest to \
+                        `virtual_ipaddress_excluded`, which is installed and not advertised";
+            self.push(diagnostic.label(format!("this is number {}", most + 1)).help(help));
         }
     }
 

@@ -165,6 +165,7 @@ codes! {
     W112 GroupOfOne "a sync group of a single instance.",
     W113 MailLoginInClear "a password is sent to a mail server without encryption.",
     W114 OptionUseless "an option of an address, a route or a rule has no effect there, or is missing.",
+    W115 AdvertTooLong "an advertisement is longer than what Ethernet carries.",
     W201 PairPriority "two hosts of one virtual router have the same priority.",
     W202 PairIntervalV3 "hosts of one virtual router have different VRRPv3 intervals.",
     W203 PairWeightSmall "a tracked failure does not hand over to the other host.",

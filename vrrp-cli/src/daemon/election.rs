@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 use crossbeam_channel::Receiver;
 use nix::errno::Errno;
 use vrrp_core::fsm::{Advertise, Link, Role};
-use vrrp_core::node::{Input, InterfaceId, Message, Node, Output, RouterId, Which};
+use vrrp_core::node::{Faults, Input, InterfaceId, Message, Node, Output, RouterId, Which};
 use vrrp_core::router::MAX_EMITTED;
 use vrrp_core::{Family, WallClock};
 use vrrp_netlink::process::{self, Poller, Token, Wakeup};
@@ -226,6 +226,11 @@ impl Election {
             Feedback::Tracked { tracker, status } => self.feed(now, Input::Tracked { tracker, status }),
             Feedback::Installed { router, epoch } => self.feed(now, Input::Installed { router, epoch }),
             Feedback::Fault { router, fault, present } => self.feed(now, Input::Fault { router, fault, present }),
+            Feedback::Mtu { router, too_small } => {
+                let present = too_small.is_some();
+                self.reporter.mtu(router, too_small);
+                self.feed(now, Input::Fault { router, fault: Faults::MTU, present });
+            }
             Feedback::Stop(signal) => {
                 tracing::info!("stopping on {signal}");
                 return Some(Ok(()));

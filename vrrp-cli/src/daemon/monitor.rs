@@ -3,6 +3,7 @@
 //! Knows which interfaces matter and which addresses are virtual; not what a state means to a router.
 
 mod debounce;
+mod mtu;
 mod ways;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -30,6 +31,7 @@ use super::{Feedback, ToElection};
 
 use debounce::Debounce;
 pub(super) use debounce::Delays;
+pub(super) use mtu::{Load, TooSmall, loads};
 use ways::Ways;
 
 /// Pause before something that failed is tried again.
@@ -203,6 +205,7 @@ pub(super) struct Watch {
     ports: Vec<Port>,
     tracked: Vec<Tracked>,
     sources: Vec<Source>,
+    loads: Vec<Load>,
     groups: Groups,
     /// Events were lost, and the tables could not be read again yet.
     overrun: bool,
@@ -246,7 +249,7 @@ impl Watch {
         (rtnl, links): (Rtnl, Links),
         interfaces: &[Interface],
         all_tracked: Vec<(TrackerId, String)>,
-        sources: Vec<Source>,
+        (sources, loads): (Vec<Source>, Vec<Load>),
         groups: Groups,
     ) -> Self {
         let port = |(id, interface): (u32, &Interface)| {
@@ -277,7 +280,7 @@ impl Watch {
             Tracked { tracker, name, told }
         };
         let tracked = all_tracked.into_iter().map(tracked).collect();
-        Self { monitor, filter, rtnl, links, ports, tracked, sources, groups, overrun: false, again: false }
+        Self { monitor, filter, rtnl, links, ports, tracked, sources, loads, groups, overrun: false, again: false }
     }
 
     /// The levels at the start, which the election must know before it begins.
@@ -395,6 +398,9 @@ impl Watch {
                 let (router, fault) = (source.router, Faults::SOURCE);
                 election.send(Feedback::Fault { router, fault, present: absent });
             }
+        }
+        for (router, too_small) in self.loads.iter_mut().filter_map(|load| load.change(&self.links)) {
+            election.send(Feedback::Mtu { router, too_small });
         }
         'ports: for port in &mut self.ports {
             let device = Device::find(&port.device.name, &self.links);

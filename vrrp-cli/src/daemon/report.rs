@@ -2,6 +2,7 @@
 //!
 //! Words only; every decision was made by the node.
 
+use std::collections::HashMap;
 use std::mem::Discriminant;
 use std::net::IpAddr;
 use std::time::{Duration, Instant, SystemTime};
@@ -12,6 +13,7 @@ use vrrp_core::rx::{Discard, Notices, Rejected};
 use vrrp_core::track::Status;
 use vrrp_core::{Family, Priority};
 
+use super::monitor::TooSmall;
 use super::notify::{Event, Subject, What};
 use super::orders::{Job, Orders};
 use super::throttle::Throttle;
@@ -27,6 +29,8 @@ pub(super) struct Names {
     pub(super) interfaces: Vec<String>,
     /// Which routers go by the route to a peer.
     pub(super) routed: Vec<bool>,
+    /// Whose adverts are too long for their interface.
+    pub(super) too_small: HashMap<RouterId, Option<TooSmall>>,
 }
 
 /// Words for something that is tracked.
@@ -204,6 +208,11 @@ impl Reporter {
         }
     }
 
+    /// Why a router's adverts cannot be sent, or that they can: before the fault itself.
+    pub(super) fn mtu(&mut self, id: RouterId, too_small: Option<TooSmall>) {
+        self.names.too_small.insert(id, too_small);
+    }
+
     /// A claim was not sent, because the addresses may be about to go.
     pub(super) fn held_back(&mut self) {
         if let Some(held_back) = self.errors.tell((Some("address_lease".to_owned()), None), Instant::now()) {
@@ -301,6 +310,10 @@ impl Reporter {
             Unmet::Fault(Faults::SOURCE) => "this host does not have the address that its adverts come from".to_owned(),
             Unmet::Fault(Faults::NO_PEER) => "it has no `unicast_peer`".to_owned(),
             Unmet::Fault(Faults::NO_INTERFACE) => "an interface of its addresses does not exist".to_owned(),
+            Unmet::Fault(Faults::MTU) => match self.names.too_small.get(&id) {
+                Some(Some(too_small)) => too_small.to_string(),
+                Some(None) | None => "the MTU of its interface is too small for its advertisement".to_owned(),
+            },
             Unmet::Fault(_) => "the kernel refused its addresses".to_owned(),
             Unmet::Tracker(tracker) | Unmet::Undetermined(tracker) => self.tracked(tracker, node.status(tracker)),
             Unmet::Member(mate) => format!("{} of its sync group cannot take part", self.name(mate)),
@@ -402,6 +415,7 @@ mod tests {
             tracked: Vec::new(),
             routed: vec![false],
             interfaces: vec!["eth0".to_owned()],
+            too_small: HashMap::new(),
         };
         let mut reporter = Reporter::new(&node, names);
         let (orders, jobs) = crate::daemon::orders::orders(1, crate::daemon::lease::Lease::default());

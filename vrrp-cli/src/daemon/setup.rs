@@ -36,7 +36,7 @@ use super::keys::{self, Unusable};
 use super::lease::Lease;
 use super::ledger;
 use super::lock::{self, Lock};
-use super::monitor::{Device, Links, Source};
+use super::monitor::{self, Device, Links, Load, Source};
 use super::notify;
 use super::runtime::{self, Runtime};
 use super::script::{self, Found, Program};
@@ -109,6 +109,8 @@ pub(super) struct Plan {
     pub(super) work: kernel::Work,
     /// Where unicast adverts come from.
     pub(super) sources: Vec<Source>,
+    /// What their interfaces must carry.
+    pub(super) loads: Vec<Load>,
     pub(super) notify: notify::Plan,
     /// Routers of which an address is on the host already.
     pub(super) leftovers: Vec<RouterId>,
@@ -166,6 +168,7 @@ impl Plan {
             mut links,
             mut node,
             mut interfaces,
+            by_name,
             mut errors,
             tables,
             virtuals,
@@ -198,6 +201,8 @@ impl Plan {
         links.delay(delays);
         links.look_up_routes(&mut rtnl).map_err(one)?;
         let sources = unicast::sources(sources, &interfaces, &mut node, &links);
+        let homes = config.instances.iter().filter_map(|instance| by_name.get(&instance.interface.value).copied());
+        let loads = monitor::loads(node.routers().zip(homes), &interfaces, &mut node, &links);
         // Last: whatever else is refused leaves none behind.
         notify.make_pipes().map_err(|unusable| vec![StartError::Host(unusable)])?;
         Ok(Self {
@@ -211,6 +216,7 @@ impl Plan {
             trackers,
             work,
             sources,
+            loads,
             notify,
             leftovers,
             monitor,

@@ -15,6 +15,7 @@ mod frr;
 mod guardian;
 mod handover;
 mod interop;
+mod limits;
 mod links;
 mod mail;
 mod namespaces;

@@ -12,5 +12,8 @@ bitflags::bitflags! {
         const NO_PEER = 1 << 2;
         /// An interface that its addresses are to be on does not exist.
         const NO_INTERFACE = 1 << 3;
+        /// Its adverts are longer than what its interface sends in one piece, see
+        /// [`VirtualRouter::datagram_len`](crate::router::VirtualRouter::datagram_len).
+        const MTU = 1 << 4;
     }
 }

@@ -15,7 +15,8 @@ pub const MAX_HEADERS: usize = ETHERNET_LEN + IPV6_LEN;
 
 const ETHERNET_LEN: usize = 14;
 const IPV4_LEN: usize = 20;
-const IPV6_LEN: usize = 40;
+/// RFC 8200 section 3, without extensions.
+pub(crate) const IPV6_LEN: usize = 40;
 /// Where an IPv4 header has its checksum.
 const IPV4_CHECKSUM: usize = 10;
 const IPV4_DESTINATION: usize = 16;

@@ -27,6 +27,20 @@ fn second_time_there_is_nothing_to_do() {
     });
 }
 
+/// An MTU below that of IPv6 takes IPv6 from the interface, and the addresses with it.
+#[test]
+fn where_ipv6_is_gone_nothing_is_left_to_remove() {
+    in_namespace(|| {
+        let mut rtnl = Rtnl::open().unwrap();
+        let index = rtnl.create_bridge("br0").unwrap();
+        let one = [Address::new(index, "2001:db8::1".parse().unwrap(), 64)];
+        assert_eq!(outcome(rtnl.add_addresses(&one)), [Change::Done]);
+        let status = std::process::Command::new("ip").args(["link", "set", "br0", "mtu", "1000"]).status();
+        assert!(status.unwrap().success());
+        assert_eq!(outcome(rtnl.remove_addresses(&one)), [Change::AlreadySo]);
+    });
+}
+
 #[test]
 fn dump_shows_what_was_added() {
     in_namespace(|| {

@@ -581,7 +581,9 @@ impl<'t, 's> Lowerer<'t, 's, '_> {
             let message = format!("this instance has {} virtual addresses", addresses.len());
             let diagnostic = Diagnostic::new(Code::TooManyAddresses, span, message)
                 .also(first.span, format!("this is number {}", MOST + 1))
-                .help(format!("an advertisement has room for {MOST}: use a second instance for the rest"));
+                .help(format!(
+                    "an advertisement has room for {MOST}: move the rest to `virtual_ipaddress_excluded`, or to a second instance"
+                ));
             self.report(diagnostic);
         }
     }

@@ -7,6 +7,7 @@ use std::net::IpAddr;
 
 use vrrp_core::{Family, fsm};
 use vrrp_netlink::addresses::Address;
+use vrrp_netlink::links::Link;
 use vrrp_netlink::routes::Way;
 use vrrp_netlink::rtnl::Rtnl;
 
@@ -29,11 +30,17 @@ impl Links {
         })
     }
 
+    /// The interface that the route to `peer` goes by.
+    pub(super) fn link_to(&self, peer: IpAddr) -> Option<&Link> {
+        let way = self.ways.get(&peer).copied().flatten()?;
+        self.by_index.get(&way.index)
+    }
+
     /// The level for routers whose first peer is this one: that of the interface which the route goes by, for those that track
     /// it, or only whether there is a route.
     pub(super) fn level_to(&self, peer: IpAddr, tracked: bool) -> fsm::Link {
         let way = self.ways.get(&peer).copied().flatten();
-        let link = way.and_then(|way| Some((way, self.by_index.get(&way.index)?)));
+        let link = way.zip(self.link_to(peer));
         let Some((way, _)) = link.filter(|(_, link)| !tracked || self.running(&link.name).is_some()) else {
             return fsm::Link::Down;
         };

@@ -511,3 +511,24 @@ fn a_node_signs_with_the_time_it_was_told() {
         assert_eq!(backup.counters().get(Counter::AhMalformed), 1);
     }
 }
+
+/// What an interface's MTU is compared with.
+#[test]
+fn the_length_of_a_datagram_is_that_of_what_is_emitted() {
+    for (family, header) in [(Family::V4, 20), (Family::V6, 40)] {
+        for interval in [v2(), v3()] {
+            for auth in [Auth::None, Auth::SimpleText(password(b"secret")), ah_of(b"secret"), hmac()] {
+                let mut router = router_of(family, 5, 100, interval, auth);
+                let around = match router.carriage() {
+                    Carriage::Message => header,
+                    Carriage::Datagram => 0,
+                };
+                let mut buffer = [0; MAX_EMITTED];
+                for advertise in [Advertise::Claim, Advertise::Release] {
+                    let Ok(octets) = router.emit(advertise, group(family), &mut buffer) else { continue };
+                    assert_eq!(octets.len() + around, router.datagram_len());
+                }
+            }
+        }
+    }
+}

@@ -35,6 +35,7 @@ mod setup;
 mod throttle;
 mod trackers;
 
+use std::collections::HashSet;
 use std::io::IsTerminal;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::panic::{self, AssertUnwindSafe};
@@ -146,6 +147,8 @@ enum Feedback {
     Link(election::Level),
     /// A socket for an interface that was made anew.
     Socket { interface: InterfaceId, socket: ear::Ear },
+    /// The MAC addresses of this host.
+    HostMacs(HashSet<[u8; 6]>),
     /// The state of something that routers depend on.
     Tracked { tracker: vrrp_core::node::TrackerId, status: vrrp_core::track::Status },
     /// The addresses are installed.
@@ -226,6 +229,7 @@ fn serve(plan: setup::Plan, ward: Option<Ward>, signals: Signals) -> Result<(), 
     let signals = watch_signals(signals, &election, hurry, parent)?;
     let too_small = loads.iter().map(monitor::Load::told).collect();
     let (news, conditions) = ((monitor, filter), (sources, loads));
+    let places = claims::Places::new(&work.tables, &interfaces, links.macs());
     let watch = monitor::Watch::new(news, (rtnl, links), &interfaces, policy.interfaces, conditions, groups);
     let levels = watch.levels();
     let stop_monitor = Wakeup::new()?;
@@ -234,7 +238,6 @@ fn serve(plan: setup::Plan, ward: Option<Ward>, signals: Signals) -> Result<(), 
         move || watch.run(&election, &orders, &stop)
     })?;
     let notify_thread = spawn("notify", &election, move || notifier.run())?;
-    let places = claims::Places::new(&work.tables);
     let names = report::Names {
         routers: names,
         routed,

@@ -91,6 +91,7 @@ fn perform(node: &mut Node<Instant>, out: &mut Vec<Output>, announced: &Sender<R
                 // Nobody listens any more once the main thread knows.
                 let _ = announced.send(router);
             }
+            Output::Conflict { address, .. } => println!("{address} is elsewhere, too: gratuitous ARP once more"),
             Output::HandOver { address, .. } => println!("remove {address}, then announce its successor"),
             Output::Transition { transition, .. } => println!("{:?}, {}", transition.to, transition.cause),
             Output::Rejected { rejected, .. } => println!("dropped: {}", rejected.reason),

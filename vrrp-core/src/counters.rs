@@ -116,6 +116,10 @@ counters! {
     AhReplays, "ah_replays", Router;
     /// Gratuitous ARPs and neighbour advertisements asked for, one for each address of a round.
     AnnouncementsSent, "announcements_sent", Router;
+    /// Claims of other hosts to addresses that are served here, by ARP and neighbour advertisements (RFC 5227 section 2.4).
+    AddressConflicts, "address_conflicts", Router;
+    /// Announcements in answer to that.
+    AddressDefences, "address_defences", Router;
     /// Adverts of a weaker Master, heard in Backup and not followed (R38).
     WeakerIgnored, "weaker_ignored", Router;
     /// Takeovers from a weaker Master.
@@ -254,6 +258,8 @@ mod tests {
             C::FirstNotLinkLocal,
             C::OtherChecksumForm,
             C::ChecksumFormErrors,
+            C::AddressConflicts,
+            C::AddressDefences,
         ];
         let ours = |counter: &Counter| {
             let name = counter.name();

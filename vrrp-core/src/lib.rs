@@ -13,6 +13,7 @@ extern crate std;
 pub mod announce;
 pub mod auth;
 pub mod checksum;
+pub mod conflict;
 pub mod counters;
 pub mod fsm;
 #[cfg(feature = "alloc")]

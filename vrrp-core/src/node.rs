@@ -27,6 +27,7 @@ use crate::types::Family;
 use crate::wire::ipv4::Ipv4Packet;
 
 mod condition;
+mod conflicts;
 mod deadlines;
 mod delay;
 mod entry;
@@ -48,6 +49,7 @@ pub use setup::{DuplicateVrid, Follower, GroupError, GroupId, Groups, InterfaceI
 pub use unicast::{OldChecksum, Peer, PeerError, Peers, Unicast};
 pub use unmet::Unmet;
 
+use conflicts::Conflicts;
 use deadlines::Deadlines;
 use entry::{Entry, Serving};
 use envelope::Envelope;
@@ -113,6 +115,7 @@ pub struct Node<I> {
     others: Deadlines<I>,
     /// The first end of a delay after the start.
     next_delay: Option<I>,
+    conflicts: Conflicts<I>,
     counters: Counters,
     clock: Option<WallClock>,
 }
@@ -130,6 +133,7 @@ impl<I: Instant> Node<I> {
             adverts: Deadlines::default(),
             others: Deadlines::default(),
             next_delay: None,
+            conflicts: Conflicts::default(),
             counters: Counters::default(),
             clock: None,
         }
@@ -230,6 +234,7 @@ impl<I: Instant> Node<I> {
             Input::AddressList { router, addresses } => {
                 if self.router(router).is_some_and(|known| known.addresses() != addresses.as_slice()) {
                     self.end_releases(Which::One(router), out);
+                    self.conflicts.forget(router);
                 }
                 let known = self.entries.get_mut(router.0);
                 if let Some(Ok(actions)) = known.map(|entry| entry.router.set_addresses(addresses.to_boxed())) {
@@ -249,7 +254,12 @@ impl<I: Instant> Node<I> {
                     entry.handover = handover;
                 }
             }
-            Input::Announced { router, address, mac } => self.announced(router, address, mac, out),
+            Input::Claimed { router, claim } => {
+                if claim.gratuitous {
+                    self.announced(router, claim.address, claim.mac, out);
+                }
+                self.doubt(at, router, claim);
+            }
             Input::LetGo { which } => self.end_releases(which, out),
             Input::Fault { router, fault, present } => {
                 if let Some(entry) = self.entries.get_mut(router.0) {
@@ -276,7 +286,13 @@ impl<I: Instant> Node<I> {
     /// The earliest deadline, `None` when there is nothing to wait for.
     pub fn next_deadline(&self) -> Option<I> {
         let (adverts, others) = (self.adverts.first(), self.others.first());
-        adverts.into_iter().chain(others).map(|(deadline, _)| deadline).chain(self.next_delay).min()
+        adverts
+            .into_iter()
+            .chain(others)
+            .map(|(deadline, _)| deadline)
+            .chain(self.next_delay)
+            .chain(self.conflicts.next())
+            .min()
     }
 
     /// Fires every deadline that is due at `now`. Feed what is waiting first, see the rule of order above.
@@ -291,6 +307,7 @@ impl<I: Instant> Node<I> {
             self.expire_release(now, id, out);
             self.expire_router(now, id, out);
         }
+        self.end_doubts(now, out);
     }
 
     /// Fires the Adver_Timers that are due at `now`, and nothing else. For between two portions of a long queue of input: a

@@ -15,6 +15,7 @@ use vrrp_core::router::{ChecksumPolicy, RouterConfig, VirtualRouter};
 use vrrp_core::rx::{Meta, TTL};
 use vrrp_core::track::{Influence, Status, Weight};
 use vrrp_core::wire::advert::{AdvertRepr, ChecksumForm, MAX_LEN};
+use vrrp_core::wire::claim::Claim;
 use vrrp_core::{AddressList, AdvertInterval, Auth, Family, Priority, SimplePassword, Version, Vrid};
 
 const OWN: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 5));
@@ -214,7 +215,8 @@ impl World {
             }
             13 => {
                 let address = vips(family(value))[usize::from(value & 1)];
-                self.input(Input::Announced { router, address, mac: [2, 0, 0, 0, 0, value] });
+                let claim = Claim { address, mac: [2, 0, 0, 0, 0, value], gratuitous: value & 2 == 0 };
+                self.input(Input::Claimed { router, claim });
             }
             14 if kind & 0x20 == 0 => self.input(Input::LetGo { which: Which::One(router) }),
             14 if kind & 0x40 != 0 => {
@@ -313,6 +315,10 @@ impl World {
                     told.handed_over += 1;
                     let known = self.node.router(router).expect("added");
                     assert!(known.addresses().contains(&address) && told.handed_over <= known.addresses().len());
+                }
+                Output::Conflict { router, address, .. } => {
+                    assert!(self.told[router.index()].acknowledged, "only what is served is watched");
+                    assert!(self.node.conflicts(router).any(|(known, _)| known == address));
                 }
                 Output::Transition { transition, .. } => assert_ne!(transition.from, transition.to),
                 Output::Rejected { rejected, .. } => assert!(!rejected.reason.to_string().is_empty()),

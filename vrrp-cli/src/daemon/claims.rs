@@ -1,24 +1,25 @@
-//! What other hosts say of our virtual addresses: by gratuitous ARP and unsolicited neighbour advertisements, which a packet
-//! socket of each interface hears.
+//! What other hosts say of our virtual addresses: by ARP and unsolicited neighbour advertisements, which a packet socket of each
+//! interface hears. The kernel throws away what is said of other addresses, and questions for ours.
 //!
-//! Knows whose address is served where; not what an announcement means to a router.
+//! Knows whose address is served where, and which MAC addresses this host has; not what a claim means to a router.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use vrrp_core::Family;
 use vrrp_core::node::{Input, RouterId};
 use vrrp_core::wire::claim::Claim;
-use vrrp_netlink::packet::{Accept, Filter, PacketSocket};
+use vrrp_netlink::packet::{Filter, PacketSocket};
 
 use super::kernel::Table;
 use super::monitor::Device;
+use super::setup::Interface;
 
 const ETHERTYPE_ARP: u16 = 0x0806;
 const ETHERTYPE_IPV6: u16 = 0x86dd;
 
-/// A socket that hears announcements of one family on an interface.
+/// A socket that hears what is said of the addresses of one family that are served by way of an interface.
 #[derive(Debug)]
 pub(super) struct ClaimEar {
     pub(super) socket: PacketSocket,
@@ -28,14 +29,14 @@ pub(super) struct ClaimEar {
 }
 
 impl ClaimEar {
-    /// An ear on a device that exists.
-    pub(super) fn open(family: Family, device: &Device) -> vrrp_netlink::Result<Self> {
-        let (ethertype, kind) = match family {
-            Family::V4 => (ETHERTYPE_ARP, Accept::GratuitousArp),
-            Family::V6 => (ETHERTYPE_IPV6, Accept::NeighbourAdvertisement),
+    /// An ear on a device that exists, for these addresses.
+    pub(super) fn open(family: Family, device: &Device, served: &[IpAddr]) -> vrrp_netlink::Result<Self> {
+        let ethertype = match family {
+            Family::V4 => ETHERTYPE_ARP,
+            Family::V6 => ETHERTYPE_IPV6,
         };
         let index = device.index.unwrap_or_default();
-        let socket = PacketSocket::listen_to(index, ethertype, &Filter::accepting(&[kind]))?;
+        let socket = PacketSocket::listen_to(index, ethertype, &Filter::claims(served))?;
         Ok(Self { socket, family, own: device.mac })
     }
 
@@ -45,7 +46,7 @@ impl ClaimEar {
         let mut frame = [0; 256];
         let Some(len) = self.socket.receive(&mut frame)? else { return Ok(None) };
         let claim = Claim::parse(frame.get(..len).unwrap_or_default());
-        let claim = claim.filter(|claim| claim.gratuitous && Some(claim.mac) != self.own);
+        let claim = claim.filter(|claim| Some(claim.mac) != self.own);
         Ok(Some(claim.map_or(Frame::Other, Frame::Claim)))
     }
 }
@@ -53,33 +54,61 @@ impl ClaimEar {
 /// What a frame says.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Frame {
-    /// Another host announces an address.
+    /// Another host says that it has an address.
     Claim(Claim),
-    /// Nothing of the kind: an answer to somebody's question, or what this interface sent itself.
+    /// Nothing of the kind, or what this interface sent itself.
     Other,
 }
 
-/// Which router serves an address, by the place of the interface that it is served on.
-pub(super) struct Places(HashMap<(usize, IpAddr), RouterId>);
+/// Which router serves an address, by the place of the interface at which it is heard what others say of it; and what is never
+/// another host.
+pub(super) struct Places {
+    routers: HashMap<(usize, IpAddr), RouterId>,
+    /// Of all interfaces of this host: one that has two on the same LAN speaks of its addresses by either.
+    own: HashSet<[u8; 6]>,
+}
 
 impl Places {
-    pub(super) fn new(tables: &[Arc<Table>]) -> Self {
+    pub(super) fn new(tables: &[Arc<Table>], interfaces: &[Interface], own: HashSet<[u8; 6]>) -> Self {
         let places = |table: &Arc<Table>| {
             let id = table.id;
-            table.entries.addresses.iter().map(move |i| ((i.device, i.address), id)).collect::<Vec<_>>()
+            let heard_at = |device: usize| interfaces.get(device).map_or(device, |known| known.heard_at(device));
+            let addresses = table.entries.addresses.iter();
+            addresses.map(move |one| ((heard_at(one.device), one.address), id)).collect::<Vec<_>>()
         };
-        Self(tables.iter().flat_map(places).collect())
+        Self { routers: tables.iter().flat_map(places).collect(), own }
     }
 
-    /// The announcement as the node takes it; `None` when it is of no address of ours.
+    /// The MAC addresses of this host are these now.
+    pub(super) fn host_has(&mut self, own: HashSet<[u8; 6]>) {
+        self.own = own;
+    }
+
+    /// The claim as the node takes it; `None` when it is of no address of ours, or our own.
     pub(super) fn input(&self, interface: usize, claim: Claim) -> Option<Input<'static>> {
-        let router = *self.0.get(&(interface, claim.address))?;
-        Some(Input::Announced { router, address: claim.address, mac: claim.mac })
+        let router = *self.routers.get(&(interface, claim.address)).filter(|_| !self.own.contains(&claim.mac))?;
+        Some(Input::Claimed { router, claim })
+    }
+
+    /// The place of an interface at which others are heard to speak of a router's address.
+    pub(super) fn of(&self, router: RouterId, address: IpAddr) -> Option<usize> {
+        let of_it = |((_, known), id): &(&(usize, IpAddr), &RouterId)| *known == address && **id == router;
+        self.routers.iter().find(of_it).map(|((place, _), _)| *place)
+    }
+}
+
+/// An Ethernet address as everybody writes it.
+pub(super) struct Mac(pub(super) [u8; 6]);
+
+impl std::fmt::Display for Mac {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0.map(|octet| format!("{octet:02x}")).join(":"))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
     use std::time::Duration;
 
     use vrrp_core::wire::arp::{FRAME_LEN, GratuitousArp};
@@ -100,8 +129,8 @@ mod tests {
         let (near, far) = (lan.host("near").namespace(), lan.host("far").namespace());
         let own = far.run(link).unwrap().unwrap();
         let device = Device { name: "eth0".into(), index: Some(own.index), mac: own.mac };
-        let ear = far.run(|| ClaimEar::open(Family::V4, &device)).unwrap().unwrap();
-        let address = [192, 0, 2, 1].into();
+        let address = Ipv4Addr::new(192, 0, 2, 1);
+        let ear = far.run(|| ClaimEar::open(Family::V4, &device, &[address.into()])).unwrap().unwrap();
         let other = [2, 0, 0, 0, 0, 9];
         let macs = [own.mac.unwrap(), own.mac.unwrap(), other];
         let send = || {

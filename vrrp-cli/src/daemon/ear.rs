@@ -113,11 +113,12 @@ pub(super) enum Ear {
 }
 
 impl Ear {
-    /// A socket for a device that exists, which has joined its group, if it has one.
+    /// A socket for a device that exists, which has joined its group, if it has one; one that hears claims hears those to the
+    /// addresses that are `served`.
     pub(super) fn open(
         kind: Kind,
         device: &Device,
-        upper: Option<Upper>,
+        (upper, served): (Option<Upper>, &[IpAddr]),
         groups: Groups,
     ) -> vrrp_netlink::Result<Self> {
         let (name, index) = (&device.name, device.index.unwrap_or_default());
@@ -140,8 +141,8 @@ impl Ear {
                 socket.join(groups.v6)?;
                 Ok(Self::V6(socket))
             }
-            Kind::Arp => ClaimEar::open(Family::V4, device).map(Self::Claims),
-            Kind::Nd => ClaimEar::open(Family::V6, device).map(Self::Claims),
+            Kind::Arp => ClaimEar::open(Family::V4, device, served).map(Self::Claims),
+            Kind::Nd => ClaimEar::open(Family::V6, device, served).map(Self::Claims),
             Kind::Frames => PacketSocket::open().map(|socket| Self::Frames(socket, index)),
         }
     }

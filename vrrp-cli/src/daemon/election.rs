@@ -223,6 +223,7 @@ impl Election {
                 }
                 self.listen();
             }
+            Feedback::HostMacs(macs) => self.places.host_has(macs),
             Feedback::Tracked { tracker, status } => self.feed(now, Input::Tracked { tracker, status }),
             Feedback::Installed { router, epoch } => self.feed(now, Input::Installed { router, epoch }),
             Feedback::Fault { router, fault, present } => self.feed(now, Input::Fault { router, fault, present }),
@@ -296,7 +297,7 @@ impl Election {
         count
     }
 
-    /// Hears what other hosts announce, in so many frames at most, whatever they say: no deadline depends on it.
+    /// Hears what other hosts say of our addresses, in so many frames at most, whatever they say: no deadline depends on it.
     fn overhear(&mut self, index: usize, kind: Kind, most: usize) {
         for _ in 0..most {
             let Some(Ear::Claims(ear)) = &self.ports[index][kind.index()].socket else { return };
@@ -335,6 +336,13 @@ impl Election {
                     self.reporter.settled(&self.node, router, &self.orders);
                 }
                 Output::Announce { router } => self.orders.announce(router),
+                Output::Conflict { router, address, mac, defend } => {
+                    if defend {
+                        self.orders.defend(router, address);
+                    }
+                    let place = self.places.of(router, address);
+                    self.reporter.conflict((router, place), address, mac, defend);
+                }
                 Output::HandOver { router, address, mac, epoch } => {
                     self.orders.hand_over(HandOver { router: router.index(), address, mac, epoch });
                 }

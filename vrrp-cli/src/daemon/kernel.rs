@@ -45,7 +45,7 @@ pub(super) use virtuals::{NotMade, Virtual, Virtuals, virtual_interfaces};
 
 use super::monitor::Device;
 use super::notify::ToNotify;
-use super::orders::{Job, Orders, Wanted};
+use super::orders::{Defence, Job, Orders, Wanted};
 use super::{ServeError, ToElection};
 
 /// Pause before a refused installation is tried again; doubles up to the longest. Each try costs a healthy peer a moment,
@@ -89,6 +89,13 @@ struct Router {
     /// When something that was refused may be tried again, and the pause after the next refusal.
     retry: Option<Instant>,
     pause: Duration,
+}
+
+impl Router {
+    /// Whether it serves all of its addresses.
+    fn serves(&self) -> bool {
+        self.done.addresses == Addresses::Install && self.handed_over.is_empty()
+    }
 }
 
 impl Kernel {
@@ -185,6 +192,7 @@ impl Kernel {
             let removed = self.remove();
             let installed = self.install_portion();
             self.announce();
+            self.defend();
             if !removed && !installed {
                 self.estate.write(&self.devices);
                 return;
@@ -212,6 +220,15 @@ impl Kernel {
         }
     }
 
+    /// Announces what another host claims, where it is served.
+    fn defend(&mut self) {
+        let defended: Vec<_> = self.orders.defended().collect();
+        for Defence { router: index, address } in defended {
+            let Some(router) = self.routers.get(index).filter(|router| router.serves()) else { continue };
+            self.announcer.one(index, &router.table, &self.devices, address);
+        }
+    }
+
     /// Sends the announcements whose turn has come.
     fn announce_later(&mut self) {
         let now = Instant::now();
@@ -229,8 +246,7 @@ impl Kernel {
         let routers = &self.routers;
         let serving = |index: usize| {
             let router = routers.get(index)?;
-            let serving = router.done.addresses == Addresses::Install && router.handed_over.is_empty();
-            serving.then(|| router.table.serving())
+            router.serves().then(|| router.table.serving())
         };
         self.announcer.flush(now, serving, &self.devices);
     }

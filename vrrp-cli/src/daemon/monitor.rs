@@ -109,6 +109,11 @@ impl Links {
         names
     }
 
+    /// The MAC addresses of all interfaces.
+    pub(super) fn macs(&self) -> HashSet<[u8; 6]> {
+        self.by_index.values().filter_map(|link| link.mac).collect()
+    }
+
     fn add(&mut self, address: Address) {
         match self.addresses.iter_mut().find(|known| same(known, &address)) {
             Some(known) => *known = address,
@@ -207,6 +212,8 @@ pub(super) struct Watch {
     sources: Vec<Source>,
     loads: Vec<Load>,
     groups: Groups,
+    /// The MAC addresses of this host, as the election knows them.
+    macs: HashSet<[u8; 6]>,
     /// Events were lost, and the tables could not be read again yet.
     overrun: bool,
     /// Something failed and is tried again soon.
@@ -238,6 +245,8 @@ struct Port {
     hears: Vec<Kind>,
     /// Set for one that stands on another one: it has no levels of its own.
     upper: Option<Upper>,
+    /// Virtual addresses of which others are heard to speak here.
+    served: Vec<IpAddr>,
     /// The levels that the election knows.
     told: Vec<Level>,
 }
@@ -272,6 +281,7 @@ impl Watch {
                 route_to: interface.route_to,
                 hears: interface.hears.clone(),
                 upper: interface.upper,
+                served: interface.served.clone(),
             }
         };
         let ports = (0..).zip(interfaces).map(port).collect();
@@ -280,7 +290,9 @@ impl Watch {
             Tracked { tracker, name, told }
         };
         let tracked = all_tracked.into_iter().map(tracked).collect();
-        Self { monitor, filter, rtnl, links, ports, tracked, sources, loads, groups, overrun: false, again: false }
+        let macs = links.macs();
+        let (overrun, again) = (false, false);
+        Self { monitor, filter, rtnl, links, ports, tracked, sources, loads, groups, macs, overrun, again }
     }
 
     /// The levels at the start, which the election must know before it begins.
@@ -391,6 +403,11 @@ impl Watch {
                 election.send(Feedback::Tracked { tracker: *tracker, status });
             }
         }
+        let macs = self.links.macs();
+        if self.macs != macs {
+            self.macs.clone_from(&macs);
+            election.send(Feedback::HostMacs(macs));
+        }
         for source in &mut self.sources {
             let absent = !self.links.sends_from(source);
             if source.absent != absent {
@@ -411,7 +428,7 @@ impl Watch {
                     // Who hears announcements knows its own ones by the interface's address.
                     let stale = |kind: &Kind| anew || (renamed && kind.adverts().is_none());
                     for kind in port.hears.iter().copied().filter(stale) {
-                        match Ear::open(kind, &device, port.upper, self.groups) {
+                        match Ear::open(kind, &device, (port.upper, &port.served), self.groups) {
                             Ok(socket) => election.send(Feedback::Socket { interface: port.id, socket }),
                             Err(error) => {
                                 // Until it succeeds the level stays what it was: down.

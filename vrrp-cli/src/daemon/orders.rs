@@ -55,6 +55,14 @@ pub(super) struct HandOver {
     pub(super) epoch: u64,
 }
 
+/// One address is to be announced once, because another host claims it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Defence {
+    /// Index of the router.
+    pub(super) router: usize,
+    pub(super) address: IpAddr,
+}
+
 /// The orders' two ends share this.
 #[derive(Clone)]
 pub(super) struct Orders {
@@ -62,6 +70,8 @@ pub(super) struct Orders {
     jobs: Sender<Job>,
     /// At most one for each address and release.
     handovers: (Sender<HandOver>, Receiver<HandOver>),
+    /// At most one for each address in ten seconds.
+    defences: (Sender<Defence>, Receiver<Defence>),
     /// What both know of the lifetimes of addresses.
     pub(super) lease: Lease,
 }
@@ -94,7 +104,8 @@ pub(super) fn orders(routers: usize, lease: Lease) -> (Orders, Receiver<Job>) {
     let (jobs, receiver) = crossbeam_channel::unbounded();
     let slots = (0..routers).map(|_| Slot::default()).collect();
     let shared = Arc::new(Shared { slots, looking: AtomicBool::new(false) });
-    (Orders { shared, jobs, handovers: crossbeam_channel::unbounded(), lease }, receiver)
+    let (handovers, defences) = (crossbeam_channel::unbounded(), crossbeam_channel::unbounded());
+    (Orders { shared, jobs, handovers, defences, lease }, receiver)
 }
 
 impl Orders {
@@ -117,6 +128,18 @@ impl Orders {
         // It cannot fail: this end holds the other one, too.
         let _ = self.handovers.0.send(order);
         self.look();
+    }
+
+    /// Wants one address announced once, because another host claims it.
+    pub(super) fn defend(&self, router: RouterId, address: IpAddr) {
+        // It cannot fail: this end holds the other one, too.
+        let _ = self.defences.0.send(Defence { router: router.index(), address });
+        self.look();
+    }
+
+    /// The kernel thread's side: what is to be defended since the last look.
+    pub(super) fn defended(&self) -> impl Iterator<Item = Defence> + '_ {
+        self.defences.1.try_iter()
     }
 
     /// The kernel thread's side: what is to be handed over since the last look.

@@ -13,6 +13,7 @@ use vrrp_core::rx::{Discard, Notices, Rejected};
 use vrrp_core::track::Status;
 use vrrp_core::{Family, Priority};
 
+use super::claims::Mac;
 use super::monitor::TooSmall;
 use super::notify::{Event, Subject, What};
 use super::orders::{Job, Orders};
@@ -56,6 +57,7 @@ pub(super) struct Reporter {
     rejected: Throttle<(InterfaceId, Option<IpAddr>, Discriminant<Discard>)>,
     noticed: Throttle<(RouterId, IpAddr, Notices)>,
     equal: Throttle<(RouterId, IpAddr)>,
+    conflicts: Throttle<(RouterId, IpAddr, [u8; 6])>,
     errors: Throttle<(Option<String>, Option<i32>)>,
 }
 
@@ -71,6 +73,7 @@ impl Reporter {
             rejected: Throttle::new(),
             noticed: Throttle::new(),
             equal: Throttle::daily(),
+            conflicts: Throttle::new(),
             errors: Throttle::new(),
         }
     }
@@ -198,6 +201,26 @@ impl Reporter {
                 ),
             }
         }
+    }
+
+    /// Another host holds an address of a router; `place` is the interface where it is heard.
+    pub(super) fn conflict(
+        &mut self,
+        (id, place): (RouterId, Option<usize>),
+        address: IpAddr,
+        mac: [u8; 6],
+        defend: bool,
+    ) {
+        let Some(held_back) = self.conflicts.tell((id, address, mac), Instant::now()) else { return };
+        let interface = place.and_then(|place| self.names.interfaces.get(place)).map_or("?", String::as_str);
+        let answer = if defend { "announced again" } else { "announced again less than 10 s ago" };
+        tracing::warn!(
+            "({}) another host has our address {address}: {} on {interface}; {answer}: take it off that host, or if that is \
+             a router of this group, find out why its adverts do not arrive here{}",
+            self.name(id),
+            Mac(mac),
+            Again(held_back)
+        );
     }
 
     /// Sending or receiving failed.
@@ -348,6 +371,7 @@ pub(super) fn as_at_the_start(outputs: &mut [Output]) {
         | Output::Addresses { .. }
         | Output::Announce { .. }
         | Output::HandOver { .. }
+        | Output::Conflict { .. }
         | Output::Priority { .. }
         | Output::Rejected { .. }
         | Output::Noticed { .. } => 0,

@@ -91,6 +91,16 @@ pub(super) struct Interface {
     pub(super) sockets: [Option<Ear>; Kind::COUNT],
     /// Set for a virtual one, which stands on another one.
     pub(super) upper: Option<Upper>,
+    /// Virtual addresses of which others are heard to speak here.
+    pub(super) served: Vec<IpAddr>,
+}
+
+impl Interface {
+    /// Of this interface at `place`: where others are heard to speak of its addresses. What stands on another one and what it stands
+    /// on hear the same broadcasts.
+    pub(super) fn heard_at(&self, place: usize) -> usize {
+        self.upper.map_or(place, |upper| usize::try_from(upper.base.0).unwrap_or(usize::MAX))
+    }
 }
 
 /// Everything that the threads need.
@@ -242,7 +252,7 @@ pub(super) fn open_ears(interfaces: &mut [Interface], groups: Groups, virtual_on
     for interface in interfaces.iter_mut().filter(|interface| interface.upper.is_some() == virtual_ones) {
         for &kind in &interface.hears {
             let opened = match interface.route_to {
-                None => Ear::open(kind, &interface.device, interface.upper, groups).map(Some),
+                None => Ear::open(kind, &interface.device, (interface.upper, &interface.served), groups).map(Some),
                 Some(_) => Ear::open_anywhere(kind),
             };
             match opened {
@@ -490,6 +500,7 @@ impl<'s> Builder<'s> {
             hears: Vec::new(),
             sockets: Default::default(),
             upper: None,
+            served: Vec::new(),
         });
         self.interfaces.len() - 1
     }

@@ -3,67 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use vrrp_cli::lab::{self, Host};
-use vrrp_netlink::packet::PacketSocket;
-use vrrp_netlink::rtnl::Rtnl;
+use vrrp_cli::lab;
 
+use crate::common::ear::{ANNOUNCEMENTS, Ear};
 use crate::common::*;
-
-const ARP: u16 = 0x0806;
-const IPV6: u16 = 0x86dd;
-/// In a neighbour advertisement over Ethernet: the next header, its type, the target.
-const NEXT_HEADER: usize = 20;
-const ICMP6_TYPE: usize = 54;
-const TARGET: usize = 62;
-/// In ARP over Ethernet: the sender's protocol address.
-const SENDER: usize = 28;
-
-/// Hears announcements at an interface and notes when.
-struct Ear {
-    sockets: [PacketSocket; 2],
-    heard: Vec<(Instant, String)>,
-}
-
-impl Ear {
-    fn new(host: &Host, interface: &str) -> Self {
-        let open = || {
-            let index = Rtnl::open()?.link(interface)?.expect("the interface").index;
-            Ok::<_, vrrp_netlink::Error>([PacketSocket::listen(index, ARP)?, PacketSocket::listen(index, IPV6)?])
-        };
-        Self { sockets: host.namespace().run(open).unwrap().unwrap(), heard: Vec::new() }
-    }
-
-    /// Takes in what has arrived; how many announcements of `address` there were so far.
-    fn count(&mut self, address: &str) -> usize {
-        self.times(address).len()
-    }
-
-    fn times(&mut self, address: &str) -> Vec<Instant> {
-        let mut buffer = [0; 2048];
-        for socket in &self.sockets {
-            while let Some(len) = socket.receive(&mut buffer).unwrap() {
-                self.heard.extend(announced(&buffer[..len]).map(|address| (Instant::now(), address)));
-            }
-        }
-        self.heard.iter().filter(|(_, heard)| heard == address).map(|(at, _)| *at).collect()
-    }
-}
-
-/// The address that a frame announces.
-fn announced(frame: &[u8]) -> Option<String> {
-    match u16::from_be_bytes([frame[12], frame[13]]) {
-        ARP => {
-            let sender: [u8; 4] = frame.get(SENDER..SENDER + 4)?.try_into().ok()?;
-            let target: [u8; 4] = frame.get(SENDER + 10..SENDER + 14)?.try_into().ok()?;
-            (sender == target).then(|| std::net::Ipv4Addr::from(sender).to_string())
-        }
-        IPV6 if frame.get(NEXT_HEADER) == Some(&58) && frame.get(ICMP6_TYPE) == Some(&136) => {
-            let target: [u8; 16] = frame.get(TARGET..TARGET + 16)?.try_into().ok()?;
-            Some(std::net::Ipv6Addr::from(target).to_string())
-        }
-        _ => None,
-    }
-}
 
 /// Each with the announcements of an address in the first seconds, and none beyond them.
 const SETTINGS: &[(&str, &str, usize)] = &[
@@ -84,7 +27,7 @@ fn each_setting_has_its_number_of_announcements_on_the_wire() {
     }
     side_by_side(SETTINGS, |(own, host, expected)| {
         let stage = Stage::new();
-        let mut ear = Ear::new(stage.lan.host("client"), "eth0");
+        let mut ear = Ear::new(stage.lan.host("client"), "eth0", ANNOUNCEMENTS);
         let excluded = "virtual_ipaddress_excluded {\n 2001:db8::100/64\n }";
         let instance = Instance::new(STRONG).with(*own).with(excluded);
         let file = stage.file("a.conf", &format!("global_defs {{\n    {host}\n}}\n{instance}"));
@@ -112,7 +55,7 @@ fn announcements_keep_their_pace() {
         "global_defs {\n vrrp_min_garp\n}\ngarp_group {\n garp_interval 0.3\n interface eth0\n}\n",
     ] {
         let stage = Stage::new();
-        let mut ear = Ear::new(stage.lan.host("client"), "eth0");
+        let mut ear = Ear::new(stage.lan.host("client"), "eth0", ANNOUNCEMENTS);
         let file = stage.file("a.conf", &format!("{settings}{}", Instance::new(STRONG).addresses(&addresses)));
         let mut a = Daemon::start(Kind::Vrrpctl, stage.lan.host("a"), &file);
         let mut first: BTreeMap<&str, Instant> = BTreeMap::new();
@@ -139,7 +82,10 @@ fn addresses_on_other_interfaces_are_announced_again_and_again() {
         return;
     }
     let stage = Stage::with_networks(2);
-    let (mut own, mut other) = (Ear::new(stage.lan.host("client"), "eth0"), Ear::new(stage.lan.host("client"), "eth1"));
+    let (mut own, mut other) = (
+        Ear::new(stage.lan.host("client"), "eth0", ANNOUNCEMENTS),
+        Ear::new(stage.lan.host("client"), "eth1", ANNOUNCEMENTS),
+    );
     let instance = Instance::new(STRONG).addresses(&["10.9.0.100", "10.8.0.100 dev eth1"]).with("garp_extra_if all 1");
     let text = format!("global_defs {{\n vrrp_min_garp\n}}\n{instance}");
     let mut a = Daemon::start(Kind::Vrrpctl, stage.lan.host("a"), &stage.file("a.conf", &text));

@@ -5,6 +5,7 @@
 
 mod conf;
 mod daemon;
+pub(crate) mod ear;
 pub(crate) mod meter;
 pub(crate) mod pcap;
 pub(crate) mod scenes;

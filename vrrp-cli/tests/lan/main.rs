@@ -8,6 +8,7 @@ mod accept;
 mod announcements;
 mod clouds;
 mod common;
+mod conflicts;
 mod demo;
 mod entries;
 mod firewall;

@@ -5,79 +5,40 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use vrrp_cli::lab::{self, Host};
+use vrrp_cli::lab;
 use vrrp_core::wire::ipv4::PROTOCOL_VRRP;
-use vrrp_netlink::packet::PacketSocket;
-use vrrp_netlink::rtnl::Rtnl;
+use vrrp_netlink::packet::Accept;
 
+use crate::common::ear::{ARP, Ear, IPV4, ethertype};
+use crate::common::pcap::fields;
 use crate::common::*;
 
-const IPV4: u16 = 0x0800;
-const ARP: u16 = 0x0806;
 /// Octets of the headers before an advert, whose IP header has no options.
 const ETHERNET: usize = 14;
 const IP: usize = 20;
 
-/// What arrives at the client's interface, kept for the tools. They do not capture themselves: in a user namespace
-/// tcpdump cannot give up being root, and would rather end.
-struct Ear {
-    sockets: [PacketSocket; 2],
-    frames: Vec<Vec<u8>>,
+/// How many adverts like `wanted` have arrived.
+fn adverts(ear: &mut Ear, wanted: impl Fn(&[u8]) -> bool) -> usize {
+    ear.frames().filter(|frame| ethertype(frame) == IPV4 && wanted(&frame[ETHERNET + IP..])).count()
 }
 
-impl Ear {
-    fn new(host: &Host) -> Self {
-        let open = || {
-            let index = Rtnl::open()?.link("eth0")?.expect("eth0").index;
-            Ok::<_, vrrp_netlink::Error>([PacketSocket::listen(index, IPV4)?, PacketSocket::listen(index, ARP)?])
-        };
-        Self { sockets: host.namespace().run(open).unwrap().unwrap(), frames: Vec::new() }
-    }
-
-    /// Takes in what has arrived, and counts the adverts that are like `wanted`.
-    fn adverts(&mut self, wanted: impl Fn(&[u8]) -> bool) -> usize {
-        self.listen();
-        self.frames.iter().filter(|frame| ethertype(frame) == IPV4 && wanted(&frame[ETHERNET + IP..])).count()
-    }
-
-    fn announcements(&mut self) -> usize {
-        self.listen();
-        self.frames.iter().filter(|frame| ethertype(frame) == ARP).count()
-    }
-
-    fn listen(&mut self) {
-        let mut buffer = [0; 2048];
-        for socket in &self.sockets {
-            while let Some(len) = socket.receive(&mut buffer).unwrap() {
-                let frame = &buffer[..len];
-                // Hosts report their multicast groups as well.
-                if ethertype(frame) == ARP || frame.get(ETHERNET + 9) == Some(&PROTOCOL_VRRP) {
-                    self.frames.push(frame.to_vec());
-                }
-            }
-        }
-    }
-}
-
-fn ethertype(frame: &[u8]) -> u16 {
-    u16::from_be_bytes([frame[12], frame[13]])
-}
-
-/// A short life of a router with a password and two addresses and of one without, as the client's interface sees it.
+/// A short life of a router with a password and two addresses and of one without, as the client's interface sees it. The tools
+/// do not capture it themselves: in a user namespace tcpdump cannot give up being root, and would rather end.
 fn capture(stage: &Stage) -> PathBuf {
-    let mut ear = Ear::new(stage.lan.host("client"));
+    let mut ear =
+        Ear::new(stage.lan.host("client"), "eth0", &[(IPV4, Accept::Ipv4(PROTOCOL_VRRP)), (ARP, Accept::Arp)]);
     let with = Instance::new(254).addresses(&["10.9.0.100", "10.9.0.101"]);
     let without = Instance::new(200).called("VI_2", 51, "10.9.0.102".parse().unwrap()).password(None);
     let mut a = stage.start(Kind::Vrrpctl, "a", &[with, without]);
     eventually("adverts of both", || {
-        let mut adverts = |vrid| ear.adverts(|advert| advert[1] == vrid);
+        let mut adverts = |vrid| adverts(&mut ear, |advert| advert[1] == vrid);
         adverts(50) >= 3 && adverts(51) >= 3
     });
-    eventually("two rounds of announcements", || ear.announcements() >= 6);
+    eventually("two rounds of announcements", || ear.frames().filter(|frame| ethertype(frame) == ARP).count() >= 6);
     a.stop();
-    eventually("both releases", || ear.adverts(|advert| advert[2] == 0) == 2);
+    eventually("both releases", || adverts(&mut ear, |advert| advert[2] == 0) == 2);
     let file = stage.directory().join("all.pcap");
-    pcap::save(&file, &ear.frames);
+    pcap::save(&file, ear.frames());
     file
 }
 
@@ -154,22 +115,6 @@ fn tcpdump_reads_adverts_and_announcements() {
         announced.insert(address.to_owned());
     }
     assert_eq!(announced.into_iter().collect::<Vec<_>>(), ["10.9.0.100", "10.9.0.101", "10.9.0.102"]);
-}
-
-/// tshark's fields of the packets that pass a display filter.
-fn fields(tshark: &Path, file: &Path, filter: &str, names: &[&str]) -> Vec<Vec<String>> {
-    let mut command = Command::new(tshark);
-    // Somebody's preferences must not change what it says.
-    command.env("XDG_CONFIG_HOME", file.parent().unwrap()).env("HOME", file.parent().unwrap());
-    command.arg("-r").arg(file).args(["-n", "-o", "ip.check_checksum:TRUE", "-Y", filter]);
-    command.args(["-T", "fields", "-E", "separator=|", "-E", "occurrence=a", "-E", "aggregator=,"]);
-    for name in names {
-        command.args(["-e", name]);
-    }
-    let output = command.output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let text = String::from_utf8(output.stdout).unwrap();
-    text.lines().map(|line| line.split('|').map(str::to_owned).collect()).collect()
 }
 
 #[test]

@@ -1,45 +1,16 @@
 //! VRRPv3 and neighbour advertisements as tshark reads them: it must find nothing to complain about.
 
 use std::path::Path;
-use std::process::Command;
 
 use vrrp_cli::lab;
-use vrrp_netlink::packet::PacketSocket;
-use vrrp_netlink::rtnl::Rtnl;
+use vrrp_netlink::packet::Accept;
 
+use crate::common::ear::{Ear, IPV4, IPV6, ethertype};
+use crate::common::pcap::fields;
 use crate::common::*;
 
-const IPV4: u16 = 0x0800;
-const IPV6: u16 = 0x86dd;
 const VRRP: u8 = 112;
 const ICMPV6: u8 = 58;
-const NEIGHBOUR_ADVERTISEMENT: u8 = 136;
-
-/// What of a frame concerns these tests.
-fn concerns(frame: &[u8]) -> bool {
-    match frame.get(12..14) {
-        Some([8, 0]) => frame.get(23) == Some(&VRRP),
-        Some([0x86, 0xdd]) => match frame.get(20) {
-            Some(&VRRP) => true,
-            Some(&ICMPV6) => frame.get(54) == Some(&NEIGHBOUR_ADVERTISEMENT),
-            _ => false,
-        },
-        _ => false,
-    }
-}
-
-fn fields(tshark: &Path, file: &Path, filter: &str, names: &[&str]) -> Vec<Vec<String>> {
-    let mut command = Command::new(tshark);
-    command.arg("-r").arg(file).args(["-n", "-Y", filter, "-T", "fields", "-E", "separator=|"]);
-    command.args(["-E", "occurrence=a", "-E", "aggregator=,"]);
-    for name in names {
-        command.args(["-e", name]);
-    }
-    let output = command.output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let text = String::from_utf8(output.stdout).unwrap();
-    text.lines().map(|line| line.split('|').map(str::to_owned).collect()).collect()
-}
 
 #[test]
 fn tshark_finds_nothing_wrong_in_version_3() {
@@ -48,43 +19,27 @@ fn tshark_finds_nothing_wrong_in_version_3() {
         return;
     }
     let stage = Stage::new();
-    let listen = || {
-        let index = Rtnl::open()?.link("eth0")?.expect("eth0").index;
-        Ok::<_, vrrp_netlink::Error>([PacketSocket::listen(index, IPV4)?, PacketSocket::listen(index, IPV6)?])
-    };
-    let sockets = stage.lan.host("client").namespace().run(listen).unwrap().unwrap();
+    let mut ear = Ear::new(
+        stage.lan.host("client"),
+        "eth0",
+        &[(IPV4, Accept::Ipv4(VRRP)), (IPV6, Accept::Ipv6(VRRP)), (IPV6, Accept::NeighbourAdvertisement)],
+    );
     let four = Instance::new(254).password(None).with("version 3");
     let plain = Instance::new(253).called("VI_2", 51, VIP2).password(None).with("version 3").with("v3_checksum_as_v2");
     let six = Instance::new(252).called("VI_6", 50, VIP).password(None).addresses(&["fe80::100/64", "fd00:9::100/64"]);
     let mut a = stage.start(Kind::Vrrpctl, "a", &[four, plain, six]);
-    let mut frames: Vec<Vec<u8>> = Vec::new();
-    let mut heard = |enough: &dyn Fn(&[Vec<u8>]) -> bool| {
-        let mut buffer = [0; 2048];
-        for socket in &sockets {
-            while let Some(len) = socket.receive(&mut buffer).unwrap() {
-                frames.push(buffer[..len].to_vec());
-            }
-        }
-        frames.retain(|frame| concerns(frame));
-        enough(&frames)
-    };
-    let of = |frames: &[Vec<u8>], ethertype: u16, protocol_at: usize, protocol: u8| {
-        let same = |frame: &&Vec<u8>| frame[12..14] == ethertype.to_be_bytes() && frame[protocol_at] == protocol;
-        frames.iter().filter(same).count()
+    let of = |ear: &mut Ear, kind: u16, protocol_at: usize, protocol: u8| {
+        ear.frames().filter(|frame| ethertype(frame) == kind && frame[protocol_at] == protocol).count()
     };
     eventually("adverts of both families and two rounds of announcements", || {
-        heard(&|frames| {
-            of(frames, IPV4, 23, VRRP) >= 6 && of(frames, IPV6, 20, VRRP) >= 3 && of(frames, IPV6, 20, ICMPV6) >= 4
-        })
+        of(&mut ear, IPV4, 23, VRRP) >= 6 && of(&mut ear, IPV6, 20, VRRP) >= 3 && of(&mut ear, IPV6, 20, ICMPV6) >= 4
     });
     a.stop();
     eventually("the release", || {
-        heard(&|frames| {
-            frames.iter().any(|frame| frame[12..14] == IPV6.to_be_bytes() && frame[20] == VRRP && frame[56] == 0)
-        })
+        ear.frames().any(|frame| ethertype(frame) == IPV6 && frame[20] == VRRP && frame[56] == 0)
     });
     let file = stage.directory().join("v3.pcap");
-    pcap::save(&file, &frames);
+    pcap::save(&file, ear.frames());
     let mac = stage.mac("a");
 
     // tshark verifies the form with pseudo-header.

@@ -13,6 +13,7 @@ use crate::router::Carriage;
 use crate::rx::{Meta, Notices, Rejected};
 use crate::track::Status;
 use crate::types::{AddressList, Family, Priority};
+use crate::wire::claim::Claim;
 
 /// Which routers an input is for.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -106,16 +107,17 @@ pub enum Input<'a> {
         /// [`Handover::Immediate`] unless said otherwise.
         handover: Handover,
     },
-    /// Another host announced an address of a router where that address is served: a gratuitous ARP or an unsolicited
-    /// neighbour advertisement, from a MAC address that is not this host's. Its successor does, when it is releasing. Before
-    /// [`Input::Enabled`] stops routers, take in and throw away what was heard by then.
-    Announced {
+    /// Another host says that it has an address of a router, where that address is served: by ARP of any kind or by an
+    /// unsolicited neighbour advertisement, from a MAC address that is not this host's. Only addresses that this host would
+    /// serve, please.
+    ///
+    /// The successor of a router that is releasing announces them; before [`Input::Enabled`] stops routers, take in and throw
+    /// away what was heard by then. While a router serves, it may be a [conflict](crate::conflict).
+    Claimed {
         /// Whose address.
         router: RouterId,
-        /// Which.
-        address: IpAddr,
-        /// Where it is now.
-        mac: [u8; 6],
+        /// What is said.
+        claim: Claim,
     },
     /// What is still being released goes at once: somebody asked a second time.
     LetGo {
@@ -216,6 +218,18 @@ pub enum Output {
         /// The epoch in which it was installed. In a later one that installs it again, there is nothing to do.
         epoch: u64,
     },
+    /// Another host holds an address that a router serves, see [`crate::conflict`]. Log it at a bounded rate. Never follows from
+    /// the election.
+    Conflict {
+        /// Whose address.
+        router: RouterId,
+        /// Which.
+        address: IpAddr,
+        /// Which host.
+        mac: [u8; 6],
+        /// Announce this address once, as with [`Output::Announce`].
+        defend: bool,
+    },
     /// A router changed its state. Where [`Node::is_releasing`](super::Node::is_releasing) says so, it still serves addresses.
     Transition {
         /// Which.
@@ -264,7 +278,7 @@ impl Output {
             Self::Rejected { .. } | Self::Noticed { .. } | Self::Priority { .. } => 0,
             Self::Advertise { .. } => 1,
             Self::Addresses { .. } | Self::HandOver { .. } => 2,
-            Self::Announce { .. } => 3,
+            Self::Announce { .. } | Self::Conflict { .. } => 3,
             Self::Transition { .. } => 4,
             Self::Group { .. } => 5,
         }

@@ -14,8 +14,10 @@ use crate::router::{ChecksumPolicy, RouterConfig};
 use crate::rx::{Meta, Notices};
 use crate::types::{AddressList, AdvertInterval, Priority, SimplePassword, Vrid};
 use crate::wire::advert::{AdvertRepr, ChecksumForm};
+use crate::wire::claim::Claim;
 
 mod changes;
+mod conflicts;
 mod delay;
 #[cfg(feature = "auth")]
 mod drafts;
@@ -58,6 +60,11 @@ fn setup(interface: InterfaceId, vrid: u8, params: Params) -> RouterSetup {
             checksum: ChecksumPolicy::default(),
         },
     }
+}
+
+/// Another host announces an address.
+fn claimed(router: RouterId, address: IpAddr, mac: [u8; 6]) -> Input<'static> {
+    Input::Claimed { router, claim: Claim { address, mac, gratuitous: true } }
 }
 
 /// The message in an IPv4 datagram from `source`.

@@ -21,6 +21,7 @@ use crate::router::{Carriage, RouterConfig};
 use crate::rx::Meta;
 use crate::track::{Influence, Status};
 use crate::types::Family;
+use crate::wire::claim::Claim;
 
 /// The one interface of each host.
 pub(super) const LAN: InterfaceId = InterfaceId(0);
@@ -290,8 +291,9 @@ impl Process {
             Feedback::Announced(address, from) => {
                 let mut mac = [0x02, 0, 0, 0, 0, 0];
                 mac[MAC_HOST] = u8::try_from(from).unwrap_or(u8::MAX);
+                let claim = Claim { address, mac, gratuitous: true };
                 for &router in &self.ids {
-                    self.node.handle(now, Input::Announced { router, address, mac }, out);
+                    self.node.handle(now, Input::Claimed { router, claim }, out);
                 }
                 return;
             }

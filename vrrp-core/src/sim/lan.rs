@@ -436,6 +436,9 @@ impl Lan {
                     let done = What::HandedOver(host, router.index(), address, successor, self.hosts[host].incarnation);
                     self.push(now + self.hosts[host].setup.kernel, done);
                 }
+                Output::Conflict { address, mac, .. } => {
+                    self.note(Happening::Conflict(HostId(host), address, HostId(usize::from(mac[MAC_HOST]))));
+                }
                 Output::Transition { router, transition } => {
                     self.note(Happening::Changed(HostId(host), router.index(), transition));
                 }

@@ -69,6 +69,8 @@ pub enum Happening {
     Announced(HostId, usize),
     /// A host removed one address, which another host has now.
     HandedOver(HostId, IpAddr, HostId),
+    /// A host found out that another one has an address which it serves.
+    Conflict(HostId, IpAddr, HostId),
     /// A host dropped an advertisement for another reason than the one before.
     Rejected(HostId, Discard),
     /// A host noticed something else than before in an accepted advertisement.
@@ -143,6 +145,9 @@ impl fmt::Display for Line<'_> {
             }
             Happening::HandedOver(host, address, successor) => {
                 write!(f, "{}: has handed {address} over to {}", name(host), name(successor))
+            }
+            Happening::Conflict(host, address, other) => {
+                write!(f, "{}: finds {address} at {}, too", name(host), name(other))
             }
             Happening::Rejected(host, reason) => write!(f, "{}: drops an advertisement, {reason}", name(host)),
             Happening::Noticed(host, notices) => write!(f, "{}: notices {notices:?}", name(host)),

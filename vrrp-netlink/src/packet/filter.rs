@@ -3,6 +3,8 @@
 //! The kernel throws away everything else before it wakes anybody. Knows where the fields of Ethernet, ARP and IP headers
 //! stand; decides nothing by their values but which frames pass.
 
+mod claims;
+
 use socket2::SockFilter;
 
 /// A kind of frame that passes.
@@ -81,15 +83,21 @@ enum Check {
 impl Filter {
     /// Lets these kinds pass and nothing else; with none of them, nothing.
     pub fn accepting(kinds: &[Accept]) -> Self {
+        let mut program = Self::head();
+        for kind in kinds {
+            block(&mut program, kind.checks(), vec![verdict(ALL)]);
+        }
+        program.push(verdict(NOTHING));
+        Self { program: program.into() }
+    }
+
+    /// What never passes.
+    fn head() -> Vec<SockFilter> {
         let mut program = vec![load(LOAD_OCTET, PACKET_TYPE)];
         for unwanted in [TO_ANOTHER_HOST, OUTGOING] {
             program.extend([SockFilter::new(JUMP_IF_EQUAL, 0, 1, unwanted), verdict(NOTHING)]);
         }
-        for kind in kinds {
-            block(&mut program, kind.checks());
-        }
-        program.push(verdict(NOTHING));
-        Self { program: program.into() }
+        program
     }
 
     pub(super) fn program(&self) -> &[SockFilter] {
@@ -105,7 +113,7 @@ pub(crate) fn from_mac(mac: [u8; 6]) -> Vec<SockFilter> {
         Check::Word(ETHERNET_SOURCE, u32::from_be_bytes(front)),
         Check::Half(ETHERNET_SOURCE + 4, u32::from(u16::from_be_bytes([high, low]))),
     ];
-    block(&mut program, checks);
+    block(&mut program, checks, vec![verdict(ALL)]);
     program.push(verdict(NOTHING));
     program
 }
@@ -144,12 +152,13 @@ impl Accept {
     }
 }
 
-/// Appends checks that jump behind the block as soon as one fails, and let the frame pass when none does.
-fn block(program: &mut Vec<SockFilter>, checks: Vec<Check>) {
+/// Appends checks that jump behind the block as soon as one fails, and `tail` for when none does.
+fn block(program: &mut Vec<SockFilter>, checks: Vec<Check>, mut tail: Vec<SockFilter>) {
     // Of the instructions, from the end: how many follow is how far a failed check has to jump.
-    let mut reversed = vec![verdict(ALL)];
+    tail.reverse();
+    let mut reversed = tail;
     for check in checks.into_iter().rev() {
-        // A block has some fifteen instructions.
+        // The checks of a block have some fifteen instructions, and its tail has two hundred at most.
         let behind = u8::try_from(reversed.len()).unwrap_or(u8::MAX);
         let (compare, loads) = match check {
             Check::Octet(at, value) => (SockFilter::new(JUMP_IF_EQUAL, 0, behind, value), vec![load(LOAD_OCTET, at)]),

@@ -127,6 +127,11 @@ impl<O: Outlet> Announcer<O> {
         self.those(router, table.serving(), devices, |_| true);
     }
 
+    /// Announces one address.
+    pub(super) fn one(&mut self, router: usize, table: &Table, devices: &[Device], address: IpAddr) {
+        self.those(router, table.serving(), devices, |one| one.address == address);
+    }
+
     /// Announces the addresses that are on other interfaces than the adverts.
     pub(super) fn elsewhere(&mut self, router: usize, table: &Table, devices: &[Device]) {
         if let Some(extra) = &table.extra {

@@ -6,6 +6,7 @@ use vrrp_core::fsm::Addresses;
 use vrrp_netlink::addresses::Address;
 
 use super::Kernel;
+use crate::daemon::claims::Mac;
 
 impl Kernel {
     /// Carries out the hand-overs that were ordered since the last look, all at once.
@@ -40,14 +41,5 @@ impl Kernel {
                 self.announcer.successor(order.router, name, installation, &self.devices, order.mac);
             }
         }
-    }
-}
-
-/// An Ethernet address as everybody writes it.
-struct Mac([u8; 6]);
-
-impl std::fmt::Display for Mac {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0.map(|octet| format!("{octet:02x}")).join(":"))
     }
 }

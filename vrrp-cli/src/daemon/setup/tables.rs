@@ -41,13 +41,13 @@ impl Builder<'_> {
                 self.interface(&name)
             }
         };
-        // Where both hosts have one MAC address, an announcement says nothing new.
-        if home.is_some() && self.interfaces[device].upper.is_none() {
+        let heard_at = self.interfaces[device].heard_at(device);
+        if let Some(interface) = self.interfaces.get_mut(heard_at).filter(|_| home.is_some()) {
             let kind = Kind::claims(Family::of(address.address));
-            let hears = &mut self.interfaces[device].hears;
-            if !hears.contains(&kind) {
-                hears.push(kind);
+            if !interface.hears.contains(&kind) {
+                interface.hears.push(kind);
             }
+            interface.served.push(address.address);
         }
         let index = self.interfaces[device].device.index;
         // The owner's addresses are its real ones (RFC 3768 section 5.3.4): what was there before us is not ours to remove. What

@@ -113,7 +113,14 @@ impl Builder<'_> {
         let upper = Some(Upper { base: base_id, mac: wanted.mac });
         let hears = if wanted.of_adverts { self.interfaces[wanted.base].adverts(wanted.family) } else { Vec::new() };
         self.by_name.insert(name, place);
-        self.interfaces.push(Interface { device, route_to: None, hears, sockets: Default::default(), upper });
+        self.interfaces.push(Interface {
+            device,
+            route_to: None,
+            hears,
+            sockets: Default::default(),
+            upper,
+            served: Vec::new(),
+        });
         let line = self.line(wanted.name.map_or(wanted.instance.span, |name| name.span));
         let mut made = Virtual::new(router, place, wanted.base, kind, mark, line);
         made.group = wanted.group;

@@ -112,9 +112,17 @@ impl Daemon {
         self.says("entering backup state", 1);
     }
 
-    /// Asks it to stop; it must do so with success. How long that took.
+    /// Asks it to stop; it must do so with success, and must not have taken another router of its group for an intruder. How
+    /// long that took.
     #[track_caller]
     pub(crate) fn stop(&mut self) -> Duration {
+        assert_eq!(self.count("another host has our address"), 0, "{}", self.host);
+        self.stop_contested()
+    }
+
+    /// The same of one whose addresses another host had as well.
+    #[track_caller]
+    pub(crate) fn stop_contested(&mut self) -> Duration {
         let asked = Instant::now();
         self.process.terminate().expect("the signal is sent");
         let status = self.process.wait(PATIENCE);

@@ -138,8 +138,13 @@ impl Stage {
 
     /// Ethernet address of `eth0` of `host`, as `/proc/net/arp` writes it.
     pub(crate) fn mac(&self, host: &str) -> String {
+        self.mac_octets(host).map(|octet| format!("{octet:02x}")).join(":")
+    }
+
+    /// The same as octets.
+    pub(crate) fn mac_octets(&self, host: &str) -> [u8; 6] {
         let link = self.rtnl(host, |rtnl| rtnl.link("eth0")).expect("eth0");
-        link.mac.expect("an Ethernet address").map(|octet| format!("{octet:02x}")).join(":")
+        link.mac.expect("an Ethernet address")
     }
 
     /// The Ethernet address that the client sends to for `address`.

@@ -85,6 +85,7 @@ fn kinds(out: &[Output]) -> std::string::String {
         Output::Addresses { wanted: Addresses::Remove, .. } => 'd',
         Output::HandOver { .. } => 'h',
         Output::Announce { .. } => 'a',
+        Output::Conflict { .. } => 'k',
         Output::Transition { .. } => 't',
         Output::Priority { .. } => 'p',
         Output::Group { .. } => 'g',
@@ -319,9 +320,8 @@ fn the_mate_of_a_member_that_is_stopped_serves_until_its_successor_does() {
     let stop = |duo: &mut Duo, at, member: usize| {
         duo.handle(at, Input::Enabled { which: Which::One(duo.ids[member]), enabled: false })
     };
-    let announced = |duo: &mut Duo, at, member: usize| {
-        duo.handle(at, Input::Announced { router: duo.ids[member], address: VIP, mac: [2, 0, 0, 0, 0, 6] })
-    };
+    let announced =
+        |duo: &mut Duo, at, member: usize| duo.handle(at, claimed(duo.ids[member], VIP, [2, 0, 0, 0, 0, 6]));
     let releasing = |duo: &Duo| duo.ids.map(|id| duo.node.is_releasing(id));
     let (mut duo, at) = serving();
     assert_eq!(kinds(&stop(&mut duo, at, 0)), "rrttg");

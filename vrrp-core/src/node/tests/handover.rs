@@ -41,7 +41,7 @@ impl Solo {
     }
 
     fn announced(&mut self, at: Duration, address: IpAddr) -> Vec<Output> {
-        self.handle(at, Input::Announced { router: self.id, address, mac: MAC })
+        self.handle(at, claimed(self.id, address, MAC))
     }
 
     /// Asserts that these outputs are the removal of the rest and nothing else.

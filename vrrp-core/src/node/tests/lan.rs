@@ -128,6 +128,7 @@ impl Lan {
                 }
                 Output::Announce { .. } => self.hosts[host].announced.push(self.now),
                 Output::HandOver { .. } => panic!("nobody asked for it"),
+                Output::Conflict { .. } => panic!("nobody claimed anything"),
                 Output::Transition { transition, .. } => self.hosts[host].changes.push(transition.to),
                 Output::Rejected { rejected, .. } => self.hosts[host].rejected.push(rejected.reason),
                 Output::Priority { .. } | Output::Group { .. } => {}

@@ -135,6 +135,7 @@ impl World {
                 | Output::Addresses { .. }
                 | Output::HandOver { .. }
                 | Output::Announce { .. }
+                | Output::Conflict { .. }
                 | Output::Transition { .. }
                 | Output::Rejected { .. }
                 | Output::Noticed { .. } => {}

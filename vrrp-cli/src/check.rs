@@ -102,6 +102,12 @@ impl Report {
     }
 }
 
+/// Which findings about a file that was read its own comments do not want.
+pub(crate) fn unwanted(loaded: &Loaded) -> impl Fn(&Diagnostic) -> bool + use<> {
+    let (allowed, _) = allow::in_comments(loaded);
+    move |diagnostic| allow::silences(&allowed, diagnostic)
+}
+
 /// Reads and judges the files.
 ///
 /// Scripts are looked for on this host only when there is a single file: others belong to other hosts.

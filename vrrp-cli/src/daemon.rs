@@ -50,7 +50,7 @@ use signal_hook::iterator::Signals;
 use vrrp_core::node::{InterfaceId, Node};
 use vrrp_netlink::process::{self, Wakeup};
 
-use crate::config;
+use crate::{check, config};
 use guardian::{Bequest, LastWords, Side, Ward};
 use ledger::{Alive, Ledger, Left};
 
@@ -112,7 +112,9 @@ pub fn run(path: &Path, options: &config::Options, guarded: bool) -> ExitCode {
 
 /// Reads the configuration and looks at the host; `None`, and why on standard error, when the two do not allow a start.
 fn prepare(path: &Path, options: &config::Options) -> Option<setup::Plan> {
-    let loaded = config::load_with(path, options);
+    let mut loaded = config::load_with(path, options);
+    let unwanted = check::unwanted(&loaded);
+    loaded.diagnostics.retain(|diagnostic| !unwanted(diagnostic));
     let color = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     if !loaded.diagnostics.is_empty() {
         eprint_block(&format!("{}\n", loaded.render(color).trim_end()));
@@ -135,7 +137,7 @@ fn prepare(path: &Path, options: &config::Options) -> Option<setup::Plan> {
             return None;
         }
     };
-    for warning in &plan.warnings {
+    for warning in plan.warnings.iter().filter(|warning| !unwanted(warning)) {
         eprint_block(&format!("{}\n", loaded.sources.render(warning, color).trim_end()));
     }
     Some(plan)

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::os::unix::fs::MetadataExt as _;
 
 use super::place;
-use crate::config::model::{ScriptSettings, SyncGroupSettings, Track, WeightSetting};
+use crate::config::model::{ScriptSettings, SyncGroupSettings, Track, WeightSetting, in_subnet};
 use crate::config::{Code, Config, Diagnostic, Instance, Script, SourceMap, Span, VirtualAddress};
 use crate::daemon;
 use crate::routing::{Names, Routing};
@@ -207,7 +207,7 @@ impl<'a> Advisor<'a> {
             if address.prefix_len < host_length(address) {
                 let shown = subnets.entry(device(address, own)).or_default();
                 // Many addresses of one subnet are one subnet.
-                if !shown.iter().any(|subnet| contains(*subnet, address.address) && subnet.1 == address.prefix_len) {
+                if !shown.iter().any(|subnet| in_subnet(*subnet, address.address) && subnet.1 == address.prefix_len) {
                     shown.push((address.address, address.prefix_len));
                 }
             }
@@ -216,7 +216,7 @@ impl<'a> Advisor<'a> {
             let Some(shown) = subnets.get(device(address, own)) else { continue };
             let mut family =
                 shown.iter().filter(|(subnet, _)| subnet.is_ipv4() == address.address.is_ipv4()).peekable();
-            if family.peek().is_some() && !family.any(|subnet| contains(*subnet, address.address)) {
+            if family.peek().is_some() && !family.any(|subnet| in_subnet(*subnet, address.address)) {
                 let message = format!("{} lies outside of every subnet that this file shows", address.address);
                 let help = "is it mistyped? Otherwise write its prefix length, like `192.0.2.1/24`";
                 self.tell(Code::AddressOutside, address.span, message, help);
@@ -357,18 +357,4 @@ pub(super) fn tracks(instance: &Instance) -> impl Iterator<Item = &Track> {
 
 fn group_tracks(group: &SyncGroupSettings) -> impl Iterator<Item = &Track> {
     [&group.track_script, &group.track_file, &group.track_process, &group.track_bfd].into_iter().flatten()
-}
-
-fn contains((subnet, length): (IpAddr, u8), address: IpAddr) -> bool {
-    match (subnet, address) {
-        (IpAddr::V4(subnet), IpAddr::V4(address)) => {
-            let host = u32::MAX.checked_shr(length.into()).unwrap_or(0);
-            subnet.to_bits() | host == address.to_bits() | host
-        }
-        (IpAddr::V6(subnet), IpAddr::V6(address)) => {
-            let host = u128::MAX.checked_shr(length.into()).unwrap_or(0);
-            subnet.to_bits() | host == address.to_bits() | host
-        }
-        _ => false,
-    }
 }

@@ -19,6 +19,7 @@ mod written;
 
 pub use self::check::{CheckSetting, HttpUrl};
 pub use self::garp::Garp;
+pub(crate) use self::lines::in_subnet;
 pub use self::lines::{
     AddressOption, LineOption, LinkbeatInterface, OptionValue, Peer, Route, Rule, Track, UpDownDelay, WeightSetting,
 };

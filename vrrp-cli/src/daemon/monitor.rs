@@ -114,6 +114,11 @@ impl Links {
         self.by_index.values().filter_map(|link| link.mac).collect()
     }
 
+    /// All addresses of the host, the oldest of an interface first.
+    pub(super) fn addresses(&self) -> &[Address] {
+        &self.addresses
+    }
+
     fn add(&mut self, address: Address) {
         match self.addresses.iter_mut().find(|known| same(known, &address)) {
             Some(known) => *known = address,

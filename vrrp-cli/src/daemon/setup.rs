@@ -6,6 +6,7 @@ mod filter;
 mod namespace;
 mod policy;
 mod startup;
+mod surroundings;
 mod tables;
 mod trackers;
 mod unicast;
@@ -167,6 +168,9 @@ impl Plan {
         let statics = builder.statics(config, &routing.statics);
         builder.report(routing.findings);
         builder.refuse_own_addresses(config);
+        if builder.errors.is_empty() {
+            builder.look_around(config);
+        }
         let paces = builder.paces(config);
         let filtering = builder.filtering(config);
         if builder.errors.is_empty() {

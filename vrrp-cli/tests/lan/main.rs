@@ -31,6 +31,7 @@ mod repairs;
 mod scripts;
 mod stalls;
 mod state_rules;
+mod surroundings;
 mod tracker_troubles;
 mod trackers;
 mod unicast;

@@ -130,3 +130,18 @@ pub enum AddressOption {
     /// `home`, `-nodad`, `mngtmpaddr`, `noprefixroute`, `autojoin` or `no_track`.
     Flag(&'static str),
 }
+
+/// Whether the subnet of the first address and this length contains the second one.
+pub(crate) fn in_subnet((subnet, length): (IpAddr, u8), address: IpAddr) -> bool {
+    match (subnet, address) {
+        (IpAddr::V4(subnet), IpAddr::V4(address)) => {
+            let host = u32::MAX.checked_shr(length.into()).unwrap_or(0);
+            subnet.to_bits() | host == address.to_bits() | host
+        }
+        (IpAddr::V6(subnet), IpAddr::V6(address)) => {
+            let host = u128::MAX.checked_shr(length.into()).unwrap_or(0);
+            subnet.to_bits() | host == address.to_bits() | host
+        }
+        _ => false,
+    }
+}

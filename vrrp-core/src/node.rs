@@ -374,6 +374,11 @@ impl<I: Instant> Node<I> {
         self.entries.get(router.0).map(|entry| entry.router.router())
     }
 
+    /// The interface that a router is on.
+    pub fn interface(&self, router: RouterId) -> Option<InterfaceId> {
+        self.entries.get(router.0).map(|entry| entry.interface)
+    }
+
     /// What keeps a router from serving, besides its link and what it tracks. [`Node::unmet`] has all of it.
     pub fn faults(&self, router: RouterId) -> Faults {
         self.entries.get(router.0).map_or(Faults::empty(), |entry| entry.faults)

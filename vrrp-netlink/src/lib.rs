@@ -62,6 +62,8 @@ pub mod guardian;
 #[cfg(target_os = "linux")]
 pub mod links;
 #[cfg(target_os = "linux")]
+pub mod membership;
+#[cfg(target_os = "linux")]
 pub mod monitor;
 #[cfg(target_os = "linux")]
 pub mod namespace;

@@ -22,7 +22,7 @@
 //!             Event::AddressRemoved(address) => println!("{} is gone", address.address),
 //!             Event::RouteRemoved(route) => println!("the route to {} is gone", route.destination),
 //!             Event::RuleRemoved(rule) => println!("the rule of priority {:?} is gone", rule.priority),
-//!             Event::Overrun => println!("something was missed: dump links and addresses"),
+//!             Event::Overrun => println!("something was missed: discard what is queued, dump links and addresses"),
 //!         }
 //!     }
 //! }
@@ -50,6 +50,9 @@ pub const RECEIVE_BUFFER: usize = 4 << 20;
 /// Datagrams that one call of [`Monitor::read`] takes at most, so that a storm of events cannot hold its caller.
 pub const READ_LIMIT: usize = 1024;
 
+/// The kernel counts at least this for a datagram, so that no buffer of ours holds more of them.
+const LEAST_TRUESIZE: usize = 256;
+
 /// Something that happened to an interface or an address of the namespace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
@@ -71,9 +74,9 @@ pub enum Event {
     RouteRemoved(Box<Route>),
     /// A routing rule is gone. Told by [`Monitor::open_with_routes`] only.
     RuleRemoved(Box<Rule>),
-    /// Events were lost or could not be read. What is known is out of date: read the tables again with
-    /// [`Rtnl::links`](crate::rtnl::Rtnl::links) and [`Rtnl::addresses`](crate::rtnl::Rtnl::addresses). Events that
-    /// follow in the same vector may be older than that.
+    /// Events were lost or could not be read. What is known is out of date, and what is still queued is older than what was
+    /// lost: [discard](Monitor::discard) it, then read the tables again with [`Rtnl::links`](crate::rtnl::Rtnl::links) and
+    /// [`Rtnl::addresses`](crate::rtnl::Rtnl::addresses).
     Overrun,
 }
 
@@ -84,6 +87,8 @@ pub enum Event {
 pub struct Monitor {
     socket: Socket,
     received: Vec<u8>,
+    /// Datagrams that can be queued at most.
+    most_queued: usize,
 }
 
 impl Monitor {
@@ -116,7 +121,9 @@ impl Monitor {
             Ok(socket)
         };
         let socket = open().map_err(|error: io::Error| Error::new("open a netlink monitor", error))?;
-        Ok(Self { socket, received: transport::buffer() })
+        // The kernel doubles what is asked for, and raises it to a minimum.
+        let most_queued = bytes.max(RECEIVE_BUFFER).saturating_mul(2) / LEAST_TRUESIZE;
+        Ok(Self { socket, received: transport::buffer(), most_queued })
     }
 
     /// Appends what has happened since the last call, at most [`READ_LIMIT`] datagrams: when there is more, the
@@ -129,7 +136,23 @@ impl Monitor {
                 Ok(()) => parse(&self.received, events),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 Err(error) if overran(&error) => events.push(Event::Overrun),
-                Err(error) => return Err(Error::new("receive from the netlink monitor", error)),
+                Err(error) => return Err(failed(error)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Throws away what is queued: after [`Event::Overrun`], and before the tables are read. Applied to those, it would bring
+    /// back what was so before the loss.
+    ///
+    /// It ends also while more keeps coming, which is newer than the call.
+    pub fn discard(&mut self) -> Result<()> {
+        for _ in 0..self.most_queued {
+            match transport::receive(&self.socket, &mut self.received, 0) {
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) if overran(&error) => {}
+                Err(error) => return Err(failed(error)),
             }
         }
         Ok(())
@@ -172,6 +195,10 @@ fn event(reply: &Reply<'_>) -> std::result::Result<Option<Event>, Garbled> {
         libc::RTM_DELRULE => Rule::read(payload)?.map(|rule| Event::RuleRemoved(Box::new(rule))),
         _ => None,
     })
+}
+
+fn failed(error: io::Error) -> Error {
+    Error::new("receive from the netlink monitor", error)
 }
 
 /// `ENOBUFS`: the receive buffer was full; `InvalidData`: a datagram was cut short.

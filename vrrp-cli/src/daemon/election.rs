@@ -65,11 +65,23 @@ pub(super) struct Level {
     pub(super) family: Family,
     pub(super) tracked: bool,
     pub(super) link: Link,
+    pub(super) gap: Gap,
+}
+
+/// Why a link is down, when it is not simply switched off or without carrier.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(super) enum Gap {
+    #[default]
+    None,
+    /// The interface does not exist.
+    Absent,
+    /// A socket on it could not be opened.
+    Deaf,
 }
 
 impl Level {
     fn input(self) -> Input<'static> {
-        let Self { interface, family, tracked, link } = self;
+        let Self { interface, family, tracked, link, gap: _ } = self;
         if tracked { Input::Link { interface, family, link } } else { Input::Presence { interface, family, link } }
     }
 }
@@ -137,6 +149,7 @@ impl Election {
         let now = Instant::now();
         self.tell_the_time(now);
         for level in levels {
+            self.reporter.learn(*level);
             self.feed(now, level.input());
         }
         for router in leftovers {
@@ -214,7 +227,10 @@ impl Election {
     fn take_in(&mut self, feedback: Feedback) -> Option<Result<(), ServeError>> {
         let now = Instant::now();
         match feedback {
-            Feedback::Link(level) => self.feed(now, level.input()),
+            Feedback::Link(level) => {
+                self.reporter.learn(level);
+                self.feed(now, level.input());
+            }
             Feedback::Socket { interface, socket } => {
                 if let Some(ports) = self.ports.get_mut(index_of(interface)) {
                     let port = &mut ports[socket.kind().index()];

@@ -4,6 +4,7 @@
 
 mod debounce;
 mod mtu;
+mod ports;
 mod ways;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -23,7 +24,6 @@ use vrrp_netlink::routes::Route;
 use vrrp_netlink::rtnl::Rtnl;
 use vrrp_netlink::rules;
 
-use super::ear::{Ear, Kind, Upper};
 use super::election::Level;
 use super::orders::{Job, Orders};
 use super::setup::Interface;
@@ -32,10 +32,14 @@ use super::{Feedback, ToElection};
 use debounce::Debounce;
 pub(super) use debounce::Delays;
 pub(super) use mtu::{Load, TooSmall, loads};
+use ports::Port;
 use ways::Ways;
 
 /// Pause before something that failed is tried again.
 const AGAIN: Duration = Duration::from_secs(1);
+
+/// The smallest MTU with which an interface has IPv6 (RFC 8200 section 5).
+const LEAST_MTU_V6: u32 = 1280;
 
 /// An interface by name, with what the kernel calls it at the moment.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -124,6 +128,11 @@ impl Links {
             Some(known) => *known = address,
             None => self.addresses.push(address),
         }
+    }
+
+    /// Whether it is a virtual one that another host has, too.
+    fn is_duplicate(&self, address: &Address) -> bool {
+        address.duplicate && self.virtual_addresses.contains(&(address.address, address.prefix_len))
     }
 
     fn remove(&mut self, address: &Address) {
@@ -241,21 +250,6 @@ struct Tracked {
     told: Status,
 }
 
-struct Port {
-    id: InterfaceId,
-    device: Device,
-    /// It is whichever one the route to this host goes by, and its sockets hear all of them.
-    route_to: Option<IpAddr>,
-    /// What is heard here, and how: adverts, where routers are, and announcements, where addresses are.
-    hears: Vec<Kind>,
-    /// Set for one that stands on another one: it has no levels of its own.
-    upper: Option<Upper>,
-    /// Virtual addresses of which others are heard to speak here.
-    served: Vec<IpAddr>,
-    /// The levels that the election knows.
-    told: Vec<Level>,
-}
-
 impl Watch {
     /// `monitor` was opened before `links` was read, so that nothing is missed in between.
     pub(super) fn new(
@@ -266,29 +260,7 @@ impl Watch {
         (sources, loads): (Vec<Source>, Vec<Load>),
         groups: Groups,
     ) -> Self {
-        let port = |(id, interface): (u32, &Interface)| {
-            let heard = interface.hears.iter().filter(|_| interface.upper.is_none());
-            let mut families: Vec<Family> = heard.filter_map(|kind| kind.adverts()).collect();
-            families.sort_unstable();
-            families.dedup();
-            let id = InterfaceId(id);
-            let level = |(family, tracked)| {
-                let link = match interface.route_to {
-                    None => links.level(&interface.device.name, family, tracked),
-                    Some(peer) => links.level_to(peer, tracked),
-                };
-                Level { interface: id, family, tracked, link }
-            };
-            Port {
-                id,
-                told: families.into_iter().flat_map(|family| [(family, true), (family, false)]).map(level).collect(),
-                device: interface.device.clone(),
-                route_to: interface.route_to,
-                hears: interface.hears.clone(),
-                upper: interface.upper,
-                served: interface.served.clone(),
-            }
-        };
+        let port = |(id, interface): (u32, &Interface)| Port::new(InterfaceId(id), interface, &links);
         let ports = (0..).zip(interfaces).map(port).collect();
         let tracked = |(tracker, name): (TrackerId, String)| {
             let told = links.status(&name);
@@ -302,7 +274,7 @@ impl Watch {
 
     /// The levels at the start, which the election must know before it begins.
     pub(super) fn levels(&self) -> Vec<Level> {
-        self.ports.iter().flat_map(|port| &port.told).copied().collect()
+        self.ports.iter().flat_map(Port::told).collect()
     }
 
     /// Tells the election each change, until `stop`.
@@ -329,7 +301,11 @@ impl Watch {
                     return;
                 }
             }
-            self.learn(&mut events, orders);
+            if let Err(error) = self.learn(&mut events, orders) {
+                tracing::error!("{error}");
+                election.send(Feedback::Died("monitor"));
+                return;
+            }
             if let Err(error) = self.links.look_up_routes(&mut self.rtnl) {
                 // What is known stands until it can be looked up.
                 tracing::warn!("{error}: trying again");
@@ -340,24 +316,38 @@ impl Watch {
         }
     }
 
-    fn learn(&mut self, events: &mut Vec<Event>, orders: &Orders) {
+    fn learn(&mut self, events: &mut Vec<Event>, orders: &Orders) -> vrrp_netlink::Result<()> {
+        if events.contains(&Event::Overrun) {
+            if !self.overrun {
+                tracing::info!("news about interfaces was lost in a burst: reading all of it again");
+            }
+            self.overrun = true;
+            // It is older than what was lost: behind the tables it would be believed.
+            events.clear();
+            self.monitor.discard()?;
+        }
         for event in events.drain(..) {
             match event {
                 Event::Link(link) => {
-                    let runs = link.admin_up && link.running;
+                    let (index, mtu, runs) = (link.index, link.mtu, works(&link));
                     let own = self.links.own.contains(&link.name).then(|| link.name.clone());
                     let before = self.links.by_index.insert(link.index, link);
-                    if before.is_none_or(|before| (before.admin_up && before.running) != runs) {
+                    if before.as_ref().is_none_or(|before| works(before) != runs) {
                         orders.job(own.map_or(Job::Recheck, Job::Switched));
+                    }
+                    // Below that there is no IPv6, and the kernel forgets who has joined which group.
+                    if before.is_some_and(|before| before.mtu < LEAST_MTU_V6) && mtu >= LEAST_MTU_V6 {
+                        self.ports.iter_mut().for_each(|port| port.forget(index));
                     }
                 }
                 Event::LinkRemoved { index, .. } => {
                     self.links.by_index.remove(&index);
                     self.links.addresses.retain(|a| a.index != index);
+                    // The next one may have its number.
+                    self.ports.iter_mut().for_each(|port| port.forget(index));
                 }
                 Event::Address(address) => {
-                    let virtual_addresses = &self.links.virtual_addresses;
-                    if address.duplicate && virtual_addresses.contains(&(address.address, address.prefix_len)) {
+                    if self.links.is_duplicate(&address) {
                         orders.job(Job::Duplicate(address.clone()));
                     }
                     self.links.add(address);
@@ -381,10 +371,7 @@ impl Watch {
                         orders.job(Job::RuleMissing(rule));
                     }
                 }
-                Event::Overrun => {
-                    tracing::info!("news about interfaces was lost in a burst: reading all of it again");
-                    self.overrun = true;
-                }
+                Event::Overrun => {}
             }
         }
         if self.overrun {
@@ -392,12 +379,16 @@ impl Watch {
                 Ok(()) => {
                     self.overrun = false;
                     orders.job(Job::Recheck);
+                    let own = self.links.own.iter().cloned().map(Job::Switched);
+                    let duplicates = self.links.addresses.iter().filter(|address| self.links.is_duplicate(address));
+                    own.chain(duplicates.cloned().map(Job::Duplicate)).for_each(|job| orders.job(job));
                 }
                 // What is known stands until it can be read.
                 Err(error) => tracing::warn!("{error}: trying again"),
             }
         }
         self.again = self.overrun;
+        Ok(())
     }
 
     fn tell(&mut self, election: &ToElection, orders: &Orders) {
@@ -424,39 +415,8 @@ impl Watch {
         for (router, too_small) in self.loads.iter_mut().filter_map(|load| load.change(&self.links)) {
             election.send(Feedback::Mtu { router, too_small });
         }
-        'ports: for port in &mut self.ports {
-            let device = Device::find(&port.device.name, &self.links);
-            if port.route_to.is_none() && device != port.device {
-                if device.index.is_some() {
-                    let anew = device.index != port.device.index;
-                    let renamed = device.mac != port.device.mac;
-                    // Who hears announcements knows its own ones by the interface's address.
-                    let stale = |kind: &Kind| anew || (renamed && kind.adverts().is_none());
-                    for kind in port.hears.iter().copied().filter(stale) {
-                        match Ear::open(kind, &device, (port.upper, &port.served), self.groups) {
-                            Ok(socket) => election.send(Feedback::Socket { interface: port.id, socket }),
-                            Err(error) => {
-                                // Until it succeeds the level stays what it was: down.
-                                tracing::error!("{error}: trying again");
-                                self.again = true;
-                                continue 'ports;
-                            }
-                        }
-                    }
-                }
-                orders.job(Job::Device(device.clone()));
-                port.device = device;
-            }
-            for told in &mut port.told {
-                let link = match port.route_to {
-                    None => self.links.level(&port.device.name, told.family, told.tracked),
-                    Some(peer) => self.links.level_to(peer, told.tracked),
-                };
-                if told.link != link {
-                    told.link = link;
-                    election.send(Feedback::Link(*told));
-                }
-            }
+        for port in &mut self.ports {
+            self.again |= port.tell(&self.links, self.groups, election, orders);
         }
     }
 }

@@ -14,6 +14,7 @@ use vrrp_core::track::Status;
 use vrrp_core::{Family, Priority};
 
 use super::claims::Mac;
+use super::election::{Gap, Level};
 use super::monitor::TooSmall;
 use super::notify::{Event, Subject, What};
 use super::orders::{Job, Orders};
@@ -48,6 +49,8 @@ pub(super) struct Tracked {
 pub(super) struct Reporter {
     names: Names,
     reported: Vec<Condition>,
+    /// Why links are down, when there is more to say.
+    gaps: HashMap<(InterfaceId, Family), Gap>,
     /// When each router's weaker rival was told of last.
     rivals: Vec<Option<Instant>>,
     /// What the scripts of a router are told when it serves nothing any more.
@@ -70,12 +73,18 @@ impl Reporter {
             held_back: vec![Vec::new(); reported.len()],
             held_groups: Vec::new(),
             reported,
+            gaps: HashMap::new(),
             rejected: Throttle::new(),
             noticed: Throttle::new(),
             equal: Throttle::daily(),
             conflicts: Throttle::new(),
             errors: Throttle::new(),
         }
+    }
+
+    /// The state of an interface, before it reaches the routers.
+    pub(super) fn learn(&mut self, level: Level) {
+        self.gaps.insert((level.interface, level.family), level.gap);
     }
 
     /// A router changed its state.
@@ -325,7 +334,11 @@ impl Reporter {
             Unmet::LinkDown if self.names.routed.get(id.index()) == Some(&true) => {
                 "there is no route to its first peer, or the interface of that is down".to_owned()
             }
-            Unmet::LinkDown => "its interface is down".to_owned(),
+            Unmet::LinkDown => match node.interface(id).and_then(|place| self.gaps.get(&(place, family))) {
+                Some(Gap::Absent) => "its interface does not exist".to_owned(),
+                Some(Gap::Deaf) => "it cannot listen on its interface".to_owned(),
+                Some(Gap::None) | None => "its interface is down".to_owned(),
+            },
             Unmet::NoAddress => match family {
                 Family::V4 => "its interface has no IPv4 address to send from".to_owned(),
                 Family::V6 => "its interface has no usable link-local IPv6 address to send from".to_owned(),

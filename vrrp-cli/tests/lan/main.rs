@@ -15,6 +15,7 @@ mod firewall;
 mod frr;
 mod guardian;
 mod handover;
+mod interfaces;
 mod interop;
 mod limits;
 mod links;

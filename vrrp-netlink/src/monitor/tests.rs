@@ -111,6 +111,31 @@ fn overrun_is_told_and_reading_goes_on() {
     });
 }
 
+/// What is queued before a loss is older than the tables.
+#[test]
+fn what_is_discarded_is_not_told() {
+    in_namespace(|| {
+        let mut rtnl = Rtnl::open().unwrap();
+        let index = rtnl.create_bridge("br0").unwrap();
+        let mut monitor = Monitor::open().unwrap();
+        let addresses = host_addresses(index, 600);
+        for _ in 0..30 {
+            assert!(rtnl.add_addresses(&addresses).iter().all(Result::is_ok));
+            assert!(rtnl.remove_addresses(&addresses).iter().all(Result::is_ok));
+        }
+        let mut events = Vec::new();
+        monitor.read(&mut events).unwrap();
+        assert_eq!(events[0], Event::Overrun);
+        assert_eq!(events.len(), READ_LIMIT, "there is more");
+        monitor.discard().unwrap();
+        events.clear();
+        monitor.read(&mut events).unwrap();
+        assert_eq!(events, []);
+        rtnl.create_bridge("br1").unwrap();
+        wait_for(&mut monitor, "new link", |event| matches!(event, Event::Link(link) if link.name == "br1"));
+    });
+}
+
 #[test]
 fn nothing_new_is_no_event() {
     in_namespace(|| {

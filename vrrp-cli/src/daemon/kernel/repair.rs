@@ -20,43 +20,58 @@ impl Kernel {
     /// An interface is there under another index, or with another MAC address, or no longer.
     pub(super) fn device(&mut self, device: Device) {
         let Some(place) = self.devices.iter().position(|known| known.name == device.name) else { return };
-        let moved = self.devices[place].index != device.index;
-        self.devices[place] = device;
+        let before = std::mem::replace(&mut self.devices[place], device);
         for (remade, device) in self.virtuals.tend(&mut self.rtnl, &self.devices, &mut self.estate, place) {
-            let moved = self.devices[remade].index != device.index;
-            self.devices[remade] = device;
-            self.came_or_went(remade, moved);
+            let before = std::mem::replace(&mut self.devices[remade], device);
+            self.came_or_went(remade, &before);
         }
-        self.came_or_went(place, moved);
+        self.came_or_went(place, &before);
     }
 
-    fn came_or_went(&mut self, place: usize, moved: bool) {
+    fn came_or_went(&mut self, place: usize, before: &Device) {
+        let moved = before.index != self.devices[place].index;
         for index in 0..self.routers.len() {
-            let router = &self.routers[index];
-            if !router.table.entries.uses(place) {
+            if !self.routers[index].table.entries.uses(place) {
                 continue;
             }
-            let complete = router
-                .table
-                .entries
-                .addresses
-                .iter()
-                .all(|i| self.devices.get(i.device).is_some_and(addresses::exists));
-            let (id, incomplete) = (router.table.id, router.incomplete);
-            if !complete && !incomplete && router.done.addresses == Addresses::Install {
-                self.routers[index].incomplete = true;
-                self.election.send(Feedback::Fault { router: id, fault: Faults::NO_INTERFACE, present: true });
-            } else if complete && incomplete {
-                self.routers[index].incomplete = false;
+            if let Some(old) = before.index.filter(|_| moved) {
+                self.leave_behind(index, old);
+            }
+            let router = &mut self.routers[index];
+            let is_complete = router.table.entries.is_complete(&self.devices);
+            let (id, was_incomplete) = (router.table.id, router.incomplete);
+            router.incomplete = !is_complete;
+            let serves = router.done.addresses == Addresses::Install;
+            if !is_complete {
+                if !was_incomplete {
+                    self.election.send(Feedback::Fault { router: id, fault: Faults::NO_INTERFACE, present: true });
+                }
+            } else if moved || was_incomplete {
+                // What was refused on the one before may not be refused here.
+                router.pause = RETRY;
+                router.retry = router.retry.filter(|_| serves || !router.held.is_empty());
                 let fault = Faults::NO_INTERFACE | Faults::INSTALL;
                 self.election.send(Feedback::Fault { router: id, fault, present: false });
-            } else if complete && moved && router.done.addresses == Addresses::Install {
-                self.repair(index);
+                if serves && !was_incomplete {
+                    self.repair(index);
+                }
+            } else if serves && router.handed_over.is_empty() {
+                // Clients send to the MAC address that it had.
+                self.announcer.all(index, &self.routers[index].table, &self.devices);
             }
         }
         if self.statics.entries.uses(place) {
             self.add_statics(true);
         }
+    }
+
+    /// What a router holds on an interface that is another one now, or nobody's: it may still exist, under another name.
+    fn leave_behind(&mut self, index: usize, old: u32) {
+        let held = std::mem::take(&mut self.routers[index].held.addresses);
+        let (left, held): (Vec<_>, Vec<_>) = held.into_iter().partition(|address| address.index == old);
+        self.routers[index].held.addresses = held;
+        self.remove_these(&vec![index; left.len()], left);
+        self.leave(index);
     }
 
     /// A virtual interface was switched on or off, perhaps by somebody else.

@@ -134,6 +134,11 @@ impl Entries {
         self.addresses.iter().any(|installation| installation.device == device)
     }
 
+    /// Whether every interface exists that addresses are to be on.
+    pub(in crate::daemon) fn is_complete(&self, devices: &[Device]) -> bool {
+        self.addresses.iter().all(|one| devices.get(one.device).is_some_and(addresses::exists))
+    }
+
     /// The octets of all of it, should every interface exist.
     fn room(&self) -> usize {
         let hops = self.routes.iter().flat_map(|routed| routed.devices.iter().flatten());

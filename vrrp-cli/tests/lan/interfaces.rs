@@ -52,8 +52,9 @@ fn news_that_was_lost_is_looked_up() {
     for (what, list) in [("10.70.0.0/16", "ip route"), ("10.66.0.0/16", "ip rule")] {
         eventually(&format!("{what} is put back"), || stage.shell("a", list).contains(what));
     }
-    // Absence: what is old would be believed at once.
-    never("it falls", master_down(STRONG), || stage.holders_of(VIP) != ["a"]);
+    // Absence: what is old would be believed at once, and for ever.
+    never("it is in fault", SLACK, || a.said("entering fault state"));
+    stage.held_by("a", VIP);
     a.stop();
     assert!(stage.holders_of(VIP).is_empty());
 }

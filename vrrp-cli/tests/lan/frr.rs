@@ -1,9 +1,11 @@
-//! `vrrpctl` with FRR's vrrpd: versions 2 and 3 over IPv4, version 3 over IPv6, each in both roles.
+//! `vrrpctl` with FRR's vrrpd: versions 2 and 3 over IPv4, version 3 over IPv6, each in both roles, also with the virtual MAC
+//! address on either side.
 //!
 //! FRR's vrrpd serves addresses that lie on macvlans, which the operator makes; it switches them on and off.
 
 use std::fmt::Write as _;
 use std::fs;
+use std::net::IpAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -81,10 +83,13 @@ fn macvlan(host: &Host, ipv6: bool) {
     } else {
         ("00:00:5e:00:01:32", &["10.9.0.100/24"])
     };
-    let ip = |words: &str| {
-        let mut process = host.spawn(Command::new("ip").args(words.split_whitespace())).unwrap();
-        assert!(process.wait(PATIENCE).is_some_and(|status| status.success()), "ip {words}");
+    let run = |program: &str, words: &str| {
+        let mut process = host.spawn(Command::new(program).args(words.split_whitespace())).unwrap();
+        assert!(process.wait(PATIENCE).is_some_and(|status| status.success()), "{program} {words}");
     };
+    // What FRR's manual asks for: its addresses stay on the host while it is Backup.
+    run("sysctl", "-qw net.ipv4.conf.eth0.arp_ignore=1 net.ipv4.conf.eth0.arp_announce=2");
+    let ip = |words: &str| run("ip", words);
     ip("link add vrrp0 link eth0 type macvlan mode bridge");
     ip("link set vrrp0 addrgenmode none");
     ip(&format!("link set vrrp0 address {mac}"));
@@ -96,22 +101,32 @@ fn macvlan(host: &Host, ipv6: bool) {
 
 /// Both directions: FRR yields to us and takes over from us; we leave it alone when it is stronger, and take over when
 /// it dies without a word.
-fn both_roles((version, ipv6): (u8, bool)) {
+fn both_roles((version, ipv6, vmac): (u8, bool, bool)) {
     let stage = Stage::new();
     let frr = Frr::start(stage.lan.host("b"), stage.directory(), version, ipv6);
     frr.enters("Master", 1);
 
     let instance = |priority| {
-        let instance = Instance::new(priority).password(None).with(format!("version {version}"));
+        let mut instance = Instance::new(priority).password(None).with(format!("version {version}"));
+        if vmac {
+            instance = instance.with("use_vmac");
+        }
         if ipv6 { instance.addresses(&["fe80::100/64", "fd00:9::100/64"]) } else { instance }
     };
     let mut strong = stage.vrrpctl("a", instance(STRONG));
     strong.says("entering master state", 1);
     frr.enters("Backup", 2);
+    let served = || {
+        if vmac {
+            clients_have_the_virtual_mac(&stage, ipv6);
+        }
+    };
+    served();
     // Absence: longer than either would need to change its mind.
     never("FRR takes over beside a master", A_WHILE, || frr.log().matches("-> Master").count() > 1);
     strong.stop();
     frr.enters("Master", 2);
+    served();
     drop(strong);
 
     let weak = stage.vrrpctl("a", instance(50));
@@ -120,7 +135,21 @@ fn both_roles((version, ipv6): (u8, bool)) {
     let mut frr = frr;
     frr.vrrpd.kill().unwrap();
     weak.says("entering master state", 1);
+    if vmac {
+        // FRR leaves its interface with the address on it when it dies.
+        stage.shell("b", "ip link delete vrrp0");
+    }
+    served();
     assert!(!weak.said("dropped"), "an advert of FRR was dropped");
+}
+
+/// Whoever is Master, a client that asks is answered from the virtual MAC address.
+#[track_caller]
+fn clients_have_the_virtual_mac(stage: &Stage, ipv6: bool) {
+    let (address, mac) = if ipv6 { ("fd00:9::100", "00:00:5e:00:02:32") } else { ("10.9.0.100", "00:00:5e:00:01:32") };
+    stage.client(address.parse::<IpAddr>().unwrap());
+    let entry = stage.shell("client", &format!("ip neighbour show to {address} dev eth0"));
+    assert!(entry.contains(mac), "{entry}");
 }
 
 #[test]
@@ -132,6 +161,7 @@ fn frr_and_we_elect_each_other() {
     }
     // Its user and its capabilities do not fit into a user namespace.
     if there && nix::unistd::geteuid().is_root() && lab::privileged(frr_and_we_elect_each_other) {
-        side_by_side([(2, false), (3, false), (3, true)], both_roles);
+        let plain = [(2, false, false), (3, false, false), (3, true, false)];
+        side_by_side(plain.into_iter().chain([(3, false, true), (3, true, true)]), both_roles);
     }
 }

@@ -11,12 +11,15 @@
 //! Contains no protocol rule: what is decided is decided in [`vrrp_core::node::Node`].
 
 mod claims;
+mod dumps;
 mod ear;
 mod election;
 mod guardian;
 mod influx;
+mod isolation;
 mod kernel;
 mod keys;
+mod lateness;
 mod lease;
 mod ledger;
 mod lock;
@@ -28,10 +31,13 @@ mod notify;
 mod orders;
 mod parting;
 mod private;
+mod privileges;
 mod report;
 mod runtime;
 mod script;
 mod setup;
+mod signals;
+mod status;
 mod throttle;
 mod trackers;
 
@@ -42,17 +48,17 @@ use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 use std::process::ExitCode;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crossbeam_channel::Sender;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
 use signal_hook::iterator::Signals;
 use vrrp_core::node::{InterfaceId, Node};
 use vrrp_netlink::process::{self, Wakeup};
 
 use crate::{check, config};
-use guardian::{Bequest, LastWords, Side, Ward};
+use guardian::{Bequest, LastWords, Side, Terms, Ward};
 use ledger::{Alive, Ledger, Left};
+use setup::Conduct;
 
 pub use setup::StartError;
 pub(crate) use setup::no_nft;
@@ -62,13 +68,6 @@ pub const EXIT_REFUSED: u8 = 2;
 
 /// Files that are of use until the next boot.
 const RUNTIME: &str = "/run/vrrpctl";
-
-/// Who kills the guardian may be about to kill this process, too, one after the other: a release that is said in between
-/// would bring a successor while the addresses are here.
-const ORPHANED: Duration = Duration::from_millis(200);
-
-/// One request to stop may arrive twice within this time: from the terminal and from a wrapper such as sudo.
-const ECHO: Duration = Duration::from_millis(500);
 
 /// Runs the configuration file until SIGTERM or SIGINT, then releases the addresses.
 ///
@@ -82,7 +81,7 @@ pub fn run(path: &Path, options: &config::Options, guarded: bool) -> ExitCode {
         eprint_block(&format!("warning: {error}"));
     }
     // From here on a request to stop is an orderly stop, whatever has been begun by then.
-    let signals = match catch_signals() {
+    let signals = match signals::catch() {
         Ok(signals) => signals,
         Err(error) => {
             eprint_block(&format!("error: {}", ServeError::Signals(error)));
@@ -96,6 +95,10 @@ pub fn run(path: &Path, options: &config::Options, guarded: bool) -> ExitCode {
     let Some(plan) = prepare(path, options) else { return ExitCode::from(EXIT_REFUSED) };
     // The text and the tree of a large configuration, which nobody needs any more.
     process::give_back_memory();
+    // The log is a thread.
+    if let Err(error) = plan.conduct.privileges.keep_these() {
+        eprint_block(&format!("warning: {error}: the daemon may do more than it needs"));
+    }
     let log = log::start();
     let status = match serve(plan, ward, signals) {
         Ok(()) => ExitCode::SUCCESS,
@@ -159,6 +162,8 @@ enum Feedback {
     Fault { router: vrrp_core::node::RouterId, fault: vrrp_core::node::Faults, present: bool },
     /// A router's adverts are too long for their interface, or are not any more.
     Mtu { router: vrrp_core::node::RouterId, too_small: Option<monitor::TooSmall> },
+    /// Somebody wants to know everything.
+    Snapshot(Sender<status::Snapshot>),
     /// The operator asks to stop.
     Stop(&'static str),
     /// The operator asks again.
@@ -190,6 +195,7 @@ fn serve(plan: setup::Plan, ward: Option<Ward>, signals: Signals) -> Result<(), 
         macs,
         names,
         routed,
+        placed,
         policy,
         trackers,
         work,
@@ -203,13 +209,15 @@ fn serve(plan: setup::Plan, ward: Option<Ward>, signals: Signals) -> Result<(), 
         locks,
         runtime,
         warnings: _,
+        conduct: Conduct { isolation, dumps, privileges: _ },
     } = plan;
+    isolation.begin_process();
     let (mut rtnl, mut links) = rtnl;
     let mut devices: Vec<_> = interfaces.iter().map(|interface| interface.device.clone()).collect();
     let parent = ward.as_ref().map(|ward| ward.parent);
     let (ledger, alive, left) = open_ledger(&links);
     let held: Vec<_> = locks.iter().map(AsFd::as_fd).chain(alive.as_ref().map(AsFd::as_fd)).collect();
-    let bequest = arm(ward, &node, &work, &held, ledger.path());
+    let bequest = arm(ward, &node, &work, &held, (ledger.path(), terms(&isolation)));
     let mut estate = kernel::Estate::new(bequest.clone(), ledger, left, &work);
     let virtuals = kernel::Virtuals::make(work.virtuals.clone(), &mut rtnl, &mut devices, &mut estate)?;
     if !work.virtuals.is_empty() {
@@ -228,7 +236,8 @@ fn serve(plan: setup::Plan, ward: Option<Ward>, signals: Signals) -> Result<(), 
     let (orders, jobs) = orders::orders(work.tables.len(), work.lease.clone());
     let (notifier, notify, hurry) = notify::Notifier::new(notify)?;
 
-    let signals = watch_signals(signals, &election, hurry, parent)?;
+    let dumps = dumps::Dumps::start(dumps, parent, &election)?;
+    let signals = signals::watch(signals, &election, (hurry, dumps.sender(), isolation.clone()), parent)?;
     let too_small = loads.iter().map(monitor::Load::told).collect();
     let (news, conditions) = ((monitor, filter), (sources, loads));
     let places = claims::Places::new(&work.tables, &interfaces, links.macs());
@@ -237,12 +246,13 @@ fn serve(plan: setup::Plan, ward: Option<Ward>, signals: Signals) -> Result<(), 
     let stop_monitor = Wakeup::new()?;
     let monitor_thread = spawn("monitor", &election, {
         let (election, orders, stop) = (election.clone(), orders.clone(), stop_monitor.clone());
-        move || watch.run(&election, &orders, &stop)
+        isolation.around(move || watch.run(&election, &orders, &stop))
     })?;
     let notify_thread = spawn("notify", &election, move || notifier.run())?;
     let names = report::Names {
         routers: names,
         routed,
+        placed,
         groups: policy.groups,
         tracked: policy.tracked,
         interfaces: devices.iter().map(|device| device.name.clone()).collect(),
@@ -251,7 +261,7 @@ fn serve(plan: setup::Plan, ward: Option<Ward>, signals: Signals) -> Result<(), 
     let (spare, spare_devices) = (work.clone(), devices.clone());
     let ours = (orders.clone(), election.clone());
     let kernel = kernel::Kernel::new(work, virtuals, devices, &leftovers, ours, notify, estate)?;
-    let kernel_thread = spawn("kernel", &election, move || kernel.run(&jobs))?;
+    let kernel_thread = spawn("kernel", &election, isolation.around(move || kernel.run(&jobs)))?;
 
     let watching = trackers.start(&election)?;
     let words = LastWords::new(bequest, node.routers().len());
@@ -259,7 +269,7 @@ fn serve(plan: setup::Plan, ward: Option<Ward>, signals: Signals) -> Result<(), 
     let core = election::Election::new(node, ways, names, places, orders.clone(), (feedback, wakeup), words);
     let outcome = thread::Builder::new()
         .name("election".into())
-        .spawn(move || core.run(&levels, &leftovers))
+        .spawn(isolation.around_election(move || core.run(&levels, &leftovers)))
         .map_err(ServeError::Thread)?
         .join()
         .unwrap_or(Err(ServeError::Died("election")));
@@ -280,6 +290,7 @@ fn serve(plan: setup::Plan, ward: Option<Ward>, signals: Signals) -> Result<(), 
     // A second signal is heard until the scripts have ended.
     parting::join_until(notify_thread, Instant::now() + notify::LONGEST_END + parting::SLACK);
     signals.close();
+    parting::join_until(dumps.close(), Instant::now() + parting::SLACK);
     drop((locks, alive, runtime));
     outcome?;
     if removed { Ok(()) } else { Err(ServeError::Remains) }
@@ -298,18 +309,28 @@ fn open_ledger(links: &monitor::Links) -> (Ledger, Option<Alive>, Left) {
     }
 }
 
+/// How the guardian runs.
+fn terms(isolation: &isolation::Isolation) -> Terms {
+    Terms {
+        real_time: isolation.real_time(),
+        nice: isolation.privileged_nice(),
+        in_memory: isolation.in_memory(),
+        keep: privileges::Privileges::of_guardian(isolation),
+    }
+}
+
 /// Tells the guardian what it needs, if there is one. Without it the daemon serves as well.
 fn arm(
     ward: Option<Ward>,
     node: &Node<Instant>,
     work: &kernel::Work,
     locks: &[BorrowedFd<'_>],
-    file: Option<&Path>,
+    (file, terms): (Option<&Path>, Terms),
 ) -> Bequest {
     let Some(ward) = ward else { return Bequest::default() };
     let words = node.routers().map(|router| LastWords::room(node, router));
     let rooms = words.chain([0, 0]).zip(work.rooms()).map(|(words, held)| guardian::Room { words, held });
-    ward.arm(&rooms.collect::<Vec<_>>(), locks, file).unwrap_or_else(|error| {
+    ward.arm(&rooms.collect::<Vec<_>>(), locks, file, terms).unwrap_or_else(|error| {
         tracing::error!("{error}: nobody looks after this process");
         Bequest::default()
     })
@@ -330,50 +351,6 @@ fn spawn<T: Send + 'static>(
         outcome
     };
     thread::Builder::new().name(name.into()).spawn(guarded).map_err(ServeError::Thread)
-}
-
-/// Keeps the signals that are for the daemon until somebody asks for them.
-fn catch_signals() -> std::io::Result<Signals> {
-    Signals::new([SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2])
-}
-
-/// A second request to stop goes to the election and to `hurry`: whoever repeats it wants to wait neither for a successor nor
-/// for scripts.
-fn watch_signals(
-    mut signals: Signals,
-    election: &ToElection,
-    hurry: notify::Hurry,
-    parent: Option<u32>,
-) -> Result<signal_hook::iterator::Handle, ServeError> {
-    let handle = signals.handle();
-    let reporter = election.clone();
-    let watch = move || {
-        let mut asked: Option<Instant> = None;
-        for signal in signals.forever() {
-            match signal {
-                SIGTERM | SIGINT | SIGQUIT => match asked {
-                    None => {
-                        asked = Some(Instant::now());
-                        let name = signal_hook::low_level::signal_name(signal).unwrap_or("a signal");
-                        let orphaned = parent.is_some_and(|parent| parent != std::os::unix::process::parent_id());
-                        if orphaned {
-                            thread::sleep(ORPHANED);
-                        }
-                        reporter.send(Feedback::Stop(if orphaned { "the end of the guardian" } else { name }));
-                    }
-                    Some(asked) if asked.elapsed() < ECHO => {}
-                    Some(_) => {
-                        reporter.send(Feedback::Hurry);
-                        hurry.ask();
-                    }
-                },
-                SIGHUP => tracing::warn!("SIGHUP ignored: a reload is not supported yet; restart to apply a new file"),
-                _ => tracing::warn!("SIGUSR1 and SIGUSR2 ignored: dumps of state and statistics are not supported yet"),
-            }
-        }
-    };
-    spawn("signals", election, watch)?;
-    Ok(handle)
 }
 
 /// Why a running daemon gave up.

@@ -124,6 +124,10 @@ counters! {
     WeakerIgnored, "weaker_ignored", Router;
     /// Takeovers from a weaker Master.
     Preemptions, "preemptions", Router;
+    /// Steps back of a Master that was held up for so long that another must have taken over.
+    Overdue, "overdue", Router;
+    /// Periods in which a Master that was held up sent no advert; 64 at most are counted at a time.
+    AdvertsSkipped, "adverts_skipped", Router;
 }
 
 /// A value for each [`Counter`]. Saturates at `u64::MAX`.
@@ -260,6 +264,8 @@ mod tests {
             C::ChecksumFormErrors,
             C::AddressConflicts,
             C::AddressDefences,
+            C::Overdue,
+            C::AdvertsSkipped,
         ];
         let ours = |counter: &Counter| {
             let name = counter.name();

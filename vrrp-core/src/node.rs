@@ -295,6 +295,17 @@ impl<I: Instant> Node<I> {
             .min()
     }
 
+    /// The deadlines that are due at `now`, in no order: what [`Node::expire`] is about to fire. Ends of delays after the start
+    /// are not among them.
+    pub fn due(&self, now: I) -> impl Iterator<Item = I> {
+        self.due_adverts(now).chain(self.others.due(now))
+    }
+
+    /// The same for [`Node::expire_adverts`].
+    pub fn due_adverts(&self, now: I) -> impl Iterator<Item = I> {
+        self.adverts.due(now)
+    }
+
     /// Fires every deadline that is due at `now`. Feed what is waiting first, see the rule of order above.
     pub fn expire(&mut self, now: I, out: &mut Vec<Output>) {
         self.end_delays(now, out);

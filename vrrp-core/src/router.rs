@@ -283,6 +283,9 @@ impl<A: AsRef<[IpAddr]>> VirtualRouter<A> {
             if transition.cause == Cause::LowerPriorityMaster {
                 self.counters.add(Counter::Preemptions);
             }
+            if transition.cause == Cause::Overdue {
+                self.counters.add(Counter::Overdue);
+            }
         }
         actions
     }

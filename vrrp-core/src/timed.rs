@@ -7,6 +7,7 @@ use core::net::IpAddr;
 use core::ops::Add;
 use core::time::Duration;
 
+use crate::counters::Counter;
 use crate::fsm::{Actions, Advertise, DelayOp, Event, Limit, Timer, TimerOp};
 use crate::router::VirtualRouter;
 use crate::rx::{Discard, Notices, Received};
@@ -194,7 +195,10 @@ impl<I: Instant, A: AsRef<[IpAddr]>> Timed<I, A> {
         let base = if event == Event::Overdue { now } else { deadline };
         match actions.timer {
             Some(TimerOp::Set(Timer::Adver, period)) => {
-                let (anchor, deadline) = next_period(base, period, now);
+                let (anchor, deadline, skipped) = next_period(base, period, now);
+                if skipped > 0 && event == Event::Expired(Timer::Adver) {
+                    self.router.count_many(Counter::AdvertsSkipped, skipped);
+                }
                 self.arm_adver(anchor, deadline);
             }
             Some(TimerOp::Set(Timer::MasterDown, _) | TimerOp::Amend(..) | TimerOp::Cancel) | None => {
@@ -333,19 +337,21 @@ fn after(before: Actions, actions: Actions) -> Actions {
     if before == Actions::NONE { actions } else { Actions { timer: actions.timer.or(before.timer), ..before } }
 }
 
-/// Where the period begins, and its end: the first `base` + k × `period` after `now`, k ≥ 1.
-fn next_period<I: Instant>(base: I, period: Duration, now: I) -> (I, I) {
+/// Where the period begins, and its end: the first `base` + k × `period` after `now`, k ≥ 1; and how many ended before it.
+fn next_period<I: Instant>(base: I, period: Duration, now: I) -> (I, I, u64) {
     let mut deadline = base + period;
     if deadline > now {
-        return (base, deadline);
+        return (base, deadline, 0);
     }
     if base + period.saturating_mul(MISSED_PERIODS) <= now {
-        return (now, now + period);
+        return (now, now + period, u64::from(MISSED_PERIODS));
     }
+    let mut skipped = 0;
     while deadline <= now {
         deadline = deadline + period;
+        skipped += 1;
     }
-    (now, deadline)
+    (now, deadline, skipped)
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Which of the kernel's privileges the calling thread holds.
+//! Which of the kernel's privileges the calling thread holds, and giving them up. The kernel keeps them for each thread.
 //!
 //! Knows the privileges by name and number; not what they are wanted for.
 //!
@@ -14,8 +14,9 @@
 //! ```
 
 use std::fmt;
-use std::fs;
-use std::io::{self, ErrorKind};
+
+use rustix::io::Errno;
+use rustix::thread::{self, CapabilitySet, CapabilitySets};
 
 use crate::{Error, Result};
 
@@ -28,6 +29,10 @@ pub enum Capability {
     Chown = 0,
     /// Pass over file permissions.
     DacOverride = 1,
+    /// Pass over file permissions to read.
+    DacReadSearch = 2,
+    /// Remove and change files of other users.
+    Fowner = 3,
     /// Signal processes of other users.
     Kill = 5,
     /// Change group identities.
@@ -44,6 +49,8 @@ pub enum Capability {
     IpcLock = 14,
     /// Load kernel modules.
     SysModule = 16,
+    /// Look into other processes.
+    SysPtrace = 19,
     /// Enter and create namespaces, mount.
     SysAdmin = 21,
     /// Real-time scheduling, processor affinity.
@@ -53,11 +60,33 @@ pub enum Capability {
 }
 
 impl Capability {
+    /// All that have a name here, by number.
+    pub const ALL: [Self; 16] = [
+        Self::Chown,
+        Self::DacOverride,
+        Self::DacReadSearch,
+        Self::Fowner,
+        Self::Kill,
+        Self::SetGid,
+        Self::SetUid,
+        Self::NetBindService,
+        Self::NetAdmin,
+        Self::NetRaw,
+        Self::IpcLock,
+        Self::SysModule,
+        Self::SysPtrace,
+        Self::SysAdmin,
+        Self::SysNice,
+        Self::SysResource,
+    ];
+
     /// The kernel's name, `"CAP_NET_ADMIN"`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Chown => "CAP_CHOWN",
             Self::DacOverride => "CAP_DAC_OVERRIDE",
+            Self::DacReadSearch => "CAP_DAC_READ_SEARCH",
+            Self::Fowner => "CAP_FOWNER",
             Self::Kill => "CAP_KILL",
             Self::SetGid => "CAP_SETGID",
             Self::SetUid => "CAP_SETUID",
@@ -66,6 +95,7 @@ impl Capability {
             Self::NetRaw => "CAP_NET_RAW",
             Self::IpcLock => "CAP_IPC_LOCK",
             Self::SysModule => "CAP_SYS_MODULE",
+            Self::SysPtrace => "CAP_SYS_PTRACE",
             Self::SysAdmin => "CAP_SYS_ADMIN",
             Self::SysNice => "CAP_SYS_NICE",
             Self::SysResource => "CAP_SYS_RESOURCE",
@@ -88,6 +118,9 @@ impl fmt::Display for Capability {
 pub struct Set(u64);
 
 impl Set {
+    /// All of them, known or not.
+    pub const ALL: Self = Self(u64::MAX);
+
     /// Whether `capability` is in the set.
     pub const fn contains(self, capability: Capability) -> bool {
         self.0 & capability.bit() != 0
@@ -97,16 +130,42 @@ impl Set {
     pub const fn bits(self) -> u64 {
         self.0
     }
+
+    /// The set of this form.
+    pub const fn from_bits(bits: u64) -> Self {
+        Self(bits)
+    }
+
+    /// What is in both.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+}
+
+impl FromIterator<Capability> for Set {
+    fn from_iter<I: IntoIterator<Item = Capability>>(capabilities: I) -> Self {
+        Self(capabilities.into_iter().fold(0, |bits, capability| bits | capability.bit()))
+    }
+}
+
+/// Those that have a name in [`Capability`], separated by blanks.
+impl fmt::Display for Set {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let here = Capability::ALL.iter().filter(|capability| self.contains(**capability));
+        for (place, capability) in here.enumerate() {
+            write!(f, "{}{capability}", if place == 0 { "" } else { " " })?;
+        }
+        Ok(())
+    }
 }
 
 /// The privileges that the calling thread can use now.
 ///
-/// Inside a user namespace they count for what belongs to that namespace only. Fails where /proc is not mounted.
+/// Inside a user namespace they count for what belongs to that namespace only.
 pub fn effective() -> Result<Set> {
-    const OPERATION: &str = "read the capabilities of this thread";
-
-    let status = fs::read_to_string("/proc/thread-self/status").map_err(|error| Error::new(OPERATION, error))?;
-    parse(&status).ok_or_else(|| Error::new(OPERATION, io::Error::new(ErrorKind::InvalidData, "no CapEff in /proc")))
+    let sets = thread::capabilities(None).map_err(|errno| Error::new("read the capabilities of this thread", errno))?;
+    Ok(Set(sets.effective.bits()))
 }
 
 /// Those of `wanted` that the calling thread lacks, in the order given.
@@ -115,24 +174,60 @@ pub fn missing(wanted: &[Capability]) -> Result<Vec<Capability>> {
     Ok(wanted.iter().copied().filter(|&capability| !held.contains(capability)).collect())
 }
 
-fn parse(status: &str) -> Option<Set> {
-    let value = status.lines().find_map(|line| line.strip_prefix("CapEff:"))?;
-    u64::from_str_radix(value.trim(), 16).ok().map(Set)
+/// Takes from the calling thread, and from what it starts from now on, all privileges but these: from those it can use and
+/// from those it could take up again. A program that a thread of root's starts has all that [`bound`] leaves, whatever
+/// the thread itself kept.
+///
+/// What was not held before is not held afterwards either.
+pub fn keep(effective: Set, permitted: Set) -> Result<()> {
+    let fail = |errno| Error::new("give up capabilities", errno);
+    let held = thread::capabilities(None).map_err(fail)?;
+    let permitted = held.permitted & CapabilitySet::from_bits_retain(permitted.0);
+    let kept = CapabilitySets {
+        effective: held.effective & permitted & CapabilitySet::from_bits_retain(effective.0),
+        permitted,
+        // The ambient set follows: the kernel keeps in it what is in both.
+        inheritable: held.inheritable & permitted,
+    };
+    thread::set_capabilities(None, kept).map_err(fail)
+}
+
+/// Makes these the only privileges that the calling thread, and programs that it starts, can ever have again. Needs
+/// CAP_SETPCAP, where there is something to take.
+pub fn bound(most: Set) -> Result<()> {
+    let fail = |errno| Error::new("bound capabilities", errno);
+    // The kernel refuses the first number that it does not know.
+    for number in 0..u64::BITS {
+        let one = CapabilitySet::from_bits_retain(1 << number);
+        match thread::capability_is_in_bounding_set(one) {
+            Ok(true) if most.0 & one.bits() == 0 => thread::remove_capability_from_bounding_set(one).map_err(fail)?,
+            Ok(_) => {}
+            Err(Errno::INVAL) => break,
+            Err(errno) => return Err(fail(errno)),
+        }
+    }
+    Ok(())
+}
+
+/// Programs that the calling thread starts from now on gain nothing by set-user-ID bits, file capabilities or being root's.
+pub fn gain_no_more() -> Result<()> {
+    thread::set_no_new_privs(true).map_err(|errno| Error::new("renounce new privileges", errno))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// The line of this name of /proc/thread-self/status, a hexadecimal number.
+    fn told(name: &str) -> u64 {
+        let status = std::fs::read_to_string("/proc/thread-self/status").unwrap();
+        let value = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        u64::from_str_radix(value.trim_start_matches(':').trim(), 16).unwrap()
+    }
+
     #[test]
-    fn reads_the_effective_set_and_no_other() {
-        let status = "Name:\tx\nCapPrm:\t000001ffffffffff\nCapEff:\t0000000000003000\nCapBnd:\t000001ffffffffff\n";
-        let set = parse(status).unwrap();
-        assert!(set.contains(Capability::NetAdmin) && set.contains(Capability::NetRaw));
-        assert!(!set.contains(Capability::SysNice) && !set.contains(Capability::Chown));
-        assert_eq!(set.bits(), 0x3000);
-        assert_eq!(parse("CapPrm:\t0000000000003000\n"), None);
-        assert_eq!(parse("CapEff:\tnonsense\n"), None);
+    fn what_is_effective_is_what_proc_says() {
+        assert_eq!(effective().unwrap().bits(), told("CapEff"));
     }
 
     #[test]
@@ -142,8 +237,43 @@ mod tests {
     }
 
     #[test]
+    fn what_is_given_up_is_gone_for_this_thread_and_those_it_starts() {
+        let before = effective().unwrap();
+        let wanted: Set = [Capability::NetAdmin, Capability::NetRaw].into_iter().collect();
+        let look = || ["CapEff", "CapPrm", "CapInh", "CapAmb"].map(told);
+        std::thread::spawn(move || {
+            let raw = Set::from_iter([Capability::NetRaw]);
+            keep(raw, wanted).unwrap();
+            let here = look();
+            assert_eq!(here[..2], [before.and(raw).bits(), before.and(wanted).bits()]);
+            assert_eq!((here[2] & !wanted.bits(), here[3] & !wanted.bits()), (0, 0));
+            assert_eq!(std::thread::spawn(look).join().unwrap(), here);
+            keep(Set::ALL, Set::ALL).unwrap();
+            assert_eq!(effective().unwrap(), before.and(raw), "what is not effective any more is not taken up again");
+        })
+        .join()
+        .unwrap();
+        assert_eq!(effective().unwrap(), before, "the others keep theirs");
+    }
+
+    #[test]
+    fn the_bound_holds_for_what_the_thread_knows_and_what_it_does_not() {
+        let wanted: Set = [Capability::NetAdmin].into_iter().collect();
+        let before = told("CapBnd");
+        let lacks_setpcap = effective().unwrap().bits() & (1 << 8) == 0;
+        let after = std::thread::spawn(move || bound(wanted).map(|()| told("CapBnd"))).join().unwrap();
+        match after {
+            Ok(after) => assert_eq!(after, before & wanted.bits()),
+            Err(error) => assert!(lacks_setpcap, "{error}"),
+        }
+        assert_eq!(told("CapBnd"), before);
+    }
+
+    #[test]
     fn displays_the_kernels_names() {
         assert_eq!(Capability::NetAdmin.to_string(), "CAP_NET_ADMIN");
         assert_eq!(format!("{:>12}", Capability::NetRaw), " CAP_NET_RAW");
+        let set: Set = [Capability::NetRaw, Capability::Kill].into_iter().collect();
+        assert_eq!((set.to_string().as_str(), Set::default().to_string().as_str()), ("CAP_KILL CAP_NET_RAW", ""));
     }
 }

@@ -60,6 +60,8 @@ pub mod firewall;
 #[cfg(target_os = "linux")]
 pub mod guardian;
 #[cfg(target_os = "linux")]
+pub mod isolation;
+#[cfg(target_os = "linux")]
 pub mod links;
 #[cfg(target_os = "linux")]
 pub mod membership;

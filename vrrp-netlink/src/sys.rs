@@ -466,6 +466,14 @@ fn is_single_threaded() -> bool {
     }
 }
 
+/// `sched_setscheduler` of a thread; 0 is the calling one. One C library's own function of that name refuses everything, since
+/// POSIX means processes.
+pub(crate) fn set_scheduler(thread: libc::pid_t, policy: libc::c_int, priority: libc::c_int) -> io::Result<()> {
+    // SAFETY: the kernel's `sched_param` is one number; it lives until the call returns, which only reads it.
+    let result = unsafe { libc::syscall(libc::SYS_sched_setscheduler, thread, policy, &raw const priority) };
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
 /// Sends a signal of any number, also of those that have no name, to one process.
 pub(crate) fn kill(pid: libc::pid_t, signal: libc::c_int) -> io::Result<()> {
     if pid <= 0 {

@@ -19,6 +19,7 @@ use super::claims::{Frame, Places};
 use super::ear::{self, Ear, Kind};
 use super::guardian::LastWords;
 use super::influx::Influx;
+use super::lateness::Histogram;
 use super::mouth::{Mouth, index_of};
 use super::orders::{HandOver, Orders};
 use super::report::{self, Names, Reporter};
@@ -53,6 +54,7 @@ pub(super) struct Election {
     reporter: Reporter,
     places: Places,
     words: LastWords,
+    lateness: Histogram,
     poller: Poller,
     batch: Batch,
     out: Vec<Output>,
@@ -123,6 +125,7 @@ impl Election {
             reporter,
             places,
             words,
+            lateness: Histogram::default(),
             poller: Poller::new(),
             batch: Batch::new(BATCH, DATAGRAM),
             out: Vec::new(),
@@ -190,6 +193,7 @@ impl Election {
         let due = self.node.next_deadline().is_some_and(|deadline| deadline <= now);
         let heard = self.hear(Kind::ADVERTS, due);
         self.influx.heard(now, heard);
+        self.lateness.record_all(now, self.node.due(now));
         self.node.expire(now, &mut self.out);
         self.perform();
         Ok(None)
@@ -248,6 +252,8 @@ impl Election {
                 self.reporter.mtu(router, too_small);
                 self.feed(now, Input::Fault { router, fault: Faults::MTU, present });
             }
+            // Whoever asked may have given up.
+            Feedback::Snapshot(reply) => drop(reply.try_send(self.reporter.snapshot(&self.node, &self.lateness))),
             Feedback::Stop(signal) => {
                 tracing::info!("stopping on {signal}");
                 return Some(Ok(()));
@@ -300,6 +306,7 @@ impl Election {
                     if drained {
                         break;
                     }
+                    self.lateness.record_all(now, self.node.due_adverts(now));
                     self.node.expire_adverts(now, &mut self.out);
                     self.perform();
                 }

@@ -10,6 +10,7 @@
 mod bequest;
 mod patience;
 mod settle;
+mod terms;
 mod will;
 mod words;
 
@@ -28,6 +29,7 @@ use super::{eprint_block, ledger, log};
 pub(super) use bequest::{Bequest, Ward};
 use patience::{Beat, Patience, Verdict};
 use settle::{Means, Settled, words_of};
+pub(super) use terms::Terms;
 pub(super) use will::Room;
 use will::Will;
 pub(super) use words::LastWords;
@@ -204,6 +206,7 @@ impl Guardian {
                             (_, Err(error)) => eprint_block(&format!("warning: the guardian {error}")),
                         }
                     }
+                    bequest::TERMS => octets.get(1..len).and_then(Terms::read).into_iter().for_each(Terms::begin),
                     _ => {}
                 },
                 Ok(Heard::Nothing) => return,

@@ -27,6 +27,7 @@ use nix::fcntl::Flock;
 use vrrp_netlink::addresses::Address;
 use vrrp_netlink::sysctl::Saved;
 
+use super::runtime;
 pub(super) use fixtures::{Fixtures, Setting};
 pub(super) use folder::{Left, remove as forget};
 
@@ -85,8 +86,9 @@ impl Ledger {
             }
             Err(error) => {
                 tracing::warn!(
-                    "cannot write in {}: {error}: should every process be killed at once, what is on this host stays",
-                    folder.display()
+                    "cannot write in {}: {error}{}: should every process be killed at once, what is on this host stays",
+                    folder.display(),
+                    runtime::advice(&error)
                 );
                 (Self::default(), None, left)
             }

@@ -20,6 +20,8 @@ use super::notify::{Event, Subject, What};
 use super::orders::{Job, Orders};
 use super::throttle::Throttle;
 
+mod snapshot;
+
 /// A weaker master is told to whoever wants to know so often at the most: an attacker could send adverts without end.
 const LOWER_PRIORITY_PAUSE: Duration = Duration::from_millis(100);
 
@@ -33,6 +35,8 @@ pub(super) struct Names {
     pub(super) routed: Vec<bool>,
     /// Whose adverts are too long for their interface.
     pub(super) too_small: HashMap<RouterId, Option<TooSmall>>,
+    /// Where they are, as the configuration says it.
+    pub(super) placed: Vec<String>,
 }
 
 /// Words for something that is tracked.
@@ -45,12 +49,22 @@ pub(super) struct Tracked {
     pub(super) down: &'static str,
 }
 
+/// The begin of a condition.
+#[derive(Clone)]
+struct Entered {
+    at: Instant,
+    why: String,
+}
+
 /// Log and notifications of one daemon.
 pub(super) struct Reporter {
     names: Names,
     reported: Vec<Condition>,
     /// Why links are down, when there is more to say.
     gaps: HashMap<(InterfaceId, Family), Gap>,
+    /// When and why each router entered that.
+    entered: Vec<Entered>,
+    started: Instant,
     /// When each router's weaker rival was told of last.
     rivals: Vec<Option<Instant>>,
     /// What the scripts of a router are told when it serves nothing any more.
@@ -69,6 +83,8 @@ impl Reporter {
         let reported: Vec<_> = node.routers().map(|_| Condition::Stopped).collect();
         Self {
             names,
+            entered: vec![Entered { at: Instant::now(), why: String::new() }; reported.len()],
+            started: Instant::now(),
             rivals: vec![None; reported.len()],
             held_back: vec![Vec::new(); reported.len()],
             held_groups: Vec::new(),
@@ -296,6 +312,9 @@ impl Reporter {
             Condition::Master | Condition::Backup => tracing::info!("({name}) entering {condition} state: {why}"),
         }
         debug_assert_eq!(condition == Condition::Master, machine.state.role() == Role::Master);
+        if let Some(entered) = self.entered.get_mut(id.index()) {
+            *entered = Entered { at: Instant::now(), why: why.clone() };
+        }
         self.tell(node, id, orders, What::State(condition), ours.get(), why);
     }
 
@@ -451,6 +470,7 @@ mod tests {
             groups: Vec::new(),
             tracked: Vec::new(),
             routed: vec![false],
+            placed: vec!["eth0".to_owned()],
             interfaces: vec!["eth0".to_owned()],
             too_small: HashMap::new(),
         };

@@ -21,6 +21,15 @@ pub(super) struct Runtime {
     _lock: Flock<File>,
 }
 
+/// What to do about a file of ours that cannot be made.
+pub(super) fn advice(error: &io::Error) -> &'static str {
+    if error.kind() == io::ErrorKind::PermissionDenied {
+        " (the folder must be this user's: `RuntimeDirectory=vrrpctl` in systemd's unit, or `install -d -o USER`)"
+    } else {
+        ""
+    }
+}
+
 /// Why there is no folder.
 #[derive(Debug)]
 pub(super) enum Error {

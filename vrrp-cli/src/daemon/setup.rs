@@ -1,6 +1,7 @@
 //! From a checked configuration to everything the threads need, on this host. Changes nothing on it: whatever cannot be
 //! had is reported, all of it at once, before the first thread starts.
 
+mod conduct;
 mod delays;
 mod filter;
 mod namespace;
@@ -39,6 +40,7 @@ use super::ledger;
 use super::lock::{self, Lock};
 use super::monitor::{self, Device, Links, Load, Source};
 use super::notify;
+use super::privileges::Scripts;
 use super::runtime::{self, Runtime};
 use super::script::{self, Found, Program};
 use super::trackers::Trackers;
@@ -48,6 +50,7 @@ use crate::config::{
 };
 use crate::routing::{self, Names, Routing};
 
+pub(super) use conduct::Conduct;
 pub(crate) use filter::no_nft;
 pub(super) use policy::Policy;
 
@@ -115,6 +118,8 @@ pub(super) struct Plan {
     pub(super) names: Vec<String>,
     /// Which of them go by the route to a peer.
     pub(super) routed: Vec<bool>,
+    /// Where they are, as the configuration says it.
+    pub(super) placed: Vec<String>,
     pub(super) policy: Policy,
     pub(super) trackers: Trackers,
     pub(super) work: kernel::Work,
@@ -135,6 +140,7 @@ pub(super) struct Plan {
     pub(super) runtime: Option<Runtime>,
     /// What works, though hardly as meant.
     pub(super) warnings: Vec<Diagnostic>,
+    pub(super) conduct: Conduct,
 }
 
 impl Plan {
@@ -165,6 +171,7 @@ impl Plan {
         for diagnostic in refusals {
             builder.refuse(diagnostic);
         }
+        let needs = conduct::needs(builder.scripts, &trackers, &notify);
         let statics = builder.statics(config, &routing.statics);
         builder.report(routing.findings);
         builder.refuse_own_addresses(config);
@@ -226,6 +233,7 @@ impl Plan {
             macs,
             names: config.instances.iter().map(|instance| instance.name.clone()).collect(),
             routed: config.instances.iter().map(|instance| instance.route_to.is_some()).collect(),
+            placed: config.instances.iter().map(|instance| instance.interface.value.clone()).collect(),
             policy,
             trackers,
             work,
@@ -239,6 +247,7 @@ impl Plan {
             locks,
             runtime,
             warnings,
+            conduct: Conduct::new(config, needs),
         })
     }
 }
@@ -287,6 +296,7 @@ struct Builder<'s> {
     written: Vec<Address>,
     /// Scripts that others can change are refused where they would run as root.
     secure: bool,
+    scripts: Scripts,
     warnings: Vec<Diagnostic>,
     /// Seconds that a virtual address has until it is renewed.
     lease: Option<u32>,
@@ -361,6 +371,7 @@ impl<'s> Builder<'s> {
             locks: Vec::new(),
             handover: handover(config.global.settings.handover.as_deref()).unwrap_or(Handover::Announced),
             secure: config.global.settings.enable_script_security,
+            scripts: Scripts::default(),
             warnings: Vec::new(),
             default_interface: config.global.settings.default_interface.clone(),
             lease: Lease::seconds(config.global.settings.address_lease),
@@ -522,6 +533,7 @@ impl<'s> Builder<'s> {
         match script::find(script, self.secure) {
             Ok(Found { program, warnings }) => {
                 self.warnings.extend(warnings);
+                self.scripts.add(program.identity);
                 Some(program)
             }
             Err(refusals) => {

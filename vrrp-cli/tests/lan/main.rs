@@ -17,6 +17,7 @@ mod guardian;
 mod handover;
 mod interfaces;
 mod interop;
+mod isolation;
 mod limits;
 mod links;
 mod mail;

@@ -31,6 +31,21 @@ impl<I: Copy + Ord> Deadlines<I> {
         self.heap.first().copied()
     }
 
+    /// The deadlines up to `now`, in no order. What is later is not looked at, but for the neighbours of what is not.
+    pub(super) fn due(&self, now: I) -> impl Iterator<Item = I> {
+        let mut next = Some(0);
+        core::iter::from_fn(move || {
+            loop {
+                let place = next?;
+                let due = self.heap.get(place).map(|(deadline, _)| *deadline).filter(|deadline| *deadline <= now);
+                next = if due.is_some() { Some(2 * place + 1) } else { beside(place) };
+                if due.is_some() {
+                    return due;
+                }
+            }
+        })
+    }
+
     /// Sets, moves or clears the deadline of `slot`.
     pub(super) fn set(&mut self, slot: usize, deadline: Option<I>) {
         let Some(place) = self.places.get(slot).copied() else { return };
@@ -98,6 +113,14 @@ impl<I: Copy + Ord> Deadlines<I> {
     }
 }
 
+/// The place that a walk through a heap comes to when it leaves out what is below `place`.
+fn beside(mut place: usize) -> Option<usize> {
+    while place > 0 && place.is_multiple_of(2) {
+        place = (place - 1) / 2;
+    }
+    (place > 0).then_some(place + 1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -120,6 +143,12 @@ mod tests {
                 if let Some((at, slot)) = deadlines.first() {
                     prop_assert_eq!(reference[slot], Some(at));
                 }
+                let now = 25;
+                let mut due: Vec<_> = deadlines.due(now).collect();
+                due.sort_unstable();
+                let mut expected: Vec<_> = reference.iter().flatten().copied().filter(|at| *at <= now).collect();
+                expected.sort_unstable();
+                prop_assert_eq!(due, expected);
             }
         }
     }

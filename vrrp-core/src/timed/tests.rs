@@ -130,6 +130,10 @@ fn missed_periods_are_skipped_and_the_phase_is_kept() {
     assert_eq!(router.expire(start + ms(2900)).advertise, Some(Advertise::Claim));
     assert_eq!(router.deadline(), Some(start + ms(3000)));
     assert_eq!(router.expire(start + ms(2900)), Actions::NONE, "not a burst");
+    let skipped = |router: &Router| router.router().counters().get(Counter::AdvertsSkipped);
+    assert_eq!(skipped(&router), 1, "the one of 2 s");
+    let _ = router.expire(start + ms(3900));
+    assert_eq!(skipped(&router), 1, "late, and none is missing");
 }
 
 #[test]
@@ -168,6 +172,8 @@ fn an_overdue_master_steps_back_first() {
     assert_eq!(actions.advertise, None);
     assert_eq!(actions.transition.map(|t| (t.to, t.cause)), Some((Role::Backup, Cause::Overdue)));
     assert_eq!(router.deadline(), Some(now + ms(3000) + SKEW_100), "it listens for a whole Master_Down_Interval");
+    let counters = router.router().counters();
+    assert_eq!((counters.get(Counter::Overdue), counters.get(Counter::AdvertsSkipped)), (1, 0));
 }
 
 #[test]

@@ -97,21 +97,21 @@ settings! {
     vrrp_notify_priority_changes: Option<bool> = Bool, "off", Yes, "tell changes of the priority, too";
     fifo_write_vrrp_states_on_reload: bool = Flag, "off", NotYet, "write all states after a reload";
 
-    vrrp_priority: Option<i8> = Int(-20, 19, ""), "0", NotYet, "nice value of the VRRP process";
+    vrrp_priority: Option<i8> = Int(-20, 19, ""), "as started", Yes, "nice value of the threads that elect, set addresses and watch interfaces";
     checker_priority: Option<i8> = Int(-20, 19, ""), "0", NotYet, "nice value of the checker process";
     bfd_priority: Option<i8> = Int(-20, 19, ""), "0", NotYet, "nice value of the BFD process";
-    vrrp_rt_priority: Option<u8> = Int(1, 99, ""), "off", NotYet, "real-time priority of the VRRP process";
+    vrrp_rt_priority: Option<u8> = Int(1, 99, ""), "off", Yes, "real-time priority (round robin) of the thread that elects, and of the guardian";
     checker_rt_priority: Option<u8> = Int(1, 99, ""), "off", NotYet, "real-time priority of the checker process";
     bfd_rt_priority: Option<u8> = Int(1, 99, ""), "off", NotYet, "real-time priority of the BFD process";
     max_auto_priority: Option<i8> = OptInt(-1, 99, 99, ""), "0", NotYet, "real-time priority that late timers lead to";
     min_auto_priority_delay: Option<u32> = Int(1, 10_000_000, "microseconds"), "1000000", NotYet, "how late counts as late";
-    vrrp_rlimit_rttime: Option<u32> = Int(2, OCTETS, "microseconds"), "10000", NotYet, "longest real-time run of the VRRP process";
+    vrrp_rlimit_rttime: Option<u32> = Int(2, OCTETS, "microseconds"), "1000000", Yes, "longest real-time run without a pause; what runs longer loses its real-time priority, and a second later its life";
     checker_rlimit_rttime: Option<u32> = Int(2, OCTETS, "microseconds"), "10000", NotYet, "longest real-time run of the checker process";
     bfd_rlimit_rttime: Option<u32> = Int(2, OCTETS, "microseconds"), "10000", NotYet, "longest real-time run of the BFD process";
-    vrrp_cpu_affinity: Option<Vec<u32>> = Cpus, "all", NotYet, "CPUs of the VRRP process";
+    vrrp_cpu_affinity: Option<Vec<u32>> = Cpus, "all", Yes, "CPUs of the threads that elect, set addresses and watch interfaces";
     checker_cpu_affinity: Option<Vec<u32>> = Cpus, "all", NotYet, "CPUs of the checker process";
     bfd_cpu_affinity: Option<Vec<u32>> = Cpus, "all", NotYet, "CPUs of the BFD process";
-    vrrp_no_swap: bool = Flag, "off", NotYet, "lock the VRRP process in memory";
+    vrrp_no_swap: bool = Flag, "off", Yes, "keep the memory of both processes from being swapped out";
     checker_no_swap: bool = Flag, "off", NotYet, "lock the checker process in memory";
     bfd_no_swap: bool = Flag, "off", NotYet, "lock the BFD process in memory";
     vrrp_netlink_cmd_rcv_bufs: Option<u32> = Int(0, OCTETS, "octets"), "the kernel's", NotYet, "receive buffer of netlink answers";
@@ -149,8 +149,8 @@ settings! {
     iproute_usr_dir: Option<String> = Path, "the distribution's", Yes, "where iproute keeps names";
     iproute_etc_dir: Option<String> = Path, "the distribution's", Yes, "where iproute keeps local names";
     data_use_instance: Option<bool> = Bool, "off", NotYet, "name of the daemon in names of dumps";
-    state_dump_file: Option<String> = Path, "/tmp/keepalived.data", NotYet, "where to write the state";
-    stats_dump_file: Option<String> = Path, "/tmp/keepalived.stats", NotYet, "where to write the counters";
+    state_dump_file: Option<String> = Path, "`/run/vrrpctl/NAME.status`", Yes, "where SIGUSR1 writes the state; NAME is that of the `instance`, or the process id";
+    stats_dump_file: Option<String> = Path, "`/run/vrrpctl/NAME.stats`", Yes, "where SIGUSR2 writes the counters and how late deadlines were met";
     json_dump_file: Option<String> = Path, "/tmp/keepalived.json", NotYet, "where to write the state as JSON";
 
     lvs_sync_daemon: Option<SyncDaemonSetting> = SyncDaemon, "none", NotYet, "IPVS sync daemon that follows an instance";

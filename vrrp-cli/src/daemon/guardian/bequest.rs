@@ -9,12 +9,16 @@ use std::time::{Duration, Instant};
 use vrrp_netlink::guardian::Channel;
 use vrrp_netlink::process::Wakeup;
 
+use super::terms::Terms;
 use super::will::{Room, Will};
 
 /// First octet of a message: the descriptors are locks to be kept until everything is done.
 pub(super) const LOCKS: u8 = b'L';
 /// The descriptor is the will, which counts from now on; behind the octet stands the path of the file that says the same.
 pub(super) const WILL: u8 = b'W';
+
+/// How the guardian is to run from now on; behind the octet stand the [terms](Terms).
+pub(super) const TERMS: u8 = b'T';
 
 /// The working process's end.
 #[derive(Debug)]
@@ -49,6 +53,7 @@ impl Ward {
         rooms: &[Room],
         locks: &[BorrowedFd<'_>],
         file: Option<&Path>,
+        terms: Terms,
     ) -> vrrp_netlink::Result<Bequest> {
         let Self { channel, wakeup, begin, parent: _ } = self;
         for locks in locks.chunks(Channel::MOST_DESCRIPTORS) {
@@ -58,6 +63,8 @@ impl Ward {
         let mut message = vec![WILL];
         message.extend(file.map_or(&[][..], |file| file.as_os_str().as_bytes()));
         channel.send(&message, &[will.memory().as_fd()])?;
+        // Behind the will, for which it may need what it then gives up.
+        channel.send(&[&[TERMS][..], &terms.octets()].concat(), &[])?;
         Ok(Bequest { shared: Some(Arc::new(Written { will, wakeup, begin, _channel: channel })) })
     }
 }

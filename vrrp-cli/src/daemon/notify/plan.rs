@@ -64,6 +64,11 @@ impl Target {
 }
 
 impl Plan {
+    /// Whether there are pipes to be made.
+    pub(in crate::daemon) fn has_pipes(&self) -> bool {
+        !self.fifos.is_empty()
+    }
+
     /// `find` gives the program of a command, or reports why there is none; `refuse` takes what is wrong with the rest.
     pub(in crate::daemon) fn new(
         config: &Config,

@@ -16,6 +16,7 @@ use crate::config::model::{
     FileSettings, InstanceSettings, Named, ProcessTrackSettings, ScriptSettings, SyncGroupSettings, Track,
 };
 use crate::config::{CheckSetting, Code, Config, Diagnostic, Script};
+use crate::daemon::privileges::{Needs, are_processes_hidden};
 use crate::daemon::script;
 use crate::daemon::trackers::{Check, Parameters, Pattern, Target, Tracked, TrackedFile, Trackers, What, unusable};
 
@@ -51,6 +52,17 @@ pub(super) fn find(config: &Config, warnings: &mut Vec<Diagnostic>, errors: &mut
 }
 
 impl Found {
+    /// What watching them needs.
+    pub(super) fn add_to(&self, needs: &mut Needs) {
+        for check in &self.checks {
+            if let What::Script(program) = &check.what {
+                needs.scripts.add(program.identity);
+            }
+        }
+        needs.files |= !self.files.is_empty();
+        needs.hidden_processes |= !self.processes.is_empty() && are_processes_hidden();
+    }
+
     /// The trackers under the node's numbers, and the kernel's news where they are needed.
     ///
     /// The kernel tells them in the initial network namespace only: `outer` is the one that this process came from.

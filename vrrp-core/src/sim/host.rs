@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::vec::Vec;
 
 use super::{Conditions, Time};
+use crate::announce::Program;
 use crate::fsm::{Addresses, Link, Params};
 use crate::node::{
     DuplicateVrid, Faults, Follower, Groups, Input, InterfaceId, Message, Node, Output, RouterId, RouterSetup,
@@ -49,6 +50,8 @@ pub struct HostSetup {
     pub startup_delay: Duration,
     /// How its routers let go of their addresses when it is stopped.
     pub handover: Handover,
+    /// When its routers announce their addresses.
+    pub announcements: Program,
     /// The peers of its routers, where their adverts do not go to the group.
     pub unicast: Option<Unicast>,
     /// Its virtual routers, all on the one interface.
@@ -70,6 +73,7 @@ impl HostSetup {
             backlog: 256,
             startup_delay: Duration::ZERO,
             handover: Handover::default(),
+            announcements: Program::default(),
             unicast: None,
             routers,
             groups: Vec::new(),
@@ -191,6 +195,7 @@ impl Host {
                 config: config.clone(),
             })?;
             node.handle(now, Input::Handover { router, handover: self.setup.handover }, out);
+            node.set_announcements(router, self.setup.announcements);
             ids.push(router);
         }
         for members in &self.setup.groups {

@@ -6,8 +6,11 @@ use std::vec;
 
 use super::super::{params, router};
 use super::*;
+use crate::announce::Program;
+use crate::counters::Counter;
 use crate::fsm::{Advertise, Params, Role};
 use crate::node::{Input, Which};
+use crate::release::Handover;
 use crate::sim::Chance;
 use crate::sim::scenario::Scenario;
 use crate::track::{Influence, Status};
@@ -92,6 +95,83 @@ fn groups_move_as_one_whatever_happens() {
             "seed {seed}\n{}",
             lan.transcript()
         );
+    }
+}
+
+/// Three hosts that announce their addresses all the time, and whatever befalls hosts of one group: none is taken for a host
+/// that has an address by mistake, however many of them are Master for a while, and whoever speaks first when a cut heals.
+#[test]
+fn routers_of_one_group_are_no_conflict_whatever_happens() {
+    let refresh = Some(Duration::from_millis(170));
+    let program = Program { refresh, ..Program::default() };
+    let mut masters = 0;
+    for seed in 0..40 {
+        let mut lan = Lan::new(seed);
+        let mut rng = Rng::new(seed);
+        let mut hosts = Vec::new();
+        for (number, priority) in [(1, 150), (2, 100), (3, 100)] {
+            let params = params(priority, AdvertInterval::from_secs(1).unwrap()).unwrap();
+            let router = router(Vrid::new(50).unwrap(), params, &[[10, 0, 0, 100].into()]).unwrap();
+            let mut setup = HostSetup::new(&format!("r{number}"), number, vec![router]);
+            setup.handover = Handover::Announced;
+            setup.announcements = program;
+            hosts.push(lan.add(setup).unwrap());
+        }
+        for host in &hosts {
+            lan.at(Time::START, Action::Start(*host));
+        }
+        for _ in 0..60 {
+            let host = hosts[usize::try_from(rng.below(3)).unwrap()];
+            let on = rng.below(2) == 0;
+            let action = match rng.below(7) {
+                0 => Action::Stop(host),
+                1 => Action::Maintenance(host, on),
+                2 => Action::Link(host, on),
+                3 => Action::Stall(host, Duration::from_secs(4)),
+                4 => Action::Crash(host),
+                _ => Action::Partition([0, 1, 2].map(|bit| u8::from(rng.below(8) >> bit & 1 == 1)).to_vec(), 0),
+            };
+            lan.at(lan.now(), action);
+            for host in &hosts {
+                lan.at(lan.now() + rng.span(Duration::from_secs(5)), Action::Start(*host));
+            }
+            let later = lan.now() + rng.span(Duration::from_secs(12));
+            lan.run_until(later);
+            masters = masters.max(lan.masters().len());
+        }
+        let conflict = |entry: &&Entry| matches!(entry.what, Happening::Conflict(..));
+        assert_eq!(lan.entries().iter().find(conflict), None, "seed {seed}\n{}", lan.transcript());
+    }
+    assert!(masters > 1, "cuts make several");
+}
+
+/// A Master that does not hear the other one's adverts has the other one's announcements to go by.
+#[test]
+fn a_master_whose_adverts_do_not_arrive_is_a_conflict() {
+    let mut lan = Lan::new(1);
+    let mut hosts = Vec::new();
+    for (number, priority, vrid) in [(1, 150, 50), (2, 100, 51)] {
+        let params = params(priority, AdvertInterval::from_secs(1).unwrap()).unwrap();
+        let router = router(Vrid::new(vrid).unwrap(), params, &[[10, 0, 0, 100].into()]).unwrap();
+        let mut setup = HostSetup::new(&format!("r{number}"), number, vec![router]);
+        setup.handover = Handover::Announced;
+        setup.announcements = Program { refresh: Some(Duration::from_secs(3)), ..Program::default() };
+        hosts.push(lan.add(setup).unwrap());
+    }
+    for host in &hosts {
+        lan.at(Time::START, Action::Start(*host));
+    }
+    lan.run_until(at(60));
+    for (host, other) in [(0, 1), (1, 0)] {
+        let address = IpAddr::from([10, 0, 0, 100]);
+        let conflict = Happening::Conflict(hosts[host], address, hosts[other]);
+        assert!(lan.entries().iter().any(|entry| entry.what == conflict), "{}", lan.transcript());
+        let node = lan.node(hosts[host]).unwrap();
+        let router = node.routers().next().unwrap();
+        assert_eq!(node.conflicts(router).map(|(address, _)| address).collect::<Vec<_>>(), [address]);
+        let known = node.router(router).unwrap().counters();
+        assert!((5..=7).contains(&known.get(Counter::AddressDefences)), "a minute of them");
+        assert!(known.get(Counter::AddressConflicts) > 10);
     }
 }
 

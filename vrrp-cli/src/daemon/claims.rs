@@ -111,7 +111,10 @@ mod tests {
     use std::net::Ipv4Addr;
     use std::time::Duration;
 
+    use vrrp_core::node::{Groups, InterfaceId, Node, RouterSetup};
+    use vrrp_core::router::RouterConfig;
     use vrrp_core::wire::arp::{FRAME_LEN, GratuitousArp};
+    use vrrp_core::{AddressList, Priority, Vrid};
     use vrrp_netlink::process::wait_readable;
     use vrrp_netlink::rtnl::Rtnl;
 
@@ -150,5 +153,26 @@ mod tests {
         let claim = Claim { address: address.into(), mac: other, gratuitous: true };
         assert_eq!(heard, [Frame::Other, Frame::Other, Frame::Claim(claim)]);
         assert_eq!(ear.next().unwrap(), None);
+    }
+
+    #[test]
+    fn a_claim_is_of_an_address_that_is_served_there_and_of_another_host() {
+        let address = IpAddr::from([192, 0, 2, 1]);
+        let addresses = AddressList::new(Box::from([address])).unwrap();
+        let config = RouterConfig::new(Vrid::new(7).unwrap(), Priority::default(), addresses);
+        let mut node: Node<Duration> = Node::new(Groups::default());
+        let router = node.add(RouterSetup::new(InterfaceId(0), config)).unwrap();
+        let [own, later, third] = [1, 2, 9].map(|last| [2, 0, 0, 0, 0, last]);
+        let mut places = Places { routers: HashMap::from([((3, address), router)]), own: HashSet::from([own]) };
+        let claim = |mac| Claim { address, mac, gratuitous: false };
+        let input = |mac| Some(Input::Claimed { router, claim: claim(mac) });
+        assert_eq!(places.input(3, claim(third)), input(third));
+        assert_eq!(places.input(2, claim(third)), None, "it is served elsewhere");
+        assert_eq!(places.input(3, Claim { address: [192, 0, 2, 2].into(), ..claim(third) }), None);
+        assert_eq!(places.input(3, claim(own)), None, "by another interface of this host");
+        assert_eq!(places.input(3, claim(later)), input(later));
+        places.host_has(HashSet::from([later]));
+        assert_eq!((places.input(3, claim(own)), places.input(3, claim(later))), (input(own), None));
+        assert_eq!((places.of(router, address), places.of(router, [192, 0, 2, 2].into())), (Some(3), None));
     }
 }

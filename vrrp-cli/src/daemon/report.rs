@@ -447,6 +447,15 @@ mod tests {
 
     /// The same, and how many notifications there are about it.
     fn noticed(notices: &[Notices]) -> (String, usize) {
+        reported(|reporter, node, id, orders| {
+            for notices in notices {
+                reporter.noticed(node, id, [10, 0, 0, 6].into(), *notices, orders);
+            }
+        })
+    }
+
+    /// What is logged of what happens to one router, and how many notifications there are about weaker masters.
+    fn reported(happens: impl FnOnce(&mut Reporter, &Node<Instant>, RouterId, &Orders)) -> (String, usize) {
         let mut node = Node::new(Groups::default());
         let interval = AdvertInterval::from_secs(1).unwrap();
         let config = RouterConfig {
@@ -476,11 +485,7 @@ mod tests {
         };
         let mut reporter = Reporter::new(&node, names);
         let (orders, jobs) = crate::daemon::orders::orders(1, crate::daemon::lease::Lease::default());
-        let text = log::logged(|| {
-            for notices in notices {
-                reporter.noticed(&node, id, [10, 0, 0, 6].into(), *notices, &orders);
-            }
-        });
+        let text = log::logged(|| happens(&mut reporter, &node, id, &orders));
         let told = jobs.try_iter().filter(|job| matches!(job, Job::Notify(event) if event.what == What::LowerPriority));
         (text, told.count())
     }
@@ -509,6 +514,22 @@ mod tests {
         let text = logged(&[Notices::FIRST_NOT_LINK_LOCAL; 1000]);
         let [line] = text.lines().collect::<Vec<_>>()[..] else { panic!("{text}") };
         assert!(line.contains("(VI_1) 10.0.0.6 advertises a first address that is not link-local; accepted"), "{line}");
+    }
+
+    #[test]
+    fn r127_another_host_with_an_address_is_named_once_in_a_while() {
+        let vip = [10, 0, 0, 100].into();
+        let (text, _) = reported(|reporter, _, id, _| {
+            for _ in 0..1000 {
+                reporter.conflict((id, Some(0)), vip, [2, 0, 0, 0, 0, 9], true);
+            }
+            reporter.conflict((id, None), vip, [2, 0, 0, 0, 0, 8], false);
+        });
+        let [first, other] = text.lines().collect::<Vec<_>>()[..] else { panic!("{text}") };
+        let words =
+            "(VI_1) another host has our address 10.0.0.100: 02:00:00:00:00:09 on eth0; announced again: take it off";
+        assert!(first.contains("WARN") && first.contains(words), "{first}");
+        assert!(other.contains("02:00:00:00:00:08 on ?; announced again less than 10 s ago: "), "{other}");
     }
 
     #[test]

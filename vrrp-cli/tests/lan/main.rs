@@ -31,6 +31,7 @@ mod refusals;
 mod remains;
 mod repairs;
 mod scripts;
+mod soak;
 mod stalls;
 mod state_rules;
 mod surroundings;

@@ -74,15 +74,19 @@ impl Daemon {
     /// The process that works, of a daemon that has a guardian: its only child.
     #[track_caller]
     pub(crate) fn worker(&self) -> Pid {
-        let guardian = self.process.id();
-        let file = format!("/proc/{guardian}/task/{guardian}/children");
         let mut worker = None;
         eventually(&format!("{} has a second process", self.host), || {
-            let children = fs::read_to_string(&file).unwrap_or_default();
-            worker = children.split_whitespace().next().and_then(|pid| pid.parse().ok());
+            worker = self.worker_now();
             worker.is_some()
         });
-        Pid::from_raw(worker.expect("it was waited for"))
+        worker.expect("it was waited for")
+    }
+
+    /// The same, unless there is none at the moment.
+    pub(crate) fn worker_now(&self) -> Option<Pid> {
+        let guardian = self.process.id();
+        let children = fs::read_to_string(format!("/proc/{guardian}/task/{guardian}/children")).ok()?;
+        children.split_whitespace().next()?.parse().ok().map(Pid::from_raw)
     }
 
     /// Everything it has said.

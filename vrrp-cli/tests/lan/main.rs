@@ -9,6 +9,7 @@ mod announcements;
 mod clouds;
 mod common;
 mod conflicts;
+mod deaths;
 mod demo;
 mod entries;
 mod firewall;

@@ -7,6 +7,7 @@
 //! |---|---|---|
 //! | adverts arrived: [`VrrpSocket`](socket::VrrpSocket), [`VrrpSocket6`](socket6::VrrpSocket6) | `receive` into a [`Batch`](socket::Batch) | it returns fewer than the batch holds |
 //! | frames arrived: [`PacketSocket`](packet::PacketSocket) | `receive` | it returns `None` |
+//! | the same, before a firewall looks at them: [`DatagramEar`](packet::DatagramEar) | `receive` into a [`Batch`](socket::Batch) | the same as adverts |
 //! | interfaces, addresses, routes or rules changed: [`Monitor`](monitor::Monitor) | `read` | a bounded part was read; the rest keeps it readable |
 //! | processes began or ended: [`ProcessEvents`](process_events::ProcessEvents) | `read` | the same |
 //! | a table of nftables changed: [`Watch`](firewall::Watch) | `read` | the same |
@@ -89,6 +90,8 @@ pub mod rtnl;
 pub mod rules;
 #[cfg(target_os = "linux")]
 pub mod sender;
+#[cfg(target_os = "linux")]
+pub mod sieve;
 #[cfg(target_os = "linux")]
 pub mod socket;
 #[cfg(target_os = "linux")]

@@ -32,6 +32,7 @@
 //! # }
 //! ```
 
+mod datagrams;
 mod filter;
 
 use std::io::{self, ErrorKind, Read};
@@ -43,6 +44,7 @@ use crate::socket::permitted;
 use crate::sys::{self, Name, Outgoing, SendHeaders};
 use crate::{Error, Result};
 
+pub use datagrams::DatagramEar;
 pub(crate) use filter::from_mac;
 pub use filter::{Accept, Filter};
 

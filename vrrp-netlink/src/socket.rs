@@ -33,6 +33,7 @@ use nix::sys::socket::{setsockopt, sockopt};
 use socket2::{Domain, InterfaceIndexOrAddress, Protocol, SockAddr, Socket, Type};
 
 use crate::packet::from_mac;
+use crate::sieve::Sieve;
 use crate::sys;
 use crate::{Error, Result};
 
@@ -40,6 +41,8 @@ pub use batch::{Batch, Datagram, Envelope};
 
 /// What errors call the interface of a socket that is bound to none.
 pub(crate) const ANYWHERE: &str = "any interface";
+
+pub(crate) const SIFT: &str = "filter a raw socket";
 
 /// Octets asked for as the receive buffer. The usual default holds 256 small datagrams, this one several thousand.
 pub const RECEIVE_BUFFER: usize = 2 * 1024 * 1024;
@@ -149,6 +152,11 @@ impl VrrpSocket {
         hear_only_from(&self.socket, mac).map_err(|(operation, error)| self.fail(operation, error))
     }
 
+    /// Hears from now on only what passes `sieve`, which replaces the one before; what is queued stays. Does not wait.
+    pub fn sift(&self, sieve: &Sieve) -> Result<()> {
+        self.socket.attach_filter(&sieve.program()).map_err(|error| self.fail(SIFT, error))
+    }
+
     /// Sends one datagram, header and payload in one system call, without blocking.
     ///
     /// A full send buffer is an error of kind `WouldBlock`; a payload above the interface's MTU is refused (EMSGSIZE).
@@ -219,7 +227,7 @@ pub(crate) fn prepare_reception(socket: &Socket) -> std::result::Result<(), (&'s
 
 /// Lets nothing pass from now on but what comes in Ethernet frames from this MAC address.
 pub(crate) fn hear_only_from(socket: &Socket, mac: [u8; 6]) -> std::result::Result<(), (&'static str, io::Error)> {
-    socket.attach_filter(&from_mac(mac)).map_err(|error| ("filter a raw socket", error))?;
+    socket.attach_filter(&from_mac(mac)).map_err(|error| (SIFT, error))?;
     empty(socket).map_err(|error| ("empty a new raw socket", error))
 }
 

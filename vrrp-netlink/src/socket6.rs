@@ -30,7 +30,8 @@ use std::os::fd::{AsFd, BorrowedFd};
 use nix::sys::socket::{setsockopt, sockopt};
 use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::socket::{ANYWHERE, Batch, TOS, hear_only_from, permitted, prepare_reception, sending};
+use crate::sieve::Sieve;
+use crate::socket::{ANYWHERE, Batch, SIFT, TOS, hear_only_from, permitted, prepare_reception, sending};
 use crate::sys::{self, Name, Outgoing, PacketInfo};
 use crate::{Error, Result};
 
@@ -107,6 +108,14 @@ impl VrrpSocket6 {
     /// [`VrrpSocket::hear_only_from`](crate::socket::VrrpSocket::hear_only_from).
     pub fn hear_only_from(&self, mac: [u8; 6]) -> Result<()> {
         hear_only_from(&self.socket, mac).map_err(|(operation, error)| self.fail(operation, error))
+    }
+
+    /// Hears from now on only what passes `sieve`, which replaces the one before; what is queued stays. Does not wait.
+    ///
+    /// Before it filters, Linux verifies a checksum that covers all octets behind the headers, as ICMPv6's does, unless the
+    /// interface has done so, as virtual ones claim. What fails is not delivered and counts as [lost](Batch::lost).
+    pub fn sift(&self, sieve: &Sieve) -> Result<()> {
+        self.socket.attach_filter(&sieve.program()).map_err(|error| self.fail(SIFT, error))
     }
 
     /// Sends one datagram without blocking or allocating. `::` as source lets the kernel choose.

@@ -89,14 +89,15 @@ impl Batch {
         self.received == 0
     }
 
-    /// How many datagrams its socket has lost since it was opened, because the receive buffer was full; as told with the
-    /// newest datagram received. It wraps at 2^32. Use one batch for one socket to compare it.
+    /// How many datagrams its socket has lost since it was opened, because the receive buffer was full, or as
+    /// [`VrrpSocket6::sift`](crate::socket6::VrrpSocket6::sift) says; as told with the newest datagram received, 0 when none
+    /// was. It wraps at 2^32.
     pub fn lost(&self) -> u32 {
         self.lost
     }
 
     pub(crate) fn fill_from(&mut self, fd: BorrowedFd<'_>) -> io::Result<usize> {
-        self.received = 0;
+        (self.received, self.lost) = (0, 0);
         self.received = loop {
             match sys::receive_many(fd, &mut self.headers, &mut self.octets, self.room, &mut self.controls) {
                 Ok(received) => break received,

@@ -202,6 +202,7 @@ fn serve(plan: setup::Plan, ward: Option<Ward>, signals: Signals) -> Result<(), 
         sources,
         loads,
         notify,
+        guarded,
         leftovers,
         monitor,
         filter,
@@ -265,7 +266,7 @@ fn serve(plan: setup::Plan, ward: Option<Ward>, signals: Signals) -> Result<(), 
 
     let watching = trackers.start(&election)?;
     let words = LastWords::new(bequest, node.routers().len());
-    let ways = (interfaces, macs);
+    let ways = (interfaces, macs, guarded);
     let core = election::Election::new(node, ways, names, places, orders.clone(), (feedback, wakeup), words);
     let outcome = thread::Builder::new()
         .name("election".into())

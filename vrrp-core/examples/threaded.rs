@@ -96,6 +96,7 @@ fn perform(node: &mut Node<Instant>, out: &mut Vec<Output>, announced: &Sender<R
             Output::Transition { transition, .. } => println!("{:?}, {}", transition.to, transition.cause),
             Output::Rejected { rejected, .. } => println!("dropped: {}", rejected.reason),
             Output::Noticed { notices, .. } => println!("noticed: {notices:?}"),
+            Output::Barred { source, .. } => println!("a firewall drops the adverts of {source}"),
             Output::Priority { priority, .. } => println!("priority {priority}"),
             Output::Group { condition, .. } => println!("sync group: {condition}"),
         }

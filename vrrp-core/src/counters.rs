@@ -45,8 +45,10 @@ counters! {
     VersionErrors, "version_errors", Global;
     /// Checksums that fit no form (R20).
     ChecksumErrors, "checksum_errors", Global;
-    /// Adverts for a virtual router that is not configured on the interface.
+    /// Adverts for a virtual router that is not configured on the interface; where the caller feeds a sample of them, an estimate.
     VridErrors, "vrid_errors", Global;
+    /// Datagrams that were lost before they could be read: a queue had no room, or the kernel found a wrong checksum.
+    PacketsLost, "packets_lost", Global;
     /// Transitions to Master.
     MasterTransitions, "master_transitions", Router;
     /// Adverts that passed every check, outside Initialize.
@@ -128,6 +130,10 @@ counters! {
     Overdue, "overdue", Router;
     /// Periods in which a Master that was held up sent no advert; 64 at most are counted at a time.
     AdvertsSkipped, "adverts_skipped", Router;
+    /// Adverts that passed every check, and that a firewall of this host kept from its sockets.
+    AdvertsBarred, "adverts_barred", Router;
+    /// Silences that were believed one Skew_Time later, because packets were lost.
+    TakeoversPutOff, "takeovers_put_off", Router;
 }
 
 /// A value for each [`Counter`]. Saturates at `u64::MAX`.
@@ -266,6 +272,9 @@ mod tests {
             C::AddressDefences,
             C::Overdue,
             C::AdvertsSkipped,
+            C::PacketsLost,
+            C::TakeoversPutOff,
+            C::AdvertsBarred,
         ];
         let ours = |counter: &Counter| {
             let name = counter.name();

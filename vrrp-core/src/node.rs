@@ -13,6 +13,7 @@ use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::net::IpAddr;
+use core::num::NonZeroU32;
 
 use crate::announce::Program;
 use crate::auth::WallClock;
@@ -26,6 +27,7 @@ use crate::timed::{Instant, Timed};
 use crate::types::Family;
 use crate::wire::ipv4::Ipv4Packet;
 
+mod barred;
 mod condition;
 mod conflicts;
 mod deadlines;
@@ -36,6 +38,7 @@ mod faults;
 mod groups;
 mod handover;
 mod io;
+mod noise;
 mod setup;
 mod times;
 mod trackers;
@@ -117,6 +120,8 @@ pub struct Node<I> {
     next_delay: Option<I>,
     conflicts: Conflicts<I>,
     counters: Counters,
+    /// Where what arrives for nobody is a sample, and of how many.
+    samples: BTreeMap<(InterfaceId, Family), NonZeroU32>,
     clock: Option<WallClock>,
 }
 
@@ -135,6 +140,7 @@ impl<I: Instant> Node<I> {
             next_delay: None,
             conflicts: Conflicts::default(),
             counters: Counters::default(),
+            samples: BTreeMap::new(),
             clock: None,
         }
     }
@@ -178,6 +184,7 @@ impl<I: Instant> Node<I> {
             epoch: 0,
             serving: Serving::No,
             program: Program::default(),
+            heard_at: None,
             announcements: None,
             handover: Handover::default(),
             releasing: None,
@@ -267,6 +274,11 @@ impl<I: Instant> Node<I> {
                     self.feed(at, &[router], |entry| Event::Healthy(entry.is_healthy()), out);
                 }
             }
+            Input::Sampled { interface, family, one_of } => {
+                self.samples.insert((interface, family), one_of);
+            }
+            Input::Lost { interface, family, count } => self.lost((interface, family), count),
+            Input::Barred { interface, octets } => self.barred(at, interface, octets, out),
             Input::Datagram { interface, octets } => {
                 let check = if self.unicast { Received::check_any_datagram } else { Received::check_datagram };
                 let received = check(octets, self.groups.v4);
@@ -460,6 +472,7 @@ impl<I: Instant> Node<I> {
         }
         match entry.router.receive(at, received) {
             Ok((actions, notices)) => {
+                entry.heard_at = Some(at);
                 if let Some(circle) = &mut entry.circle {
                     circle.learn(received);
                 }
@@ -516,7 +529,8 @@ impl<I: Instant> Node<I> {
         match (counter.scope(), router.and_then(|id| self.entries.get_mut(id.0))) {
             (Scope::Router, Some(entry)) if !rejected.reason.is_routers() => entry.router.router_mut().count(counter),
             (Scope::Router, Some(_)) => {}
-            (Scope::Router, None) | (Scope::Global, _) => self.counters.add(counter),
+            (Scope::Router | Scope::Global, None) => self.counters.add_many(counter, self.stands_for(place, &rejected)),
+            (Scope::Global, Some(_)) => self.counters.add(counter),
         }
         out.push(Output::Rejected { interface: place.0, router, rejected });
     }

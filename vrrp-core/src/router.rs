@@ -382,6 +382,26 @@ impl<A: AsRef<[IpAddr]>> VirtualRouter<A> {
         Ok(notices)
     }
 
+    /// Accepts an advertisement that was kept from this host's sockets, for which a step is made in Backup alone: it is not
+    /// counted as received, nor as anything else when it is dropped.
+    pub fn barred(&mut self, received: &Received<'_>) -> Result<Actions, Discard> {
+        let proof = self.authentic(received)?;
+        self.session.remember(&self.config.auth, received, proof);
+        let accepted = self.weigh(received, proof)?;
+        match self.machine.state {
+            State::Initialize => Ok(Actions::NONE),
+            State::Master { .. } => {
+                self.counters.add(Counter::AdvertsBarred);
+                Ok(Actions::NONE)
+            }
+            State::Backup { .. } => {
+                self.counters.add(Counter::AdvertsBarred);
+                self.last_adv_source = Some(received.source);
+                Ok(self.handle(accepted.event))
+            }
+        }
+    }
+
     /// Every rung, and what passing or failing counts as; `None` in Initialize.
     fn admit(&mut self, received: &Received<'_>) -> Result<Option<Accepted>, Discard> {
         let outcome = self.authentic(received).and_then(|proof| {

@@ -142,6 +142,8 @@ pub enum Action {
     Conditions(Conditions),
     /// The wire to one host; `None` is as for all.
     Hearing(HostId, Option<Conditions>),
+    /// A firewall of a host drops adverts before the process's sockets, or no longer does; the process hears them behind its back.
+    Firewall(HostId, bool),
     /// The kernel of a host refuses to install addresses, or no longer does.
     Refuse(HostId, bool),
     /// The operator puts all routers of a host into maintenance, or ends that. A process that starts anew knows nothing of it.

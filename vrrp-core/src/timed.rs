@@ -13,7 +13,10 @@ use crate::router::VirtualRouter;
 use crate::rx::{Discard, Notices, Received};
 use crate::types::AddressList;
 
+mod doubt;
 mod start;
+
+use doubt::Doubt;
 
 /// An instant: ordered, copied, and moved forward by a span.
 pub trait Instant: Copy + Ord + Add<Duration, Output = Self> {}
@@ -48,6 +51,7 @@ enum Clock<I> {
 struct Armed<I> {
     anchor: I,
     deadline: I,
+    doubt: Doubt,
     runs: Runs<I>,
 }
 
@@ -172,6 +176,27 @@ impl<I: Instant, A: AsRef<[IpAddr]>> Timed<I, A> {
         Ok((after(before, actions), notices))
     }
 
+    /// Feeds an advertisement that arrived at `at` and was kept from this host's sockets: a Backup goes by it as by every other,
+    /// and a Master does not.
+    pub fn barred(&mut self, at: I, received: &Received<'_>) -> Result<Actions, Discard> {
+        if self.outdated(at) {
+            return Ok(Actions::NONE);
+        }
+        let actions = self.router.barred(received)?;
+        self.heard();
+        self.apply(at, &actions);
+        Ok(actions)
+    }
+
+    /// Since when a Backup waits for an advertisement, and until when at the longest.
+    pub(crate) fn waits(&self) -> Option<(I, I)> {
+        let armed = self.armed()?;
+        match armed.runs {
+            Runs::MasterDown | Runs::Listening { .. } | Runs::Sparing { .. } => Some((armed.anchor, armed.deadline)),
+            Runs::Adver { .. } => None,
+        }
+    }
+
     /// Replaces the virtual addresses, see [`VirtualRouter::set_addresses`]. No timer moves.
     pub fn set_addresses(&mut self, addresses: AddressList<A>) -> Result<Actions, AddressList<A>> {
         self.router.set_addresses(addresses)
@@ -179,12 +204,18 @@ impl<I: Instant, A: AsRef<[IpAddr]>> Timed<I, A> {
 
     /// Fires the timer if it is due at `now`.
     ///
+    /// Where packets were [lost](Timed::lost), Master_Down_Timer runs for one Skew_Time more, once.
+    ///
     /// Missed periods are skipped: one advert goes out, and the next is due at the first deadline + k × interval after `now`.
     /// A Master as late as the shortest Master_Down_Interval must assume that it was replaced.
     pub fn expire(&mut self, now: I) -> Actions {
         self.end_delay(now);
         let due = self.deadline().filter(|deadline| *deadline <= now);
         let (Some(deadline), Some(armed)) = (due, self.armed()) else { return Actions::NONE };
+        if armed.doubt == Doubt::Lost {
+            self.put_off(armed, now);
+            return Actions::NONE;
+        }
         self.clock = Clock::Off { deaf_until: None };
         let event = match armed.runs {
             Runs::Adver { replaced } if now >= replaced => Event::Overdue,
@@ -289,13 +320,14 @@ impl<I: Instant, A: AsRef<[IpAddr]>> Timed<I, A> {
                     Some(sparing @ Runs::Sparing { .. }) => sparing,
                     Some(Runs::Adver { .. } | Runs::MasterDown | Runs::Listening { .. }) | None => Runs::MasterDown,
                 };
-                self.clock = Clock::On(Armed { anchor: at, deadline: at + span, runs });
+                self.clock = Clock::On(Armed { anchor: at, deadline: at + span, doubt: Doubt::None, runs });
             }
             Some(TimerOp::Amend(timer, span)) => match (&mut self.clock, timer) {
                 (Clock::On(armed), Timer::Adver | Timer::MasterDown) => armed.deadline = armed.anchor + span,
                 (Clock::Off { .. }, Timer::Adver) => self.arm_adver(at, at + span),
                 (Clock::Off { .. }, Timer::MasterDown) => {
-                    self.clock = Clock::On(Armed { anchor: at, deadline: at + span, runs: Runs::MasterDown });
+                    let runs = Runs::MasterDown;
+                    self.clock = Clock::On(Armed { anchor: at, deadline: at + span, doubt: Doubt::None, runs });
                 }
             },
             Some(TimerOp::Cancel) => self.clock = Clock::Off { deaf_until },
@@ -321,7 +353,7 @@ impl<I: Instant, A: AsRef<[IpAddr]>> Timed<I, A> {
 
     fn arm_adver(&mut self, anchor: I, deadline: I) {
         let replaced = anchor + self.router.machine().params.shortest_master_down_interval();
-        self.clock = Clock::On(Armed { anchor, deadline, runs: Runs::Adver { replaced } });
+        self.clock = Clock::On(Armed { anchor, deadline, doubt: Doubt::None, runs: Runs::Adver { replaced } });
     }
 
     /// The timer goes on as this.

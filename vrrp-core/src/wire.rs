@@ -8,6 +8,7 @@ pub mod arp;
 pub mod claim;
 pub mod frame;
 pub mod ipv4;
+pub mod ipv6;
 pub mod nd;
 
 use core::fmt;

@@ -291,6 +291,7 @@ impl Run {
             | Action::Conditions(_)
             | Action::Hearing(..)
             | Action::Refuse(..)
+            | Action::Firewall(..)
             | Action::Track(..) => {}
         }
         self.lan.at(now, action);

@@ -193,6 +193,13 @@ impl World {
                 self.input(Input::Tracked { tracker, status });
             }
             8 => self.input(Input::Leftover { router }),
+            9 if kind & 0x20 != 0 => {
+                let octets = octets.take(usize::from(value));
+                self.input(Input::Barred { interface, octets });
+            }
+            9 if kind & 0x40 != 0 => {
+                self.input(Input::Lost { interface, family: family(value), count: u32::from(value) });
+            }
             9 => {
                 let octets = octets.take(usize::from(value));
                 self.input(Input::Datagram { interface, octets });
@@ -323,6 +330,9 @@ impl World {
                 Output::Transition { transition, .. } => assert_ne!(transition.from, transition.to),
                 Output::Rejected { rejected, .. } => assert!(!rejected.reason.to_string().is_empty()),
                 Output::Noticed { notices, .. } => assert!(!notices.is_empty()),
+                Output::Barred { router, source, .. } => {
+                    assert_ne!(self.node.router(router).expect("added").machine().link.source(), Some(source));
+                }
                 Output::Priority { .. } | Output::Group { .. } => {}
             }
         }

@@ -2,6 +2,9 @@
 //!
 //! Knows how a message is handed to the kernel and taken from it; not what it says.
 
+pub(super) mod guard;
+pub(super) mod sieves;
+
 use std::net::{IpAddr, Ipv6Addr};
 use std::os::fd::{AsFd, BorrowedFd};
 
@@ -14,6 +17,7 @@ use vrrp_core::wire::ipv4::PROTOCOL_VRRP;
 use vrrp_core::{Auth, Family};
 use vrrp_netlink::outbox::Outbox;
 use vrrp_netlink::packet::PacketSocket;
+use vrrp_netlink::sieve::Sieve;
 use vrrp_netlink::socket::{Batch, Datagram, Ipv4Send, VrrpSocket};
 use vrrp_netlink::socket6::VrrpSocket6;
 
@@ -23,6 +27,12 @@ use super::monitor::Device;
 /// What a socket is for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Kind {
+    /// Adverts of IPv4 from the current Masters: a queue of their own, which nobody else's fill.
+    MastersV4,
+    /// The same of IPv6.
+    MastersV6,
+    /// The same behind an Authentication Header.
+    MastersAh,
     /// Adverts of IPv4.
     V4,
     /// Adverts of IPv6.
@@ -48,9 +58,12 @@ pub(super) struct Upper {
 
 impl Kind {
     /// How many there are.
-    pub(super) const COUNT: usize = 6;
-    /// Those that hear adverts.
-    pub(super) const ADVERTS: [Self; 3] = [Self::V4, Self::V6, Self::Ah];
+    pub(super) const COUNT: usize = 9;
+    /// Those that hear adverts, in the order in which they are heard.
+    pub(super) const ADVERTS: [Self; 6] =
+        [Self::MastersV4, Self::MastersV6, Self::MastersAh, Self::V4, Self::V6, Self::Ah];
+    /// Those of them that hear everybody, and are sent by.
+    pub(super) const GENERAL: [Self; 3] = [Self::V4, Self::V6, Self::Ah];
     /// Those that hear announcements.
     pub(super) const CLAIMS: [Self; 2] = [Self::Arp, Self::Nd];
 
@@ -63,15 +76,18 @@ impl Kind {
             Self::Arp => 3,
             Self::Nd => 4,
             Self::Frames => 5,
+            Self::MastersV4 => 6,
+            Self::MastersV6 => 7,
+            Self::MastersAh => 8,
         }
     }
 
     /// What a router of this family needs, in order to hear also those who authenticate otherwise.
     pub(super) fn needed(family: Family, auth: &Auth) -> &'static [Self] {
         match (family, auth) {
-            (Family::V4, Auth::Ah(_)) => &[Self::V4, Self::Ah],
-            (Family::V4, _) => &[Self::V4],
-            (Family::V6, _) => &[Self::V6],
+            (Family::V4, Auth::Ah(_)) => &[Self::V4, Self::Ah, Self::MastersV4, Self::MastersAh],
+            (Family::V4, _) => &[Self::V4, Self::MastersV4],
+            (Family::V6, _) => &[Self::V6, Self::MastersV6],
         }
     }
 
@@ -95,9 +111,19 @@ impl Kind {
     /// The family of its adverts; `None` where it hears none.
     pub(super) fn adverts(self) -> Option<Family> {
         match self {
-            Self::V4 | Self::Ah => Some(Family::V4),
-            Self::V6 => Some(Family::V6),
+            Self::V4 | Self::Ah | Self::MastersV4 | Self::MastersAh => Some(Family::V4),
+            Self::V6 | Self::MastersV6 => Some(Family::V6),
             Self::Arp | Self::Nd | Self::Frames => None,
+        }
+    }
+
+    /// The one beside it that hears adverts of the current Masters alone.
+    pub(super) fn masters(self) -> Option<Self> {
+        match self {
+            Self::V4 => Some(Self::MastersV4),
+            Self::V6 => Some(Self::MastersV6),
+            Self::Ah => Some(Self::MastersAh),
+            Self::MastersV4 | Self::MastersV6 | Self::MastersAh | Self::Arp | Self::Nd | Self::Frames => None,
         }
     }
 }
@@ -108,6 +134,9 @@ pub(super) enum Ear {
     V4(VrrpSocket),
     V6(VrrpSocket6),
     Ah(VrrpSocket),
+    MastersV4(VrrpSocket),
+    MastersV6(VrrpSocket6),
+    MastersAh(VrrpSocket),
     Claims(ClaimEar),
     Frames(PacketSocket, u32),
 }
@@ -130,20 +159,40 @@ impl Ear {
             socket.join(groups.v4)?;
             Ok(socket)
         };
-        match kind {
+        let v6 = || {
+            let socket = VrrpSocket6::open(name, index, PROTOCOL_VRRP)?;
+            if let Some(upper) = upper {
+                socket.hear_only_from(upper.mac)?;
+            }
+            socket.join(groups.v6)?;
+            Ok(socket)
+        };
+        let ear = match kind {
             Kind::V4 => v4(PROTOCOL_VRRP).map(Self::V4),
             Kind::Ah => v4(PROTOCOL_AH).map(Self::Ah),
-            Kind::V6 => {
-                let socket = VrrpSocket6::open(name, index, PROTOCOL_VRRP)?;
-                if let Some(upper) = upper {
-                    socket.hear_only_from(upper.mac)?;
-                }
-                socket.join(groups.v6)?;
-                Ok(Self::V6(socket))
-            }
+            Kind::V6 => v6().map(Self::V6),
+            Kind::MastersV4 => v4(PROTOCOL_VRRP).map(Self::MastersV4),
+            Kind::MastersAh => v4(PROTOCOL_AH).map(Self::MastersAh),
+            Kind::MastersV6 => v6().map(Self::MastersV6),
             Kind::Arp => ClaimEar::open(Family::V4, device, served).map(Self::Claims),
             Kind::Nd => ClaimEar::open(Family::V6, device, served).map(Self::Claims),
             Kind::Frames => PacketSocket::open().map(|socket| Self::Frames(socket, index)),
+        }?;
+        if matches!(kind, Kind::MastersV4 | Kind::MastersV6 | Kind::MastersAh) {
+            // Until a Master is known the others hear everything.
+            ear.sift(&Sieve::nothing(sieves::layout(kind)))?;
+        }
+        Ok(ear)
+    }
+
+    /// Hears only what passes from now on. Does not wait; announcements and frames have no sieve.
+    pub(super) fn sift(&self, sieve: &Sieve) -> vrrp_netlink::Result<()> {
+        match self {
+            Self::V4(socket) | Self::Ah(socket) | Self::MastersV4(socket) | Self::MastersAh(socket) => {
+                socket.sift(sieve)
+            }
+            Self::V6(socket) | Self::MastersV6(socket) => socket.sift(sieve),
+            Self::Claims(_) | Self::Frames(..) => Ok(()),
         }
     }
 
@@ -153,7 +202,9 @@ impl Ear {
             Kind::V4 => Self::V4(VrrpSocket::open_anywhere(PROTOCOL_VRRP)?),
             Kind::Ah => Self::Ah(VrrpSocket::open_anywhere(PROTOCOL_AH)?),
             Kind::V6 => Self::V6(VrrpSocket6::open_anywhere(PROTOCOL_VRRP)?),
-            Kind::Arp | Kind::Nd | Kind::Frames => return Ok(None),
+            Kind::MastersV4 | Kind::MastersV6 | Kind::MastersAh | Kind::Arp | Kind::Nd | Kind::Frames => {
+                return Ok(None);
+            }
         }))
     }
 
@@ -163,6 +214,9 @@ impl Ear {
             Self::V4(_) => Kind::V4,
             Self::V6(_) => Kind::V6,
             Self::Ah(_) => Kind::Ah,
+            Self::MastersV4(_) => Kind::MastersV4,
+            Self::MastersV6(_) => Kind::MastersV6,
+            Self::MastersAh(_) => Kind::MastersAh,
             Self::Claims(ear) => Kind::claims(ear.family),
             Self::Frames(..) => Kind::Frames,
         }
@@ -173,15 +227,17 @@ impl Ear {
         match self {
             Self::V4(socket) | Self::Ah(socket) => Some(socket.index()),
             Self::V6(socket) => Some(socket.index()),
-            Self::Claims(_) | Self::Frames(..) => None,
+            Self::MastersV4(_) | Self::MastersV6(_) | Self::MastersAh(_) | Self::Claims(_) | Self::Frames(..) => None,
         }
     }
 
     /// Takes the adverts that have arrived into `batch`; how many.
     pub(super) fn receive(&self, batch: &mut Batch) -> vrrp_netlink::Result<usize> {
         match self {
-            Self::V4(socket) | Self::Ah(socket) => socket.receive(batch),
-            Self::V6(socket) => socket.receive(batch),
+            Self::V4(socket) | Self::Ah(socket) | Self::MastersV4(socket) | Self::MastersAh(socket) => {
+                socket.receive(batch)
+            }
+            Self::V6(socket) | Self::MastersV6(socket) => socket.receive(batch),
             Self::Claims(_) | Self::Frames(..) => Ok(0),
         }
     }
@@ -189,8 +245,10 @@ impl Ear {
     /// What its errors call the interface.
     pub(super) fn place(&self) -> String {
         match self {
-            Self::V4(socket) | Self::Ah(socket) => socket.interface().to_owned(),
-            Self::V6(socket) => socket.interface().to_owned(),
+            Self::V4(socket) | Self::Ah(socket) | Self::MastersV4(socket) | Self::MastersAh(socket) => {
+                socket.interface().to_owned()
+            }
+            Self::V6(socket) | Self::MastersV6(socket) => socket.interface().to_owned(),
             Self::Claims(_) => String::new(),
             Self::Frames(_, index) => format!("interface {index}"),
         }
@@ -239,8 +297,8 @@ impl Ear {
 impl AsFd for Ear {
     fn as_fd(&self) -> BorrowedFd<'_> {
         match self {
-            Self::V4(socket) | Self::Ah(socket) => socket.as_fd(),
-            Self::V6(socket) => socket.as_fd(),
+            Self::V4(socket) | Self::Ah(socket) | Self::MastersV4(socket) | Self::MastersAh(socket) => socket.as_fd(),
+            Self::V6(socket) | Self::MastersV6(socket) => socket.as_fd(),
             Self::Claims(ear) => ear.socket.as_fd(),
             Self::Frames(socket, _) => socket.as_fd(),
         }
@@ -261,8 +319,10 @@ pub(super) fn framed<'b>(mac: [u8; 6], message: &Message<'_>, buffer: &'b mut [u
 pub(super) fn input(kind: Kind, interface: InterfaceId, datagram: Datagram<'_>) -> Input<'_> {
     let octets = datagram.bytes;
     match kind {
-        Kind::V4 | Kind::Ah | Kind::Arp | Kind::Nd | Kind::Frames => Input::Datagram { interface, octets },
-        Kind::V6 => {
+        Kind::V4 | Kind::Ah | Kind::MastersV4 | Kind::MastersAh | Kind::Arp | Kind::Nd | Kind::Frames => {
+            Input::Datagram { interface, octets }
+        }
+        Kind::V6 | Kind::MastersV6 => {
             // Without an envelope nothing is known of it, which no check lets pass.
             let unknown =
                 Meta { source: Ipv6Addr::UNSPECIFIED.into(), destination: Ipv6Addr::UNSPECIFIED.into(), ttl: 0 };

@@ -16,12 +16,14 @@ use vrrp_netlink::process::{self, Poller, Token, Wakeup};
 use vrrp_netlink::socket::Batch;
 
 use super::claims::{Frame, Places};
+use super::ear::guard::{Caught, Guard};
+use super::ear::sieves::{SAMPLE, Sieves};
 use super::ear::{self, Ear, Kind};
 use super::guardian::LastWords;
 use super::influx::Influx;
 use super::lateness::Histogram;
 use super::mouth::{Mouth, index_of};
-use super::orders::{HandOver, Orders};
+use super::orders::{HandOver, Job, Orders};
 use super::report::{self, Names, Reporter};
 use super::setup::Interface;
 use super::{Feedback, ServeError};
@@ -53,6 +55,8 @@ pub(super) struct Election {
     wakeup: Wakeup,
     reporter: Reporter,
     places: Places,
+    sieves: Sieves,
+    guard: Guard,
     words: LastWords,
     lateness: Histogram,
     poller: Poller,
@@ -94,12 +98,14 @@ struct Port {
     token: Option<Token>,
     /// What is queued now did not arrive before this.
     heard: Instant,
+    /// How many datagrams it has lost since it was opened, as far as it has told.
+    lost: u32,
 }
 
 impl Election {
     pub(super) fn new(
         node: Node<Instant>,
-        (interfaces, macs): (Vec<Interface>, Vec<Option<[u8; 6]>>),
+        (interfaces, macs, guarded): (Vec<Interface>, Vec<Option<[u8; 6]>>, bool),
         names: Names,
         places: Places,
         orders: Orders,
@@ -111,7 +117,8 @@ impl Election {
         let place =
             |(place, interface): (u32, &Interface)| interface.upper.map_or(InterfaceId(place), |upper| upper.base);
         let heard_at = (0..).zip(&interfaces).map(place).collect();
-        let ports = |interface: Interface| interface.sockets.map(|socket| Port { socket, token: None, heard });
+        let ports = |interface: Interface| interface.sockets.map(|socket| Port { socket, token: None, heard, lost: 0 });
+        let (sieves, guard) = (Sieves::new(&node), Guard::new(&node, guarded, heard));
         Self {
             influx: Influx::default(),
             mouth: Mouth::new(&node, macs),
@@ -124,6 +131,8 @@ impl Election {
             wakeup,
             reporter,
             places,
+            sieves,
+            guard,
             words,
             lateness: Histogram::default(),
             poller: Poller::new(),
@@ -151,6 +160,7 @@ impl Election {
         self.listen();
         let now = Instant::now();
         self.tell_the_time(now);
+        (0..self.ports.len()).for_each(|index| self.sift(index));
         for level in levels {
             self.reporter.learn(*level);
             self.feed(now, level.input());
@@ -172,7 +182,11 @@ impl Election {
 
     /// Waits for something to happen and does what follows; the outcome ends the election.
     fn turn(&mut self) -> Result<Option<Result<(), ServeError>>, ServeError> {
-        let timeout = |node: &Node<Instant>| Some(node.next_deadline()?.saturating_duration_since(Instant::now()));
+        let guarded = self.guard.next();
+        let timeout = |node: &Node<Instant>| {
+            let next = node.next_deadline().into_iter().chain(guarded).min()?;
+            Some(next.saturating_duration_since(Instant::now()))
+        };
         if let Some(pause) = self.influx.pause() {
             let pause = timeout(&self.node).map_or(pause, |timeout| timeout.min(pause));
             process::wait_readable(&self.wakeup, Some(pause))?;
@@ -193,9 +207,14 @@ impl Election {
         let due = self.node.next_deadline().is_some_and(|deadline| deadline <= now);
         let heard = self.hear(Kind::ADVERTS, due);
         self.influx.heard(now, heard);
+        self.hear_behind_the_firewall(now, due);
         self.lateness.record_all(now, self.node.due(now));
         self.node.expire(now, &mut self.out);
         self.perform();
+        let socket = |index: usize, kind: Kind| self.ports.get(index)?[kind.index()].socket.as_ref();
+        if let Err(error) = self.sieves.follow(now, &self.node, socket) {
+            self.reporter.socket_error(&error);
+        }
         Ok(None)
     }
 
@@ -239,9 +258,10 @@ impl Election {
                 if let Some(ports) = self.ports.get_mut(index_of(interface)) {
                     let port = &mut ports[socket.kind().index()];
                     port.socket = Some(socket);
-                    port.heard = now;
+                    (port.heard, port.lost) = (now, 0);
                 }
                 self.listen();
+                self.sift(index_of(interface));
             }
             Feedback::HostMacs(macs) => self.places.host_has(macs),
             Feedback::Tracked { tracker, status } => self.feed(now, Input::Tracked { tracker, status }),
@@ -282,6 +302,31 @@ impl Election {
         count
     }
 
+    /// Hears what a firewall of this host keeps from the sockets, where an advert is missed.
+    fn hear_behind_the_firewall(&mut self, now: Instant, due: bool) {
+        let index = |index: usize, family: Family| {
+            let kind = if family == Family::V4 { Kind::V4 } else { Kind::V6 };
+            self.ports.get(index)?[kind.index()].socket.as_ref()?.interface()
+        };
+        let orders = &self.orders;
+        let prepared = self.guard.prepare(now, &self.node, index, |ear| orders.job(Job::Close(Box::new(ear))));
+        let caught = prepared.and_then(|()| self.guard.look(now, due, &mut self.batch));
+        let caught = caught.unwrap_or_else(|error| {
+            self.reporter.socket_error(&error);
+            Vec::new()
+        });
+        if caught.is_empty() {
+            return;
+        }
+        // What a firewall lets through has reached its socket by now, too.
+        self.hear(Kind::ADVERTS, true);
+        for Caught { at, interface, octets } in caught {
+            let Some(&interface) = self.heard_at.get(interface) else { continue };
+            self.node.handle(at, Input::Barred { interface, octets: &octets }, &mut self.out);
+        }
+        self.perform();
+    }
+
     /// Hears everything that is queued at one port, in bounded portions. How many adverts it was.
     fn drain(&mut self, index: usize, kind: Kind) -> usize {
         if kind.adverts().is_none() {
@@ -289,7 +334,8 @@ impl Election {
             return 0;
         }
         let mut count = 0;
-        let Some(&interface) = self.heard_at.get(index) else { return count };
+        let (Some(&interface), Some(family)) = (self.heard_at.get(index), kind.adverts()) else { return count };
+        let mut missing: u32 = 0;
         for _ in 0..BATCHES {
             let Port { socket: Some(socket), heard, .. } = &self.ports[index][kind.index()] else { return count };
             let (before, mut heard) = (Instant::now(), *heard);
@@ -302,7 +348,15 @@ impl Election {
                         self.node.handle(heard, ear::input(kind, interface, datagram), &mut self.out);
                     }
                     let drained = received < BATCH;
-                    self.ports[index][kind.index()].heard = if drained { heard.max(before) } else { heard };
+                    let port = &mut self.ports[index][kind.index()];
+                    port.heard = if drained { heard.max(before) } else { heard };
+                    if received > 0 {
+                        let known = std::mem::replace(&mut port.lost, self.batch.lost());
+                        missing = missing.saturating_add(port.lost.wrapping_sub(known));
+                        if kind.masters().is_some() {
+                            self.sieves.stir(index, family);
+                        }
+                    }
                     if drained {
                         break;
                     }
@@ -316,8 +370,32 @@ impl Election {
                 }
             }
         }
+        if missing > 0 {
+            self.node.handle(Instant::now(), Input::Lost { interface, family, count: missing }, &mut self.out);
+            self.reporter.lost(interface, missing);
+        }
         self.perform();
         count
+    }
+
+    /// Tells the sockets of an interface what they are to be given.
+    fn sift(&mut self, index: usize) {
+        let now = Instant::now();
+        let Some(ports) = self.ports.get(index) else { return };
+        let ears = ports.iter().filter_map(|port| port.socket.as_ref());
+        let sifted = ears.filter_map(|ear| Some((ear.kind(), ear.sift(&self.sieves.of(index, ear.kind())?))));
+        let sifted: Vec<_> = sifted.collect();
+        let Some(&interface) = self.heard_at.get(index) else { return };
+        for (kind, outcome) in sifted {
+            match (outcome, kind.adverts()) {
+                (Ok(()), Some(family)) if kind.masters().is_some() => {
+                    self.feed(now, Input::Sampled { interface, family, one_of: SAMPLE });
+                }
+                (Ok(()), _) => {}
+                // It hears everything, as without a sieve.
+                (Err(error), _) => self.reporter.socket_error(&error),
+            }
+        }
     }
 
     /// Hears what other hosts say of our addresses, in so many frames at most, whatever they say: no deadline depends on it.
@@ -370,6 +448,7 @@ impl Election {
                     self.orders.hand_over(HandOver { router: router.index(), address, mac, epoch });
                 }
                 Output::Transition { router, transition } => {
+                    self.guard.stir(Instant::now());
                     if transition.to != Role::Master {
                         self.words.silent(router);
                     }
@@ -383,6 +462,9 @@ impl Election {
                 }
                 Output::Rejected { interface, router, rejected } => {
                     self.reporter.rejected(interface, router, &rejected);
+                }
+                Output::Barred { router, source, destination } => {
+                    self.reporter.barred(&self.node, router, source, destination);
                 }
                 Output::Noticed { router, source, notices } => {
                     self.reporter.noticed(&self.node, router, source, notices, &self.orders);
@@ -442,7 +524,7 @@ impl Election {
 
 /// When a datagram of this age arrived. The age is by the wall clock, which may have been set, and `now` is read a moment after it:
 /// neither may bring what one socket delivers out of order, since a Backup goes by what arrived last.
-fn arrival(now: Instant, age: Duration, heard: Instant) -> Instant {
+pub(super) fn arrival(now: Instant, age: Duration, heard: Instant) -> Instant {
     let age = age.min(now.saturating_duration_since(heard));
     now.checked_sub(age).unwrap_or(now)
 }

@@ -178,6 +178,7 @@ impl Kernel {
                 Ok(Job::Recheck) => self.repair_where(|held| !held.is_empty()),
                 Ok(Job::Filter) => self.filter.look(),
                 Ok(Job::Notify(event)) => self.notify.send(event),
+                Ok(Job::Close(ear)) => drop(ear),
                 Err(RecvTimeoutError::Timeout) => self.try_again(Instant::now()),
                 Ok(Job::Stop) | Err(RecvTimeoutError::Disconnected) => return self.stop(),
             }

@@ -10,6 +10,7 @@ use crossbeam_channel::{Receiver, Sender};
 use vrrp_core::fsm::Addresses;
 use vrrp_core::node::RouterId;
 use vrrp_netlink::addresses::Address;
+use vrrp_netlink::packet::DatagramEar;
 use vrrp_netlink::routes::Route;
 use vrrp_netlink::rules::Rule;
 
@@ -39,6 +40,8 @@ pub(super) enum Job {
     Filter,
     /// Hand this to the notify thread once the addresses are as wanted now.
     Notify(notify::Event),
+    /// Close this socket, for which the kernel takes its time.
+    Close(Box<DatagramEar>),
     /// Carry out what is wanted, then end.
     Stop,
 }

@@ -7,10 +7,13 @@ use std::mem::Discriminant;
 use std::net::IpAddr;
 use std::time::{Duration, Instant, SystemTime};
 
+use vrrp_core::auth::ah::PROTOCOL_AH;
 use vrrp_core::fsm::{Cause, Role, Transition};
 use vrrp_core::node::{Condition, Faults, GroupId, InterfaceId, Node, Output, RouterId, TrackerId, Unmet};
+use vrrp_core::router::Carriage;
 use vrrp_core::rx::{Discard, Notices, Rejected};
 use vrrp_core::track::Status;
+use vrrp_core::wire::ipv4::PROTOCOL_VRRP;
 use vrrp_core::{Family, Priority};
 
 use super::claims::Mac;
@@ -73,6 +76,7 @@ pub(super) struct Reporter {
     held_groups: Vec<(GroupId, Event)>,
     rejected: Throttle<(InterfaceId, Option<IpAddr>, Discriminant<Discard>)>,
     noticed: Throttle<(RouterId, IpAddr, Notices)>,
+    barred: Throttle<(RouterId, IpAddr)>,
     equal: Throttle<(RouterId, IpAddr)>,
     conflicts: Throttle<(RouterId, IpAddr, [u8; 6])>,
     errors: Throttle<(Option<String>, Option<i32>)>,
@@ -92,6 +96,7 @@ impl Reporter {
             gaps: HashMap::new(),
             rejected: Throttle::new(),
             noticed: Throttle::new(),
+            barred: Throttle::new(),
             equal: Throttle::daily(),
             conflicts: Throttle::new(),
             errors: Throttle::new(),
@@ -248,6 +253,21 @@ impl Reporter {
         );
     }
 
+    /// A firewall of this host drops the adverts of another router.
+    pub(super) fn barred(&mut self, node: &Node<Instant>, id: RouterId, source: IpAddr, destination: IpAddr) {
+        let Some(held_back) = self.barred.tell((id, source), Instant::now()) else { return };
+        let (Some(router), name, again) = (node.router(id), self.name(id), Again(held_back)) else { return };
+        let rule = MissingRule { source, destination, signed: router.carriage() == Carriage::Datagram };
+        let state = if router.machine().state.role() == Role::Master {
+            "adverts that are dropped cannot make it yield, so that both may be master"
+        } else {
+            "heard on the interface all the same, they keep it from taking over"
+        };
+        tracing::warn!(
+            "({name}) a firewall of this host drops the adverts of {source}: {state}. The missing rule: {rule}{again}"
+        );
+    }
+
     /// Sending or receiving failed.
     pub(super) fn socket_error(&mut self, error: &vrrp_netlink::Error) {
         let key = (error.interface().map(str::to_owned), error.errno());
@@ -259,6 +279,18 @@ impl Reporter {
     /// Why a router's adverts cannot be sent, or that they can: before the fault itself.
     pub(super) fn mtu(&mut self, id: RouterId, too_small: Option<TooSmall>) {
         self.names.too_small.insert(id, too_small);
+    }
+
+    /// Datagrams were lost.
+    pub(super) fn lost(&mut self, interface: InterfaceId, count: u32) {
+        let name = self.names.interfaces.get(usize::try_from(interface.0).unwrap_or(usize::MAX));
+        let name = name.map_or("?", String::as_str);
+        if let Some(held_back) = self.errors.tell((Some(format!("{name} lost")), None), Instant::now()) {
+            tracing::warn!(
+                "({name}) {count} packets of protocol 112 were lost: more arrived than could be read, or their checksums were wrong; silence is believed one Skew_Time later{}",
+                Again(held_back)
+            );
+        }
     }
 
     /// A claim was not sent, because the addresses may be about to go.
@@ -393,6 +425,27 @@ impl Reporter {
     }
 }
 
+/// What lets adverts in, for either of the two programs.
+struct MissingRule {
+    source: IpAddr,
+    destination: IpAddr,
+    /// They come in a datagram of protocol 51.
+    signed: bool,
+}
+
+impl std::fmt::Display for MissingRule {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { source, destination, signed } = self;
+        let protocol = if *signed { PROTOCOL_AH } else { PROTOCOL_VRRP };
+        let (ip, tables, field) =
+            if source.is_ipv4() { ("ip", "iptables", "protocol") } else { ("ip6", "ip6tables", "nexthdr") };
+        write!(
+            f,
+            "`nft insert rule inet filter input {ip} saddr {source} {ip} daddr {destination} {ip} {field} {protocol} accept`, with your own table and chain, or `{tables} -I INPUT -s {source} -d {destination} -p {protocol} -j ACCEPT`"
+        )
+    }
+}
+
 /// When the daemon starts, and only then, keepalived tells of groups that become Backup before it tells of any router.
 pub(super) fn as_at_the_start(outputs: &mut [Output]) {
     outputs.sort_by_key(|output| match output {
@@ -406,7 +459,8 @@ pub(super) fn as_at_the_start(outputs: &mut [Output]) {
         | Output::Conflict { .. }
         | Output::Priority { .. }
         | Output::Rejected { .. }
-        | Output::Noticed { .. } => 0,
+        | Output::Noticed { .. }
+        | Output::Barred { .. } => 0,
     });
 }
 

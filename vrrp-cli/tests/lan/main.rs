@@ -23,6 +23,7 @@ mod limits;
 mod links;
 mod mail;
 mod namespaces;
+mod noise;
 mod notifications;
 mod pair;
 mod policy;

@@ -40,6 +40,8 @@ pub(super) struct Entry<I> {
     pub(super) member: Member,
     /// Counts the changes of what is wanted of the addresses.
     pub(super) epoch: u64,
+    /// When the last advert came that passed every check.
+    pub(super) heard_at: Option<I>,
     pub(super) serving: Serving,
     pub(super) program: Program,
     pub(super) announcements: Option<(I, Schedule)>,

@@ -1,6 +1,7 @@
 //! The language of a [`Node`](super::Node): what it is told, and what it answers. Decides nothing.
 
 use core::net::IpAddr;
+use core::num::NonZeroU32;
 use core::time::Duration;
 
 use super::condition::Condition;
@@ -160,6 +161,40 @@ pub enum Input<'a> {
         /// From the time of this input; its end must be a time that the caller's clock can tell.
         delay: Duration,
     },
+    /// What is fed of an interface for virtual routers that this node does not have is a sample from now on: one of about so many
+    /// that arrive. A level; 1 until it is told. What belongs to a router of the node is fed wholly.
+    Sampled {
+        /// Which.
+        interface: InterfaceId,
+        /// Of which family.
+        family: Family,
+        /// What one of the sample counts as.
+        one_of: NonZeroU32,
+    },
+    /// Datagrams were lost at an interface before they could be fed: a queue was full. Feed it behind what was in the queue.
+    ///
+    /// An advert of a Master may have been among them: a silence is believed one Skew_Time later for it, once, and never put off
+    /// for ever.
+    Lost {
+        /// Where.
+        interface: InterfaceId,
+        /// Of which family.
+        family: Family,
+        /// How many.
+        count: u32,
+    },
+    /// An advert reached the interface, and a firewall of this host, or something like it, kept it from the host's sockets.
+    ///
+    /// It climbs the whole ladder of checks. One that passes is to a Backup what every advert is: while a Master is there, it does
+    /// not take over. A Master takes no notice, but for [`Output::Barred`], which both give. What breaks a rung, and a copy
+    /// of what was fed as [`Input::Datagram`] or [`Input::Message`], has no effect: feed those first, and then this, with the
+    /// time at which it arrived. [`Node::overdue_from`](super::Node::overdue_from) says when to listen for such adverts.
+    Barred {
+        /// Which.
+        interface: InterfaceId,
+        /// The whole datagram with its header, of IPv4 or IPv6.
+        octets: &'a [u8],
+    },
     /// An IPv4 datagram arrived, as raw IPv4 sockets deliver it.
     Datagram {
         /// Where.
@@ -251,6 +286,16 @@ pub enum Output {
         /// [`Condition::Master`] only when every member is, [`Condition::Fault`] when a member cannot take part.
         condition: Condition,
     },
+    /// A firewall of this host drops the adverts of another router, which were heard in spite of it. A Master that they should
+    /// have reached, and that is the weaker one, stays Master. Tell it at a bounded rate.
+    Barred {
+        /// The router they are for.
+        router: RouterId,
+        /// Who sends them.
+        source: IpAddr,
+        /// The group, or the address of this host that they are sent to.
+        destination: IpAddr,
+    },
     /// An advertisement was dropped. Log it at a bounded rate.
     Rejected {
         /// Where it arrived.
@@ -275,7 +320,7 @@ impl Output {
     /// The order in which members of a sync group act as one: every claim or release before the first change of an address.
     pub(super) const fn rank(&self) -> u8 {
         match self {
-            Self::Rejected { .. } | Self::Noticed { .. } | Self::Priority { .. } => 0,
+            Self::Rejected { .. } | Self::Noticed { .. } | Self::Barred { .. } | Self::Priority { .. } => 0,
             Self::Advertise { .. } => 1,
             Self::Addresses { .. } | Self::HandOver { .. } => 2,
             Self::Announce { .. } | Self::Conflict { .. } => 3,

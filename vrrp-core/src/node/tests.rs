@@ -16,6 +16,7 @@ use crate::types::{AddressList, AdvertInterval, Priority, SimplePassword, Vrid};
 use crate::wire::advert::{AdvertRepr, ChecksumForm};
 use crate::wire::claim::Claim;
 
+mod barred;
 mod changes;
 mod conflicts;
 mod delay;
@@ -26,6 +27,7 @@ mod handover;
 mod kinds;
 mod lan;
 mod maintenance;
+mod noise;
 mod policy;
 mod trackers;
 mod unicast;

@@ -12,6 +12,7 @@ use std::vec::Vec;
 
 use super::{Conditions, Time};
 use crate::announce::Program;
+use crate::checksum::Checksum;
 use crate::fsm::{Addresses, Link, Params};
 use crate::node::{
     DuplicateVrid, Faults, Follower, Groups, Input, InterfaceId, Message, Node, Output, RouterId, RouterSetup,
@@ -123,6 +124,13 @@ pub(super) struct Place {
     up: bool,
 }
 
+/// What becomes of adverts before the sockets of the process.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Firewall {
+    Passes,
+    Drops,
+}
+
 #[derive(Debug)]
 pub(super) struct Host {
     pub(super) setup: HostSetup,
@@ -134,6 +142,7 @@ pub(super) struct Host {
     pub(super) segment: u8,
     pub(super) hearing: Option<Conditions>,
     pub(super) refuses: bool,
+    pub(super) firewall: Firewall,
     pub(super) slots: Vec<Slot>,
     /// When the process has something to do.
     pub(super) due: Option<Time>,
@@ -159,6 +168,10 @@ pub(super) struct Process {
     pub(super) trackers: Vec<TrackerId>,
     pub(super) stalled: Option<Time>,
     pub(super) inbox: Vec<(Time, Arc<Frame>)>,
+    /// What its firewall drops.
+    pub(super) barred: Vec<(Time, Arc<Frame>)>,
+    /// How many its queue had no room for.
+    pub(super) lost: u32,
     pub(super) feedback: Vec<Feedback>,
 }
 
@@ -174,6 +187,7 @@ impl Host {
             segment: 0,
             hearing: None,
             refuses: false,
+            firewall: Firewall::Passes,
             slots,
             due: None,
         }
@@ -216,7 +230,16 @@ impl Host {
             node.handle(now, Input::StartupDelay { which: Which::All, delay: self.setup.startup_delay }, out);
         }
         self.incarnation += 1;
-        let mut process = Process { node, ids, trackers, stalled: None, inbox: Vec::new(), feedback: Vec::new() };
+        let mut process = Process {
+            node,
+            ids,
+            trackers,
+            stalled: None,
+            inbox: Vec::new(),
+            barred: Vec::new(),
+            lost: 0,
+            feedback: Vec::new(),
+        };
         process.tell_link(now, self.place(), out);
         for (slot, router) in self.slots.iter_mut().zip(process.ids.iter().copied()) {
             slot.leftover = slot.held;
@@ -280,6 +303,14 @@ impl Process {
             perform(&mut self.node, Source::Datagram(at), &mut out);
         }
         self.inbox = inbox;
+        for (at, frame) in core::mem::take(&mut self.barred) {
+            self.node.handle(at, Input::Barred { interface: LAN, octets: &frame.datagram() }, &mut out);
+            perform(&mut self.node, Source::Datagram(at), &mut out);
+        }
+        let count = core::mem::take(&mut self.lost);
+        for family in [Family::V4, Family::V6].into_iter().filter(|_| count > 0) {
+            self.node.handle(now, Input::Lost { interface: LAN, family, count }, &mut out);
+        }
         self.node.expire(now, &mut out);
         perform(&mut self.node, Source::Expiry, &mut out);
     }
@@ -332,6 +363,16 @@ impl Frame {
         }
     }
 
+    /// As it travels, with its header.
+    fn datagram(&self) -> Vec<u8> {
+        let (IpAddr::V6(source), IpAddr::V6(destination)) = (self.source, self.destination) else {
+            return self.octets.to_vec();
+        };
+        let length = u16::try_from(self.octets.len()).unwrap_or(u16::MAX).to_be_bytes();
+        let head = [0x6c, 0, 0, 0, length[0], length[1], 112, self.ttl];
+        [&head[..], &source.octets(), &destination.octets(), &self.octets].concat()
+    }
+
     /// What arrives of a message: over IPv4 with the header in front, which raw sockets deliver.
     pub(super) fn new(from: usize, message: &Message<'_>) -> Self {
         let Message { source, destination, ttl, carriage, octets: message, .. } = *message;
@@ -342,6 +383,8 @@ impl Frame {
             octets.extend_from_slice(&[0x45, 0xc0, total[0], total[1], 0, 0, 0x40, 0, ttl, 112, 0, 0]);
             octets.extend_from_slice(&source.octets());
             octets.extend_from_slice(&destination.octets());
+            let sum = Checksum::default().with(&octets).finish().to_be_bytes();
+            octets[10..12].copy_from_slice(&sum);
         }
         octets.extend_from_slice(message);
         Self { from, source, destination, ttl, octets: octets.into() }

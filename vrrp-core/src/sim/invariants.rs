@@ -10,8 +10,8 @@
 //! 2. [`Violation::Silent`]: a Backup that runs never waits longer than its Master_Down_Interval (by the interval it learnt)
 //!    for an advertisement that it follows; its deadline says so beforehand. One that must not preempt may listen for three of
 //!    them, or three seconds and Skew_Time, when it starts, until it hears anybody; so may one that starts within its delay,
-//!    for one of them behind that. Nobody else being there, that bounds the time
-//!    without a Master. A process that is held up cannot; it must when it runs again.
+//!    for one of them behind that; and one that lost packets listens for one Skew_Time more, once for each time that it waits.
+//!    Nobody else being there, that bounds the time without a Master. A process that is held up cannot; it must when it runs again.
 //! 3. [`Violation::Burst`]: expiries send one advertisement each, and any three of them in a row span an interval; besides
 //!    them, between two expiries, a router answers each release, and one losing advert before and after each;
 //!    and it may send one more as it yields.
@@ -107,6 +107,9 @@ struct Seen {
     followed: Time,
     /// Until when a router listens that must not preempt and has heard nobody since it started.
     listens: Time,
+    /// The wait that was put off, by its beginning, and until when; and how many were.
+    put_off: Option<(Time, Time)>,
+    takeovers_put_off: u64,
     received: u64,
     /// The last two advertisements that expiries sent.
     sent: [Option<Time>; 2],
@@ -123,6 +126,8 @@ impl Seen {
             interval: Duration::ZERO,
             followed: Time::START,
             listens: Time::START,
+            put_off: None,
+            takeovers_put_off: 0,
             received: 0,
             sent: [None; 2],
             answers: 0,
@@ -179,7 +184,8 @@ impl Watch {
                 seen.releases = router.counters().get(Counter::PriorityZeroReceived);
             }
             seen.interval = machine.params.interval.duration();
-            let received = router.counters().get(Counter::AdvertsReceived);
+            let heard_of = [Counter::AdvertsReceived, Counter::AdvertsBarred];
+            let received: u64 = heard_of.into_iter().map(|counter| router.counters().get(counter)).sum();
             if let (Source::Datagram(at), State::Backup { heard, .. }) = (source, machine.state)
                 && received != seen.received
                 && heard != Heard::Weaker
@@ -194,6 +200,11 @@ impl Watch {
                 seen.listens = seen.followed;
             }
             seen.received = received;
+            let put_off = router.counters().get(Counter::TakeoversPutOff);
+            if put_off > seen.takeovers_put_off && seen.put_off.is_none_or(|(wait, _)| wait != seen.followed) {
+                seen.put_off = Some((seen.followed, now + router.skew_time()));
+            }
+            seen.takeovers_put_off = put_off;
             let burst = match source {
                 Source::Expiry if claims > 0 => {
                     let [first, second] = seen.sent;
@@ -231,7 +242,8 @@ impl Watch {
             let machine = router.machine();
             if let State::Backup { master_interval, due: false, .. } = machine.state {
                 let latest = seen.followed + machine.params.master_down_interval(master_interval);
-                let latest = latest.max(seen.listens);
+                let put_off = seen.put_off.filter(|(wait, _)| *wait == seen.followed).map(|(_, until)| until);
+                let latest = put_off.into_iter().fold(latest.max(seen.listens), Time::max);
                 if latest <= now || deadline.is_none_or(|deadline| deadline > latest) {
                     return Some(Violation::Silent(HostId(host), place));
                 }

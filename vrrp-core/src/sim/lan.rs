@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::vec::Vec;
 
 use super::client::Client;
-use super::host::{Feedback, Frame, Host, HostSetup, MAC_HOST, Source};
+use super::host::{Feedback, Firewall, Frame, Host, HostSetup, MAC_HOST, Source};
 use super::invariants::{Violation, Watch};
 use super::transcript::{Detail, Entry, Happening};
 use super::{Action, Conditions, HostId, Rng, Time};
@@ -292,6 +292,7 @@ impl Lan {
             | Action::Params(host, _, _)
             | Action::Hearing(host, _)
             | Action::Refuse(host, _)
+            | Action::Firewall(host, _)
             | Action::Maintenance(host, _)
             | Action::Track(host, _, _) => Some(host.0),
             Action::Partition(..) | Action::Conditions(_) => None,
@@ -345,6 +346,10 @@ impl Lan {
             Action::Hearing(HostId(host), hearing) => self.hosts[host].hearing = hearing,
             Action::Maintenance(HostId(host), on) => self.feed(host, Feedback::Maintenance(on)),
             Action::Track(HostId(host), number, status) => self.feed(host, Feedback::Tracked(number, status)),
+            Action::Firewall(HostId(host), drops) => {
+                self.hosts[host].firewall = if drops { Firewall::Drops } else { Firewall::Passes };
+                self.watch.disturb(host, self.now);
+            }
             Action::Refuse(HostId(host), refuses) => {
                 self.hosts[host].refuses = refuses;
                 if !refuses {
@@ -382,8 +387,17 @@ impl Lan {
         if !host.hears() {
             return;
         }
+        let firewall = host.firewall;
         let Some(process) = &mut host.process else { return };
+        if firewall == Firewall::Drops {
+            process.barred.push((now, frame));
+            self.watch.disturb(to, now);
+            self.log(Detail::Frames, || Happening::Barred(HostId(from), HostId(to)));
+            self.mark(to);
+            return;
+        }
         if process.inbox.len() >= backlog {
+            process.lost = process.lost.saturating_add(1);
             self.watch.disturb(to, now);
             self.log(Detail::Frames, || Happening::Overflowed(HostId(to)));
             return;
@@ -454,6 +468,7 @@ impl Lan {
                         self.note(Happening::Rejected(HostId(host), rejected.reason));
                     }
                 }
+                Output::Barred { .. } => {}
                 Output::Noticed { notices, .. } => {
                     if core::mem::replace(&mut self.said[host].notices, notices) != notices {
                         self.note(Happening::Noticed(HostId(host), notices));

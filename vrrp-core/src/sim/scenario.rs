@@ -19,6 +19,7 @@
 //! at TIME lan ...                         as above; what is not given is as by default
 //! at TIME lan to NAME ... | as-for-all
 //! at TIME kernel NAME refuses | obeys
+//! at TIME firewall NAME drops | passes    adverts, before the sockets of the process
 //! at TIME maintenance NAME on | off
 //! at TIME track NAME up | down            what it `tracks`
 //! expect NAME master | backup | initialize | dead | holding | bare WHEN

@@ -75,6 +75,8 @@ pub enum Happening {
     Rejected(HostId, Discard),
     /// A host noticed something else than before in an accepted advertisement.
     Noticed(HostId, Notices),
+    /// The second host's firewall dropped an advertisement of the first, which was heard nonetheless.
+    Barred(HostId, HostId),
     /// The client believes that an address is at this host now.
     Learnt(IpAddr, HostId),
     /// The packets of the client for an address reach this host now, or nobody.
@@ -150,6 +152,7 @@ impl fmt::Display for Line<'_> {
                 write!(f, "{}: finds {address} at {}, too", name(host), name(other))
             }
             Happening::Rejected(host, reason) => write!(f, "{}: drops an advertisement, {reason}", name(host)),
+            Happening::Barred(from, to) => write!(f, "{}: its firewall drops {}", name(to), name(from)),
             Happening::Noticed(host, notices) => write!(f, "{}: notices {notices:?}", name(host)),
             Happening::Learnt(address, host) => write!(f, "client: learns {address} at {}", name(host)),
             Happening::Reaches(address, Some(host)) => write!(f, "client: {address} is answered by {}", name(host)),
@@ -187,6 +190,8 @@ impl Line<'_> {
             Action::Conditions(conditions) => write!(f, "-- lan {}", Shown(conditions)),
             Action::Hearing(host, Some(conditions)) => write!(f, "-- lan to {} {}", name(host), Shown(conditions)),
             Action::Hearing(host, None) => write!(f, "-- lan to {} as for all", name(host)),
+            Action::Firewall(host, true) => write!(f, "-- firewall of {} drops adverts", name(host)),
+            Action::Firewall(host, false) => write!(f, "-- firewall of {} passes adverts", name(host)),
             Action::Refuse(host, true) => write!(f, "-- kernel of {} refuses", name(host)),
             Action::Refuse(host, false) => write!(f, "-- kernel of {} obeys", name(host)),
             Action::Maintenance(host, true) => write!(f, "-- maintenance of {} begins", name(host)),

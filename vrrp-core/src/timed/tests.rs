@@ -11,6 +11,7 @@ use crate::rx::{Meta, TTL};
 use crate::types::{AdvertInterval, Priority, Vrid};
 use crate::wire::advert::{AdvertRepr, ChecksumForm};
 
+mod doubt;
 mod rules;
 
 type Router = Timed<Duration, Box<[IpAddr]>>;

@@ -43,6 +43,7 @@ const NOT_JUDGED: &[&str] = &[
     "auth_hmac",
     // Not keepalived's.
     "address_lease",
+    "firewall_guard",
     "handover",
     "thread_timer_expired",
     "no_virtual_ipaddress",

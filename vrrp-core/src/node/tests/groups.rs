@@ -91,6 +91,7 @@ fn kinds(out: &[Output]) -> std::string::String {
         Output::Group { .. } => 'g',
         Output::Rejected { .. } => 'x',
         Output::Noticed { .. } => 'n',
+        Output::Barred { .. } => 'b',
     };
     out.iter().map(kind).collect()
 }

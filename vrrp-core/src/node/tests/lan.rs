@@ -131,7 +131,7 @@ impl Lan {
                 Output::Conflict { .. } => panic!("nobody claimed anything"),
                 Output::Transition { transition, .. } => self.hosts[host].changes.push(transition.to),
                 Output::Rejected { rejected, .. } => self.hosts[host].rejected.push(rejected.reason),
-                Output::Priority { .. } | Output::Group { .. } => {}
+                Output::Priority { .. } | Output::Group { .. } | Output::Barred { .. } => {}
                 Output::Noticed { notices, .. } => self.hosts[host].notices |= notices,
             }
         }

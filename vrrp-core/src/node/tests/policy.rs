@@ -138,7 +138,8 @@ impl World {
                 | Output::Conflict { .. }
                 | Output::Transition { .. }
                 | Output::Rejected { .. }
-                | Output::Noticed { .. } => {}
+                | Output::Noticed { .. }
+                | Output::Barred { .. } => {}
             }
         }
     }

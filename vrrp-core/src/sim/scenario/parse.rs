@@ -182,6 +182,7 @@ impl Parser {
                 let host = self.named(words)?;
                 Action::Track(host, 0, if words.either("up", "down")? { Status::Up } else { Status::Down })
             }
+            "firewall" => Action::Firewall(self.named(words)?, words.either("drops", "passes")?),
             "kernel" => Action::Refuse(self.named(words)?, words.either("refuses", "obeys")?),
             "partition" => self.partition(words)?,
             "heal" => Action::Partition(vec![0; self.scenario.hosts.len()], 0),

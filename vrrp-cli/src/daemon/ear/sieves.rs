@@ -1,0 +1,149 @@
+//! Which adverts the kernel hands to which socket, so that noise neither costs time nor takes the place of what matters.
+//!
+//! A socket for everybody is given the virtual routers of its interface, and of others' a sample, to be counted. The adverts of
+//! the routers' current Masters go to a second one, which no flood from elsewhere can fill. Decides by sender and identifier;
+//! whether an advert is to be believed is the node's to say.
+
+use std::net::IpAddr;
+use std::num::NonZeroU32;
+use std::time::{Duration, Instant};
+
+use vrrp_core::Family;
+use vrrp_core::fsm::Role;
+use vrrp_core::node::{Node, RouterId};
+use vrrp_core::router::VirtualRouter;
+use vrrp_core::wire::ipv4::PROTOCOL_VRRP;
+use vrrp_netlink::sieve::{Layout, MOST_SENDERS, Senders, Sieve};
+
+use super::{Ear, Kind};
+
+/// Of adverts for other virtual routers, one of so many is heard and counts for all of them: hundreds of routers beside ours
+/// wake nobody, and a wrong VRID still shows within a minute.
+pub(in crate::daemon) const SAMPLE: NonZeroU32 = NonZeroU32::new(64).unwrap();
+
+/// Where the identifier stands in an advert.
+pub(super) const VRID: u8 = 1;
+
+/// Pause between two changes of what the sockets of a place are given: somebody who sends valid adverts from ever new addresses
+/// shall not keep the kernel busy with it.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// What the datagrams of these sockets begin with.
+pub(super) const fn layout(kind: Kind) -> Layout {
+    match kind {
+        Kind::V6 | Kind::MastersV6 => Layout::Ipv6Payload,
+        Kind::Ah | Kind::MastersAh => Layout::Ipv4Authenticated(PROTOCOL_VRRP),
+        Kind::V4 | Kind::MastersV4 | Kind::Arp | Kind::Nd | Kind::Frames => Layout::Ipv4,
+    }
+}
+
+/// What the sockets of all interfaces are given.
+pub(in crate::daemon) struct Sieves {
+    places: Vec<Place>,
+    /// Something came to a socket for everybody: it may be a new Master's.
+    stirred: bool,
+}
+
+/// An interface and a family.
+struct Place {
+    interface: usize,
+    family: Family,
+    routers: Vec<RouterId>,
+    vrids: Vec<u8>,
+    /// Whose adverts go to the sockets for Masters.
+    masters: Vec<IpAddr>,
+    stirred: bool,
+    changed: Option<Instant>,
+}
+
+impl Sieves {
+    /// For the routers of `node`, with no Master known.
+    pub(in crate::daemon) fn new(node: &Node<Instant>) -> Self {
+        let mut places: Vec<Place> = Vec::new();
+        for id in node.routers() {
+            let (Some(router), Some(interface)) = (node.router(id), node.interface(id)) else { continue };
+            let (interface, family) = (usize::try_from(interface.0).unwrap_or(usize::MAX), router.family());
+            let known = places.iter().position(|place| (place.interface, place.family) == (interface, family));
+            let place = known.unwrap_or_else(|| {
+                let (routers, vrids, masters) = (Vec::new(), Vec::new(), Vec::new());
+                places.push(Place { interface, family, routers, vrids, masters, stirred: false, changed: None });
+                places.len() - 1
+            });
+            places[place].routers.push(id);
+            places[place].vrids.push(router.vrid().get());
+        }
+        Self { places, stirred: false }
+    }
+
+    /// The sieve of a socket that was opened on an interface, unless it hears everything there is.
+    pub(in crate::daemon) fn of(&self, interface: usize, kind: Kind) -> Option<Sieve> {
+        let family = kind.adverts()?;
+        let place = self.places.iter().find(|place| (place.interface, place.family) == (interface, family))?;
+        Some(place.sieve(kind))
+    }
+
+    /// Something came to a socket for everybody.
+    pub(in crate::daemon) fn stir(&mut self, interface: usize, family: Family) {
+        let same = |place: &&mut Place| (place.interface, place.family) == (interface, family);
+        if let Some(place) = self.places.iter_mut().find(same) {
+            (place.stirred, self.stirred) = (true, true);
+        }
+    }
+
+    /// Follows changes of who is Master: new sieves for the sockets of places that were stirred, found by interface and kind.
+    pub(in crate::daemon) fn follow<'e>(
+        &mut self,
+        now: Instant,
+        node: &Node<Instant>,
+        socket: impl Fn(usize, Kind) -> Option<&'e Ear>,
+    ) -> vrrp_netlink::Result<()> {
+        if !self.stirred {
+            return Ok(());
+        }
+        self.stirred = false;
+        for place in self.places.iter_mut().filter(|place| place.stirred) {
+            if place.changed.is_some_and(|changed| now.saturating_duration_since(changed) < PAUSE) {
+                self.stirred = true;
+                continue;
+            }
+            place.stirred = false;
+            let masters = place.current(node);
+            let has_own = |kind: Kind| kind.masters().is_some_and(|kind| socket(place.interface, kind).is_some());
+            if masters == place.masters || !Kind::GENERAL.into_iter().any(has_own) {
+                continue;
+            }
+            place.masters = masters;
+            place.changed = Some(now);
+            for everybody in Kind::GENERAL.into_iter().filter(|kind| kind.adverts() == Some(place.family)) {
+                let theirs = everybody.masters().and_then(|kind| Some((kind, socket(place.interface, kind)?)));
+                let Some((kind, theirs)) = theirs else { continue };
+                // In this order an advert may be heard twice at the moment of the change, but never by nobody.
+                theirs.sift(&place.sieve(kind))?;
+                socket(place.interface, everybody).map_or(Ok(()), |socket| socket.sift(&place.sieve(everybody)))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Place {
+    fn sieve(&self, kind: Kind) -> Sieve {
+        let sieve = Sieve::new(layout(kind), VRID, self.vrids.iter().copied());
+        if Kind::GENERAL.contains(&kind) {
+            sieve.from(Senders::Except(&self.masters)).sampling(SAMPLE)
+        } else {
+            sieve.from(Senders::Only(&self.masters))
+        }
+    }
+
+    /// Whose adverts the Backups among the routers go by, sorted.
+    fn current(&self, node: &Node<Instant>) -> Vec<IpAddr> {
+        let backups = self.routers.iter().filter_map(|id| node.router(*id));
+        let backups = backups.filter(|router| router.machine().state.role() == Role::Backup);
+        let mut masters: Vec<_> = backups.filter_map(VirtualRouter::master).collect();
+        masters.sort_unstable();
+        masters.dedup();
+        masters.truncate(MOST_SENDERS);
+        masters
+    }
+}

@@ -33,6 +33,8 @@ mod refusals;
 mod remains;
 mod repairs;
 mod scripts;
+
+mod shortages;
 mod soak;
 mod stalls;
 mod state_rules;

@@ -14,10 +14,12 @@
 //! ```
 
 use std::fmt;
+use std::process::Command;
 
 use rustix::io::Errno;
 use rustix::thread::{self, CapabilitySet, CapabilitySets};
 
+use crate::sys;
 use crate::{Error, Result};
 
 /// A privilege of `capabilities(7)`; of them, those that a router or its scripts can need.
@@ -190,6 +192,13 @@ pub fn keep(effective: Set, permitted: Set) -> Result<()> {
         inheritable: held.inheritable & permitted,
     };
     thread::set_capabilities(None, kept).map_err(fail)
+}
+
+/// Makes the child that `command` starts use whatever the thread that starts it could take up again, before it executes: without
+/// it, a program that only those privileges reach would not be found.
+pub fn use_all_in(command: &mut Command) -> &mut Command {
+    sys::use_privileges_in_child(command);
+    command
 }
 
 /// Makes these the only privileges that the calling thread, and programs that it starts, can ever have again. Needs

@@ -20,6 +20,7 @@ use nix::sys::signal::Signal;
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
 use nix::sys::stat::Mode;
 use nix::unistd::write;
+use rustix::thread::CapabilitySets;
 use socket2::SockAddr;
 
 /// Octets of control messages for one datagram: a time stamp (32), a drop count (24), destination (40) and hop limit
@@ -406,6 +407,18 @@ pub(crate) fn default_signals_in_child(command: &mut Command) {
                 libc::signal(signal, libc::SIG_DFL);
             }
             Ok(())
+        });
+    }
+}
+
+/// Makes the child of `command` use all the privileges that it may.
+pub(crate) fn use_privileges_in_child(command: &mut Command) {
+    // SAFETY: between fork and exec the closure makes two system calls on its own stack; it neither allocates nor takes a
+    // lock, and an `Errno` becomes an `io::Error` without allocation.
+    unsafe {
+        command.pre_exec(|| {
+            let held = rustix::thread::capabilities(None)?;
+            Ok(rustix::thread::set_capabilities(None, CapabilitySets { effective: held.permitted, ..held })?)
         });
     }
 }

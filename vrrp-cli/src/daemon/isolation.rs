@@ -80,7 +80,8 @@ impl Isolation {
     pub(super) fn around<T, W: FnOnce() -> T>(&self, work: W) -> impl FnOnce() -> T + use<T, W> {
         let isolation = self.clone();
         move || {
-            isolation.begin_thread();
+            // What cannot be had is told by the election, which has the same.
+            let _ = isolation.begin_thread();
             work()
         }
     }
@@ -89,7 +90,6 @@ impl Isolation {
     pub(super) fn around_election<T, W: FnOnce() -> T>(&self, work: W) -> impl FnOnce() -> T + use<T, W> {
         let isolation = self.clone();
         move || {
-            isolation.begin_thread();
             isolation.begin_election();
             work()
         }
@@ -107,28 +107,28 @@ impl Isolation {
         }
     }
 
-    fn begin_thread(&self) {
-        if let Some(nice) = self.nice
-            && let Err(error) = isolation::be_nice(nice)
-        {
-            warn(
-                "vrrp_priority",
-                &error,
-                "needs CAP_SYS_NICE, or a RLIMIT_NICE that allows it; it keeps its nice value",
-            );
-        }
-        match isolation::stay_on(&self.processors) {
-            _ if self.processors.is_empty() => {}
-            Ok(missing) if missing.is_empty() => {}
+    /// Nice value and processors; what is wrong with either.
+    fn begin_thread(&self) -> [Result<(), String>; 2] {
+        let nice = self.nice.map_or(Ok(()), isolation::be_nice).map_err(|error| {
+            let needs = "this needs CAP_SYS_NICE, or a RLIMIT_NICE that allows it; its nice value stays";
+            format!("vrrp_priority: {error}: {needs}")
+        });
+        let processors = match isolation::stay_on(&self.processors) {
+            _ if self.processors.is_empty() => Ok(()),
+            Ok(missing) if missing.is_empty() => Ok(()),
             Ok(missing) => {
                 let missing: Vec<_> = missing.iter().map(ToString::to_string).collect();
-                tracing::warn!("vrrp_cpu_affinity: this process may not use CPU {}", missing.join(", "));
+                Err(format!("vrrp_cpu_affinity: this process may not use CPU {}", missing.join(", ")))
             }
-            Err(error) => warn("vrrp_cpu_affinity", &error, "none of these CPUs can be used; it runs on all"),
-        }
+            Err(error) => Err(format!("vrrp_cpu_affinity: {error}: none of these CPUs can be used; it runs on all")),
+        };
+        [nice, processors]
     }
 
     fn begin_election(&self) {
+        for words in self.begin_thread().into_iter().filter_map(Result::err) {
+            tracing::warn!("{words}");
+        }
         let Some(priority) = self.real_time else { return };
         match isolation::run_in_real_time(priority) {
             // It is set once.

@@ -2,7 +2,6 @@
 //! what becomes of the table of nftables.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
-use std::process::Command;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
@@ -102,14 +101,6 @@ fn silence(make: Kind) {
     assert_eq!(rules(&stage, "a"), "", "nothing is left of\n{shown}");
 }
 
-/// Nobody removes what it leaves when it is killed.
-fn unguarded(stage: &Stage, name: &str, instance: &Instance) -> Daemon {
-    let file = stage.file(&format!("{name}.conf"), &instance.to_string());
-    let mut command = Command::new(env!("CARGO_BIN_EXE_vrrpctl"));
-    command.args(["run", "--no-guardian", "-f"]).arg(&file);
-    Daemon::run(command, stage.lan.host("a"), &file)
-}
-
 #[test]
 fn the_table_is_put_back_and_survives_its_daemon_no_longer_than_needed() {
     if tool("nft").is_none() || !lab::privileged(the_table_is_put_back_and_survives_its_daemon_no_longer_than_needed) {
@@ -119,7 +110,7 @@ fn the_table_is_put_back_and_survives_its_daemon_no_longer_than_needed() {
     let silent = || Instance::new(STRONG).with("no_accept");
     stage.shell("a", "nft add table inet other; nft add chain inet other c");
     let other = rules(&stage, "a");
-    let mut a = unguarded(&stage, "first", &silent());
+    let mut a = stage.unguarded("a", "first", &silent().to_string());
     a.is_backup();
     let whole = rules(&stage, "a");
     assert!(
@@ -162,7 +153,7 @@ fn the_table_is_put_back_and_survives_its_daemon_no_longer_than_needed() {
     assert_eq!(rules(&stage, "a"), whole, "what guards the address stays as long as the address");
     assert_eq!(stage.holders_of(VIP), ["a"]);
     stage.shell("a", "nft add rule inet vrrpctl vrrp_output accept");
-    let mut a = unguarded(&stage, "second", &silent());
+    let mut a = stage.unguarded("a", "second", &silent().to_string());
     a.is_backup();
     assert_eq!(rules(&stage, "a"), whole, "and is repaired at the next start");
     stage.held_by("a", VIP);

@@ -17,6 +17,7 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::signal::{Signal, killpg};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::Pid;
+use vrrp_netlink::capabilities::use_all_in;
 use vrrp_netlink::process::{Poller, default_signals, die_with_parent, exit_descriptor};
 
 use super::Program;
@@ -101,7 +102,7 @@ impl Program {
             if let Some((user, group)) = self.identity {
                 command.uid(user.as_raw()).gid(group.as_raw());
             }
-            die_with_parent(default_signals(&mut command)).spawn()
+            die_with_parent(use_all_in(default_signals(&mut command))).spawn()
         };
         // A file that is neither a program nor begins with `#!`.
         let child = spawn(&self.path, None).or_else(|error| match error.raw_os_error() {

@@ -70,6 +70,14 @@ impl Stage {
         self.start(Kind::Vrrpctl, host, &[instance])
     }
 
+    /// Starts `vrrpctl` without a guardian: nobody acts for it when it is stopped, or removes what it leaves when it is killed.
+    pub(crate) fn unguarded(&self, host: &str, name: &str, text: &str) -> Daemon {
+        let file = self.file(&format!("{name}.conf"), text);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_vrrpctl"));
+        command.args(["run", "--no-guardian", "-f"]).arg(&file);
+        Daemon::run(command, self.lan.host(host), &file)
+    }
+
     /// The directory of this stage's files.
     pub(crate) fn directory(&self) -> &Path {
         self.directory.path()

@@ -8,6 +8,7 @@
 mod addresses;
 mod announce;
 mod estate;
+mod fights;
 mod filter;
 mod handover;
 mod lease;
@@ -34,6 +35,7 @@ pub(super) use addresses::{Installation, is_gone, remove as remove_addresses};
 use announce::Announcer;
 pub(super) use announce::{Extra, Pace};
 pub(super) use estate::Estate;
+use fights::Fights;
 use filter::Filter;
 pub(super) use filter::Filtering;
 pub(super) use routes::Routed;
@@ -70,6 +72,7 @@ pub(super) struct Kernel {
     election: ToElection,
     notify: ToNotify,
     estate: Estate,
+    fights: Fights,
     /// A renewal that could not be made is not tried again before.
     renewal: Option<Instant>,
 }
@@ -89,6 +92,8 @@ struct Router {
     /// When something that was refused may be tried again, and the pause after the next refusal.
     retry: Option<Instant>,
     pause: Duration,
+    /// When somebody goes on removing its addresses, the pause after letting go.
+    contest: Duration,
 }
 
 impl Router {
@@ -122,6 +127,7 @@ impl Kernel {
                 incomplete: false,
                 retry: None,
                 pause: RETRY,
+                contest: RETRY,
             })
             .collect();
         let statics = Statics::new(statics, groups, promote);
@@ -143,6 +149,7 @@ impl Kernel {
             election,
             notify,
             estate,
+            fights: Fights::default(),
             renewal,
         })
     }
@@ -154,7 +161,8 @@ impl Kernel {
         self.take_over();
         loop {
             let due = self.routers.iter().flat_map(|router| [router.retry, router.extra_due]).flatten();
-            let due = due.chain(self.statics.retry).chain(self.announcer.next()).chain(self.renewal()).min();
+            let due = due.chain(self.statics.retry).chain(self.announcer.next()).chain(self.renewal());
+            let due = due.chain(self.fights.due()).min();
             let job = match due {
                 None => jobs.recv().map_err(|_| RecvTimeoutError::Disconnected),
                 Some(at) => jobs.recv_timeout(at.saturating_duration_since(Instant::now())),
@@ -163,7 +171,7 @@ impl Kernel {
             self.announce_later();
             self.renew();
             match job {
-                Ok(Job::Look) => {}
+                Ok(Job::Look) | Err(RecvTimeoutError::Timeout) => {}
                 Ok(Job::Device(device)) => self.device(device),
                 Ok(Job::Missing(address)) => self.missing(&address),
                 Ok(Job::Duplicate(address)) => self.duplicate(&address),
@@ -179,9 +187,10 @@ impl Kernel {
                 Ok(Job::Filter) => self.filter.look(),
                 Ok(Job::Notify(event)) => self.notify.send(event),
                 Ok(Job::Close(ear)) => drop(ear),
-                Err(RecvTimeoutError::Timeout) => self.try_again(Instant::now()),
                 Ok(Job::Stop) | Err(RecvTimeoutError::Disconnected) => return self.stop(),
             }
+            // However many jobs there are.
+            self.try_again(Instant::now());
         }
     }
 

@@ -401,6 +401,7 @@ impl Reporter {
                 Some(Some(too_small)) => too_small.to_string(),
                 Some(None) | None => "the MTU of its interface is too small for its advertisement".to_owned(),
             },
+            Unmet::Fault(Faults::CONTESTED) => "another program goes on removing its addresses".to_owned(),
             Unmet::Fault(_) => "the kernel refused its addresses".to_owned(),
             Unmet::Tracker(tracker) | Unmet::Undetermined(tracker) => self.tracked(tracker, node.status(tracker)),
             Unmet::Member(mate) => format!("{} of its sync group cannot take part", self.name(mate)),

@@ -427,7 +427,8 @@ impl<'s> Builder<'s> {
                 let entries = Entries { addresses, routes, rules };
                 let name = instance.name.clone();
                 let extra = self.extra(&entries.addresses, own, &Garp::of(instance, &config.global));
-                self.tables.push(Table { id, name, entries, extra });
+                let steps_down = tables::steps_down(instance, config);
+                self.tables.push(Table { id, name, entries, extra, steps_down });
                 self.node.set_announcements(id, tables::program(instance, config));
             }
             Err(error) => self.errors.push(error),

@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use std::process::{Command, Stdio};
 
 use nix::sys::signal::Signal;
-use vrrp_cli::lab::{self, Host};
+use vrrp_cli::lab::{self, Host, Process};
 
 use crate::common::Kind::Vrrpctl;
 use crate::common::*;
@@ -179,4 +179,80 @@ fn signals_that_ask_for_something_are_survived() {
     a.process.signal(Signal::SIGQUIT).unwrap();
     assert_eq!(a.process.wait(PATIENCE).and_then(|status| status.code()), Some(0));
     assert!(stage.holders_of(VIP).is_empty());
+}
+
+/// A program on `host` that does this again and again, for half a minute at most; it ends with the value.
+fn again_and_again(host: &Host, deed: &str) -> Process {
+    let script = format!("for i in $(seq 3000); do {deed}; sleep 0.01; done");
+    let mut command = Command::new("sh");
+    command.args(["-c", &script]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    host.spawn(&mut command).unwrap()
+}
+
+/// What is put back is put back with bounds, and the operator is told once; when the other program has gone, all is as before.
+#[test]
+fn a_program_that_goes_on_removing_things_is_reported_and_meets_pauses() {
+    if !lab::privileged(a_program_that_goes_on_removing_things_is_reported_and_meets_pauses) {
+        return;
+    }
+    let stage = Stage::new();
+    let host = stage.lan.host("a");
+    let list = |name: &str, line: &str| format!("{name} {{\n        {line}\n    }}");
+    let first = Instance::new(STRONG).with(list("virtual_routes", "10.70.0.0/16 dev eth0"));
+    let first = first.with(list("virtual_rules", "from 10.66.0.0/16 lookup 66 priority 6666"));
+    let virtual_one = |priority| Instance::new(priority).called("VI_2", 51, VIP2).with("use_vmac");
+    let mut a = stage.start(Vrrpctl, "a", &[first, virtual_one(STRONG)]);
+    let mut b = stage.start(Vrrpctl, "b", &[virtual_one(WEAK)]);
+    stage.held_by("a", VIP);
+    stage.held_by("a", VIP2);
+    let has_all = || {
+        let there = |command: &str, what: &str| stage.shell("a", command).contains(what);
+        there("ip route", "10.70.0.0/16") && there("ip rule", "6666") && stage.lan.holds("a", ip(VIP))
+    };
+    eventually("routes and rules", has_all);
+    let deeds = ["address del 10.9.0.100/32 dev eth0", "route del 10.70.0.0/16", "rule del priority 6666"];
+    let fighters = deeds.map(|deed| again_and_again(host, &format!("ip {deed}")));
+    let things = ["10.9.0.100 (eth0)", "the route to 10.70.0.0/16", "the routing rule of priority 6666"];
+    for thing in things {
+        a.says(&format!("(vi_1) something removes {thing} again and again"), 1);
+        a.says(&format!("(vi_1) {thing} was removed again: put back, 7 times so far"), 1);
+    }
+    drop(fighters);
+    for thing in things {
+        assert_eq!(a.count(&format!("something removes {thing}")), 1, "{}", a.log());
+        let plain = thing.trim_end_matches(" (eth0)");
+        assert_eq!(a.count(&format!("{plain} was removed by somebody else: put back")), 4, "{}", a.log());
+    }
+    eventually("all of it is back", has_all);
+    assert_eq!(a.count("(vi_1) entering"), 2, "it stays master");
+
+    // A router without its interface cannot serve: another one does, until it is left alone.
+    let fighter = again_and_again(host, "ip link del vrrp.51");
+    a.says("something removes vrrp.51 again and again", 1);
+    a.says("(vi_2) entering fault state: an interface of its addresses does not exist", 1);
+    eventually("the other one serves", || stage.lan.holds("b", ip(VIP2)));
+    drop(fighter);
+    stage.held_by("a", VIP2);
+    a.stop();
+    b.stop();
+}
+
+#[test]
+fn a_router_that_may_steps_down_from_a_fight() {
+    if !lab::privileged(a_router_that_may_steps_down_from_a_fight) {
+        return;
+    }
+    let stage = Stage::new();
+    let mut a = stage.vrrpctl("a", Instance::new(STRONG).with("address_fight step_down"));
+    stage.held_by("a", VIP);
+    let mut b = stage.vrrpctl("b", Instance::new(WEAK));
+    b.is_backup();
+    let fighter = again_and_again(stage.lan.host("a"), "ip address del 10.9.0.100/32 dev eth0");
+    a.says("(vi_1) stepping down, to try again in 30s", 1);
+    a.says("entering fault state: another program goes on removing its addresses", 1);
+    b.says("entering master state: the master stepped down", 1);
+    stage.held_by("b", VIP);
+    drop(fighter);
+    a.stop();
+    b.stop();
 }

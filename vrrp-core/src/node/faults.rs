@@ -15,5 +15,7 @@ bitflags::bitflags! {
         /// Its adverts are longer than what its interface sends in one piece, see
         /// [`VirtualRouter::datagram_len`](crate::router::VirtualRouter::datagram_len).
         const MTU = 1 << 4;
+        /// Another program goes on removing its addresses, and it is to let go then.
+        const CONTESTED = 1 << 5;
     }
 }

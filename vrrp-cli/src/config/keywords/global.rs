@@ -80,6 +80,7 @@ settings! {
 
     address_lease: Option<Duration> = WholeSeconds(2, 3600), "none", Yes, "lifetime of virtual addresses, which is renewed three times in it: a host on which nothing runs any more loses them; not in keepalived";
     firewall_guard: Option<bool> = Bool, "on", Yes, "a backup that hears its master's adverts on the interface does not take over when a firewall of this host drops them, and the log says which rule is missing; not in keepalived";
+    address_fight: Option<String> = Choice(&["keep", "step_down"]), "keep", Yes, "when another program goes on removing a master's address: put it back after pauses, or let another router serve; not in keepalived";
     handover: Option<String> = Choice(&["announced", "immediate"]), "announced", Yes, "when a master that is stopped on purpose lets go of an address: when its successor announces it, or at once; not in keepalived";
 
     vrrp_iptables: Option<Vec<String>> = Words("[IN_CHAIN [OUT_CHAIN]]", 0, 2), "none", Yes, "no effect: the rules of `no_accept` are nftables', in a table of their own";

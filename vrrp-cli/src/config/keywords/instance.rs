@@ -74,6 +74,7 @@ settings! {
     virtual_ipaddress_excluded: Vec<VirtualAddress> = Lines(shape::Lines::Addresses), "none", Yes, "addresses that adverts do not name";
     virtual_routes: Vec<Route> = Lines(shape::Lines::Routes), "none", Yes, "routes that the master has";
     virtual_rules: Vec<Rule> = Lines(shape::Lines::Rules), "none", Yes, "routing rules that the master has";
+    address_fight: Option<String> = Choice(&["keep", "step_down"]), "that of `global_defs`", Yes, "when another program goes on removing its address: put it back after pauses, or let another router serve; not in keepalived";
     handover: Option<String> = Choice(&["announced", "immediate"]), "that of `global_defs`", Yes, "when a master that is stopped on purpose lets go of an address; not in keepalived";
     auth_hmac: Option<HmacAuth> = Hmac, "none", Yes, "adverts are signed, in both versions";
 }

@@ -44,6 +44,7 @@ const NOT_JUDGED: &[&str] = &[
     // Not keepalived's.
     "address_lease",
     "firewall_guard",
+    "address_fight",
     "handover",
     "thread_timer_expired",
     "no_virtual_ipaddress",

@@ -45,7 +45,11 @@ impl Kernel {
             }
             let router = &self.routers[index];
             let leased = addresses::found(&router.table.entries, &self.devices);
-            let leased = leased.filter(|(one, _)| one.lease.is_some() && !router.handed_over.contains(&one.address));
+            // A renewal would put back what somebody goes on removing.
+            let leased = leased.filter(|(one, address)| {
+                let held_off = self.fights.hold_off(|| address.into(), now);
+                one.lease.is_some() && !router.handed_over.contains(&one.address) && !held_off
+            });
             let leased: Vec<_> = leased.map(|(_, address)| address).collect();
             for (address, result) in leased.iter().zip(self.rtnl.renew_addresses(&leased)) {
                 if let Err(error) = result

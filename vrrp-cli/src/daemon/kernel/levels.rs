@@ -158,7 +158,7 @@ impl Kernel {
                 router.pause = RETRY;
                 router.extra_due = router.table.extra.as_ref().map(|extra| Instant::now() + extra.every);
                 // What is refused here costs nobody the addresses: another host may be no better off.
-                if table::add_routing(&mut self.rtnl, &self.devices, name, entries, false).again {
+                if table::add_routing(&mut self.rtnl, &self.devices, name, entries, None).again {
                     router.retry = Some(Instant::now() + RETRY);
                 }
                 self.election.send(Feedback::Installed { router: id, epoch });

@@ -11,6 +11,7 @@ use vrrp_core::node::Faults;
 use vrrp_netlink::addresses::{Address, Change};
 use vrrp_netlink::rtnl::Rtnl;
 
+use super::fights::{self, Bout, Fights, Thing};
 use super::table::{self, Entries, Held, Lacking};
 use super::{Installation, Kernel, LONGEST_RETRY, RETRY, addresses};
 use crate::daemon::Feedback;
@@ -21,11 +22,17 @@ impl Kernel {
     pub(super) fn device(&mut self, device: Device) {
         let Some(place) = self.devices.iter().position(|known| known.name == device.name) else { return };
         let before = std::mem::replace(&mut self.devices[place], device);
-        for (remade, device) in self.virtuals.tend(&mut self.rtnl, &self.devices, &mut self.estate, place) {
+        self.tend(place);
+        self.came_or_went(place, &before);
+    }
+
+    /// Makes the virtual interfaces anew that are gone: `place`, or those on top of it.
+    fn tend(&mut self, place: usize) {
+        let (devices, estate, fights) = (&self.devices, &mut self.estate, &mut self.fights);
+        for (remade, device) in self.virtuals.tend(&mut self.rtnl, devices, estate, fights, place) {
             let before = std::mem::replace(&mut self.devices[remade], device);
             self.came_or_went(remade, &before);
         }
-        self.came_or_went(place, &before);
     }
 
     fn came_or_went(&mut self, place: usize, before: &Device) {
@@ -50,7 +57,7 @@ impl Kernel {
                 // What was refused on the one before may not be refused here.
                 router.pause = RETRY;
                 router.retry = router.retry.filter(|_| serves || !router.held.is_empty());
-                let fault = Faults::NO_INTERFACE | Faults::INSTALL;
+                let fault = Faults::NO_INTERFACE | Faults::INSTALL | Faults::CONTESTED;
                 self.election.send(Feedback::Fault { router: id, fault, present: false });
                 if serves && !was_incomplete {
                     self.repair(index);
@@ -76,8 +83,13 @@ impl Kernel {
 
     /// A virtual interface was switched on or off, perhaps by somebody else.
     pub(super) fn switched(&mut self, name: &str) {
-        let Some(place) = self.devices.iter().position(|known| known.name == name) else { return };
-        if self.virtuals.switched(&mut self.rtnl, place) {
+        if let Some(place) = self.devices.iter().position(|known| known.name == name) {
+            self.switch(place);
+        }
+    }
+
+    fn switch(&mut self, place: usize) {
+        if self.virtuals.switched(&mut self.rtnl, &mut self.fights, place) {
             for index in 0..self.routers.len() {
                 let router = &self.routers[index];
                 if router.done.addresses == Addresses::Install && router.table.entries.has_addresses_on(place) {
@@ -136,13 +148,26 @@ impl Kernel {
         if let Err(error) = self.virtuals.raise(&mut self.rtnl, &self.devices, entries) {
             tracing::error!("({name}) {error}");
         }
-        let (back, lacking) = repair_addresses(&mut self.rtnl, &self.devices, name, entries, handed_over);
+        let fights = &mut self.fights;
+        let (back, lacking) = repair_addresses(&mut self.rtnl, &self.devices, name, entries, handed_over, fights);
+        if let Some(fight) = lacking.fight {
+            if !fight {
+                router.contest = RETRY;
+            } else if router.table.steps_down {
+                tracing::warn!("({name}) stepping down, to try again in {:?}", router.contest);
+                router.retry = Some(Instant::now() + router.contest);
+                router.contest = router.contest.saturating_mul(2).min(LONGEST_RETRY);
+                let fault = Faults::CONTESTED;
+                self.election.send(Feedback::Fault { router: router.table.id, fault, present: true });
+                return;
+            }
+        }
         if lacking.again {
             router.retry = Some(Instant::now() + router.pause);
             self.election.send(Feedback::Fault { router: router.table.id, fault: Faults::INSTALL, present: true });
             return;
         }
-        if table::add_routing(&mut self.rtnl, &self.devices, name, entries, true).again {
+        if table::add_routing(&mut self.rtnl, &self.devices, name, entries, Some(fights)).again {
             router.retry = Some(Instant::now() + RETRY);
         }
         if back && router.handed_over.is_empty() {
@@ -165,7 +190,17 @@ impl Kernel {
                 Addresses::Remove | Addresses::Install => {}
             }
             let router = &self.routers[index];
-            self.election.send(Feedback::Fault { router: router.table.id, fault: Faults::INSTALL, present: false });
+            let fault = Faults::INSTALL | Faults::CONTESTED;
+            self.election.send(Feedback::Fault { router: router.table.id, fault, present: false });
+        }
+        for thing in self.fights.take_due(now) {
+            match thing {
+                Thing::Link(place) => {
+                    self.tend(place);
+                    self.switch(place);
+                }
+                other => self.repair_where(|held| held.has(&other)),
+            }
         }
         if self.statics.retry.is_some_and(|at| at <= now) {
             self.add_statics(true);
@@ -181,15 +216,26 @@ pub(super) fn repair_addresses(
     who: &str,
     entries: &Entries,
     except: &[IpAddr],
+    fights: &mut Fights,
 ) -> (bool, Lacking) {
+    let now = Instant::now();
     let missed = |one: &Installation| one.tracked && !except.contains(&one.address);
-    let tracked = addresses::found(entries, devices).filter(|(installation, _)| missed(installation));
+    let tracked = addresses::found(entries, devices)
+        .filter(|(installation, address)| missed(installation) && !fights.hold_off(|| address.into(), now));
     let (installations, addresses): (Vec<_>, Vec<_>) = tracked.unzip();
     let (mut back, mut lacking) = (false, Lacking::default());
     for ((installation, address), result) in installations.iter().zip(&addresses).zip(rtnl.add_addresses(&addresses)) {
         match result {
             Ok(Change::Done) => {
-                tracing::warn!("({who}) {} was removed by somebody else: put back", address.address);
+                let bout = fights.put_back(address.into(), now);
+                let interface = devices.get(installation.device).map_or("?", |device| device.name.as_str());
+                match bout {
+                    Bout::Once => fights::tell(who, address.address, bout),
+                    Bout::Fight | Bout::Still(_) => {
+                        fights::tell(who, format_args!("{} ({interface})", address.address), bout);
+                    }
+                }
+                lacking.fight = Some(lacking.fight.unwrap_or(false) | bout.is_a_fight());
                 back = true;
             }
             Ok(Change::AlreadySo) => {}

@@ -2,11 +2,14 @@
 //!
 //! Knows neither orders nor elections.
 
+use std::time::Instant;
+
 use vrrp_netlink::addresses::Change;
 use vrrp_netlink::routes::Route;
 use vrrp_netlink::rtnl::Rtnl;
 
 use super::addresses;
+use super::fights::{self, Fights};
 use super::table::{Entries, Lacking};
 use crate::daemon::monitor::Device;
 
@@ -26,18 +29,25 @@ pub(in crate::daemon) struct Routed {
 }
 
 /// Adds routes for `who`; what was not there before is what somebody removed, when it is a `repair`.
-pub(super) fn add(rtnl: &mut Rtnl, devices: &[Device], who: &str, entries: &Entries, repair: bool) -> Lacking {
-    let mut lacking = Lacking::default();
-    let wanted = entries.routes.iter().filter(|routed| routed.tracked || !repair);
+pub(super) fn add(
+    rtnl: &mut Rtnl,
+    devices: &[Device],
+    who: &str,
+    entries: &Entries,
+    mut repair: Option<&mut Fights>,
+) -> Lacking {
+    let (mut lacking, now) = (Lacking::default(), Instant::now());
+    let wanted = entries.routes.iter().filter(|routed| routed.tracked || repair.is_none());
     let (mut found, mut routes) = (Vec::new(), Vec::new());
     for routed in wanted {
         match filled_in(routed, devices) {
+            Some(route) if repair.as_ref().is_some_and(|fights| fights.hold_off(|| (&route).into(), now)) => {}
             Some(route) => {
                 found.push(routed);
                 routes.push(route);
             }
             // In a repair it was said before, and there will be news of the interface.
-            None if repair => lacking.absent(routed.group),
+            None if repair.is_some() => lacking.absent(routed.group),
             None => {
                 lacking.absent(routed.group);
                 let to = words(&routed.route);
@@ -52,13 +62,13 @@ pub(super) fn add(rtnl: &mut Rtnl, devices: &[Device], who: &str, entries: &Entr
     for ((routed, route), result) in found.into_iter().zip(&routes).zip(results) {
         match result {
             Ok(Change::Done) => {
-                if repair {
-                    tracing::warn!("({who}) {} was removed by somebody else: put back", words(route));
+                if let Some(fights) = &mut repair {
+                    fights::tell(who, words(route), fights.put_back(route.into(), now));
                 }
             }
             Ok(Change::AlreadySo) => {}
             // It comes back with its interface.
-            Err(error) if repair && addresses::is_down(&error) => lacking.absent(routed.group),
+            Err(error) if repair.is_some() && addresses::is_down(&error) => lacking.absent(routed.group),
             Err(error) => {
                 lacking.refused(routed.group);
                 tracing::error!("({who}) {} ({}): {error}", words(route), routed.line);

@@ -2,10 +2,13 @@
 //!
 //! Knows neither orders nor elections.
 
+use std::time::Instant;
+
 use vrrp_netlink::addresses::Change;
 use vrrp_netlink::rtnl::Rtnl;
 use vrrp_netlink::rules::Rule;
 
+use super::fights::{self, Fights};
 use super::table::{Entries, Lacking};
 
 /// A rule as it is installed.
@@ -21,9 +24,13 @@ pub(in crate::daemon) struct Ruled {
 }
 
 /// Adds rules for `who`; what was not there before is what somebody removed, when it is a `repair`.
-pub(super) fn add(rtnl: &mut Rtnl, who: &str, entries: &Entries, repair: bool) -> Lacking {
-    let mut lacking = Lacking::default();
-    let wanted: Vec<&Ruled> = entries.rules.iter().filter(|ruled| ruled.tracked || !repair).collect();
+pub(super) fn add(rtnl: &mut Rtnl, who: &str, entries: &Entries, mut repair: Option<&mut Fights>) -> Lacking {
+    let (mut lacking, now) = (Lacking::default(), Instant::now());
+    let wanted = entries.rules.iter().filter(|ruled| match &repair {
+        None => true,
+        Some(fights) => ruled.tracked && !fights.hold_off(|| (&ruled.rule).into(), now),
+    });
+    let wanted: Vec<&Ruled> = wanted.collect();
     if wanted.is_empty() {
         return lacking;
     }
@@ -31,8 +38,8 @@ pub(super) fn add(rtnl: &mut Rtnl, who: &str, entries: &Entries, repair: bool) -
     for (ruled, result) in wanted.into_iter().zip(rtnl.add_rules(&rules)) {
         match result {
             Ok(Change::Done) => {
-                if repair {
-                    tracing::warn!("({who}) {} was removed by somebody else: put back", words(&ruled.rule));
+                if let Some(fights) = &mut repair {
+                    fights::tell(who, words(&ruled.rule), fights.put_back((&ruled.rule).into(), now));
                 }
             }
             Ok(Change::AlreadySo) => {}

@@ -52,7 +52,8 @@ impl Kernel {
         self.estate.write(&self.devices);
         let mut lacking = Lacking::default();
         if repair {
-            lacking = repair_addresses(&mut self.rtnl, &self.devices, STATIC, &statics.entries, &[]).1;
+            lacking =
+                repair_addresses(&mut self.rtnl, &self.devices, STATIC, &statics.entries, &[], &mut self.fights).1;
         } else {
             let (installations, found): (Vec<_>, Vec<_>) = addresses::found(&statics.entries, &self.devices).unzip();
             for (installation, result) in installations.iter().zip(self.rtnl.add_addresses(&found)) {
@@ -67,7 +68,8 @@ impl Kernel {
                 lacking.absent(installation.group);
             }
         }
-        let lacking = lacking.and(table::add_routing(&mut self.rtnl, &self.devices, STATIC, &statics.entries, repair));
+        let fights = repair.then_some(&mut self.fights);
+        let lacking = lacking.and(table::add_routing(&mut self.rtnl, &self.devices, STATIC, &statics.entries, fights));
         if lacking.again {
             statics.retry = Some(Instant::now() + RETRY);
         }

@@ -12,6 +12,7 @@ use vrrp_netlink::rtnl::Rtnl;
 use vrrp_netlink::rules::Rule;
 
 use super::announce::Serving;
+use super::fights::{Fights, Thing};
 use super::{Extra, Filtering, Installation, Pace, Routed, Ruled, Virtual, addresses, routes, rules, virtuals};
 use crate::daemon::lease::Lease;
 use crate::daemon::monitor::Device;
@@ -32,6 +33,8 @@ pub(in crate::daemon) struct Table {
     pub(in crate::daemon) name: String,
     pub(in crate::daemon) entries: Entries,
     pub(in crate::daemon) extra: Option<Extra>,
+    /// It lets go when another program goes on removing its addresses.
+    pub(in crate::daemon) steps_down: bool,
 }
 
 /// All that the kernel thread is there for.
@@ -65,6 +68,8 @@ pub(super) struct Lacking {
     pub(super) again: bool,
     /// Groups that fail without it.
     pub(super) groups: Vec<usize>,
+    /// Addresses were put back; whether somebody goes on removing them.
+    pub(super) fight: Option<bool>,
 }
 
 impl Lacking {
@@ -99,6 +104,12 @@ impl Held {
     /// As another process reads it.
     pub(super) fn octets(&self) -> Vec<u8> {
         objects::octets(&self.addresses, &self.routes, &self.rules)
+    }
+
+    pub(super) fn has(&self, thing: &Thing) -> bool {
+        self.addresses.iter().map(Thing::from).any(|one| one == *thing)
+            || self.routes.iter().map(Thing::from).any(|one| one == *thing)
+            || self.rules.iter().map(Thing::from).any(|one| one == *thing)
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -155,8 +166,15 @@ impl Entries {
 }
 
 /// Adds routes, then rules.
-pub(super) fn add_routing(rtnl: &mut Rtnl, devices: &[Device], who: &str, entries: &Entries, repair: bool) -> Lacking {
-    let routes = routes::add(rtnl, devices, who, entries, repair);
+/// With `repair`, what is missing is what somebody removed.
+pub(super) fn add_routing(
+    rtnl: &mut Rtnl,
+    devices: &[Device],
+    who: &str,
+    entries: &Entries,
+    mut repair: Option<&mut Fights>,
+) -> Lacking {
+    let routes = routes::add(rtnl, devices, who, entries, repair.as_deref_mut());
     let rules = rules::add(rtnl, who, entries, repair);
     routes.and(rules)
 }

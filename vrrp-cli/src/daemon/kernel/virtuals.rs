@@ -15,6 +15,7 @@ use vrrp_netlink::{Error, Result};
 
 use super::addresses::is_gone;
 use super::estate::Estate;
+use super::fights::{self, Fights, Thing};
 use super::table::Entries;
 use crate::daemon::ledger::Fixtures;
 use crate::daemon::lock::{self, Lock};
@@ -167,16 +168,29 @@ impl Virtuals {
         rtnl: &mut Rtnl,
         devices: &[Device],
         estate: &mut Estate,
+        fights: &mut Fights,
         device: usize,
     ) -> Vec<(usize, Device)> {
+        let now = Instant::now();
         let mut made = Vec::new();
         for place in 0..self.list.len() {
             let one = &self.list[place];
             if one.device != device && one.base != device {
                 continue;
             }
+            let own = one.device;
+            if fights.hold_off(|| Thing::Link(own), now) {
+                continue;
+            }
             match self.prepare_base(place, devices, estate).and_then(|()| self.make_one(place, rtnl, devices)) {
-                Ok(device) => made.push((self.list[place].device, device)),
+                Ok(remade) => {
+                    let missed = own == device && devices.get(own).is_some_and(|known| known.index != remade.index);
+                    if missed {
+                        let bout = fights.put_back(Thing::Link(own), now);
+                        fights::tell(&self.list[place].mark, &self.names[place], bout);
+                    }
+                    made.push((own, remade));
+                }
                 // What it stands on is gone, too, which is told by itself.
                 Err(error) if is_gone(&error) || error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => tracing::error!("{}: {error}", self.names[place]),
@@ -186,13 +200,21 @@ impl Virtuals {
     }
 
     /// Puts right what somebody else has switched on or off; whether the addresses on it have to be looked at.
-    pub(super) fn switched(&mut self, rtnl: &mut Rtnl, device: usize) -> bool {
+    pub(super) fn switched(&mut self, rtnl: &mut Rtnl, fights: &mut Fights, device: usize) -> bool {
+        let now = Instant::now();
         let Some(place) = self.list.iter().position(|one| one.device == device) else { return false };
+        if fights.hold_off(|| Thing::Link(device), now) {
+            return false;
+        }
         let Ok(Some(link)) = rtnl.link(&self.names[place]) else { return false };
         if link.admin_up == self.up[place] {
             return false;
         }
         let name = &self.names[place];
+        let bout = fights.put_back(Thing::Link(device), now);
+        if bout.is_a_fight() {
+            fights::tell(&self.list[place].mark, format_args!("the state of {name}"), bout);
+        }
         if self.up[place] {
             tracing::warn!("{name} was switched off by somebody else: switched on again");
             self.up[place] = false;

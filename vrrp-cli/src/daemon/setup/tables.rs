@@ -211,6 +211,12 @@ pub(super) fn program(instance: &Instance, config: &Config) -> Program {
     }
 }
 
+/// Whether a router lets go when another program goes on removing its addresses.
+pub(super) fn steps_down(instance: &Instance, config: &Config) -> bool {
+    let asked = instance.settings().address_fight.as_ref().or(config.global.settings.address_fight.as_ref());
+    asked.is_some_and(|word| word == "step_down")
+}
+
 /// All addresses that come and go with the election.
 pub(super) fn virtual_addresses(tables: &[Table]) -> HashSet<(IpAddr, u8)> {
     let all = tables.iter().flat_map(|table| &table.entries.addresses);

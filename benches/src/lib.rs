@@ -3,11 +3,13 @@
 //! Knows vrrp-core; knows no bench framework.
 #![allow(clippy::missing_panics_doc, reason = "fixed values, tested below")]
 
+pub mod counting;
+
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use vrrp_core::fsm::{Actions, Advertise, Event, Link, Machine, Params, Rules, Timer};
-use vrrp_core::node::{Groups, Input, InterfaceId, Node, Output, RouterSetup, Which};
+use vrrp_core::node::{Groups, Input, InterfaceId, Message, Node, Output, RouterSetup, Which};
 use vrrp_core::router::{Accepted, ChecksumPolicy, RouterConfig, VirtualRouter};
 use vrrp_core::rx::{Discard, Meta, Received, Rejected, TTL};
 use vrrp_core::wire::advert::{Advert, AdvertRepr, ChecksumForm, MAX_LEN};
@@ -211,7 +213,7 @@ impl Host {
         let mut host = Self { node, now, out, buffer: [0; MAX_LEN], datagrams };
         if masters {
             host.now = host.node.next_deadline().expect("all wait");
-            host.expire();
+            host.expire(|_| ());
             host.now += Duration::from_secs(1);
         }
         host
@@ -219,9 +221,21 @@ impl Host {
 
     /// One round of Masters: every router's advert is due and written. Returns how many.
     pub fn masters_round(&mut self) -> usize {
-        let sent = self.expire();
+        self.masters_round_to(|_| ())
+    }
+
+    /// The same; `each` gets what is written.
+    pub fn masters_round_to(&mut self, each: impl FnMut(&Message<'_>)) -> usize {
+        let sent = self.expire(each);
         self.now += Duration::from_secs(1);
         sent
+    }
+
+    /// A datagram is heard. Returns what follows.
+    pub fn hear(&mut self, octets: &[u8]) -> &[Output] {
+        self.out.clear();
+        self.node.handle(self.now, Input::Datagram { interface: ETH0, octets }, &mut self.out);
+        &self.out
     }
 
     /// One round of Backups: an advert for every router is heard. Returns the outputs, which are none.
@@ -235,13 +249,14 @@ impl Host {
         self.out.len()
     }
 
-    fn expire(&mut self) -> usize {
+    fn expire(&mut self, mut each: impl FnMut(&Message<'_>)) -> usize {
         self.out.clear();
         self.node.expire(self.now, &mut self.out);
         let mut sent = 0;
         for output in &self.out {
             if let Output::Advertise { router, advertise } = *output {
-                sent += usize::from(self.node.message(router, advertise, &mut self.buffer).is_ok());
+                let message = self.node.message(router, advertise, &mut self.buffer);
+                sent += usize::from(message.inspect(&mut each).is_ok());
             }
         }
         sent

@@ -2,48 +2,13 @@
 //!
 //! One test alone in its binary: the allocator counts for the whole process.
 
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::hint::black_box;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
+use vrrp_benches::counting::{Counting, allocations};
 use vrrp_benches::{Case, Host, ROUTERS, check, datagram, emit, machine, parse, router, step};
-
-struct Counting;
-
-static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
-
-// SAFETY: every call is passed on to the system's allocator unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: the caller's promise is the callee's.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promise is the callee's.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: the caller's promise is the callee's.
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-}
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
-
-/// Allocations during `work`, which is repeated: the harness's other threads may allocate once, the work would each time.
-fn allocations(mut work: impl FnMut()) -> usize {
-    let once = |work: &mut dyn FnMut()| {
-        let before = ALLOCATIONS.load(Ordering::Relaxed);
-        work();
-        ALLOCATIONS.load(Ordering::Relaxed) - before
-    };
-    (0..10).map(|_| once(&mut work)).min().unwrap_or_default()
-}
 
 #[test]
 fn the_steady_state_allocates_nothing() {

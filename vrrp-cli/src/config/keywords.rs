@@ -295,5 +295,7 @@ static INDEX: LazyLock<HashMap<&'static str, Vec<Keyword>>> = LazyLock::new(|| {
     for keyword in rows().chain(lvs::rows()) {
         index.entry(keyword.name).or_default().push(keyword);
     }
+    // It is never dropped, and most names have one meaning where a list takes room for four.
+    index.values_mut().for_each(Vec::shrink_to_fit);
     index
 });

@@ -90,11 +90,7 @@ fn what_is_frozen_is_killed_and_its_lock_is_kept_until_all_is_done() {
         return;
     }
     let stage = Stage::new();
-    let mut a = stage.vrrpctl("a", Instance::new(STRONG));
-    a.is_backup();
-    let mut b = stage.vrrpctl("b", Instance::new(WEAK));
-    stage.held_by("a", VIP);
-    b.is_backup();
+    let (mut a, mut b) = stage.two();
     let (worker, began) = (a.worker(), Instant::now());
     kill(worker, Signal::SIGSTOP).unwrap();
     assert_eq!(ended(&mut a), Some(1));

@@ -22,10 +22,7 @@ fn the_interface_is_switched_off_and_on() {
         return;
     }
     let stage = Stage::new();
-    let mut a = stage.vrrpctl("a", Instance::new(STRONG));
-    a.is_backup();
-    let b = stage.vrrpctl("b", Instance::new(WEAK));
-    stage.held_by("a", VIP);
+    let (mut a, b) = stage.two();
     stage.set_up("a", false);
     a.says("(VI_1) entering fault state: its interface is down", 1);
     stage.held_by("b", VIP);

@@ -69,11 +69,7 @@ fn the_winner_announces_itself_after_a_partition() {
     }
     let stage = Stage::new();
     let watch = stage.watch(VIP);
-    let a = stage.vrrpctl("a", Instance::new(STRONG));
-    a.is_backup();
-    let b = stage.vrrpctl("b", Instance::new(WEAK));
-    stage.held_by("a", VIP);
-    b.is_backup();
+    let (a, _b) = stage.two();
     eventually("the watch has seen it", || !watch.moves().is_empty());
     let elected = watch.moves()[0].at;
     // Past the announcements that follow its election when the partition heals.

@@ -45,14 +45,10 @@ fn v6(instance: Instance) -> Instance {
 }
 
 /// Two routers of which the one on `a` is the stronger: it has the address, the other listens.
-fn pair((strong, weak): scenes::Makes, speech: Speech) -> (Stage, Daemon, Daemon) {
+fn pair(makes: scenes::Makes, speech: Speech) -> (Stage, Daemon, Daemon) {
     let stage = Stage::new();
-    let a = stage.start(strong, "a", &[(speech.of_a)(Instance::new(STRONG))]);
-    // On a busy machine a start may take longer than the difference of their Skew_Times.
-    a.is_backup();
-    let b = stage.start(weak, "b", &[(speech.of_b)(Instance::new(WEAK))]);
-    b.is_backup();
-    stage.held_by("a", speech.vip);
+    let routers = [(speech.of_a)(Instance::new(STRONG)), (speech.of_b)(Instance::new(WEAK))];
+    let (a, b) = stage.pair(makes, routers, speech.vip);
     (stage, a, b)
 }
 

@@ -31,11 +31,7 @@ fn a_backup_that_was_held_up_does_not_take_over() {
 
 fn backup() {
     let stage = Stage::new();
-    let mut a = stage.vrrpctl("a", Instance::new(STRONG));
-    a.is_backup();
-    let mut b = stage.vrrpctl("b", Instance::new(WEAK));
-    stage.held_by("a", VIP);
-    b.is_backup();
+    let (mut a, mut b) = stage.two();
     let watch = stage.watch(VIP);
     for _ in 0..2 {
         stop_for_a_while(&mut b.process);
@@ -56,11 +52,7 @@ fn a_master_that_was_held_up_yields_first() {
         return;
     }
     let stage = Stage::new();
-    let mut a = stage.vrrpctl("a", Instance::new(STRONG));
-    a.is_backup();
-    let b = stage.vrrpctl("b", Instance::new(WEAK));
-    stage.held_by("a", VIP);
-    b.is_backup();
+    let (mut a, b) = stage.two();
     a.process.signal_all(Signal::SIGSTOP).unwrap();
     b.says("entering master state", 1);
     eventually("both have it: a process that is stopped cannot let go", || stage.holders_of(VIP) == ["a", "b"]);

@@ -17,15 +17,22 @@ fn frame(ethertype: u16, payload: &[u8]) -> Vec<u8> {
     frame
 }
 
+/// A cable, a mouth at its near end, and an ear at its far end.
+fn wired() -> (Cable, PacketSocket, PacketSocket) {
+    let cable = Cable::new();
+    let (near, far) = (&cable.near, &cable.far);
+    let ear = far.namespace.run(|| PacketSocket::listen(far.index, ETHERTYPE_LOCAL)).unwrap().unwrap();
+    let mouth = near.namespace.run(PacketSocket::open).unwrap().unwrap();
+    (cable, mouth, ear)
+}
+
 #[test]
 fn a_frame_arrives_octet_for_octet_and_only_of_the_ethertype_asked_for() {
     if !have_root() {
         return;
     }
-    let cable = Cable::new();
-    let (near, far) = (&cable.near, &cable.far);
-    let ear = far.namespace.run(|| PacketSocket::listen(far.index, ETHERTYPE_LOCAL)).unwrap().unwrap();
-    let mouth = near.namespace.run(PacketSocket::open).unwrap().unwrap();
+    let (cable, mouth, ear) = wired();
+    let near = &cable.near;
     let mut buffer = [0; 128];
     assert_eq!(ear.receive(&mut buffer).unwrap(), None);
 
@@ -47,10 +54,8 @@ fn of_many_frames_each_is_sent_or_refused_on_its_own() {
     if !have_root() {
         return;
     }
-    let cable = Cable::new();
-    let (near, far) = (&cable.near, &cable.far);
-    let ear = far.namespace.run(|| PacketSocket::listen(far.index, ETHERTYPE_LOCAL)).unwrap().unwrap();
-    let mouth = near.namespace.run(PacketSocket::open).unwrap().unwrap();
+    let (cable, mouth, ear) = wired();
+    let near = &cable.near;
     let frames: Vec<_> = (0..200).map(|number| frame(ETHERTYPE_LOCAL, &[number; 46])).collect();
     let mut many: Vec<_> = frames.iter().map(|frame| (near.index, frame.as_slice())).collect();
     many.insert(0, (near.index, &[0; 13]));

@@ -16,14 +16,9 @@ const SECOND: Duration = Duration::from_secs(1);
 pub(crate) type Makes = (Kind, Kind);
 
 /// Two routers of which the one on `a` is the stronger: it has the address, the other listens.
-fn pair((strong, weak): Makes) -> (Stage, Daemon, Daemon) {
+fn pair(makes: Makes) -> (Stage, Daemon, Daemon) {
     let stage = Stage::new();
-    let a = stage.start(strong, "a", &[Instance::new(STRONG)]);
-    // On a busy machine a start may take longer than the difference of their Skew_Times.
-    a.is_backup();
-    let b = stage.start(weak, "b", &[Instance::new(WEAK)]);
-    b.is_backup();
-    stage.held_by("a", VIP);
+    let (a, b) = stage.pair(makes, [STRONG, WEAK].map(Instance::new), VIP);
     (stage, a, b)
 }
 

@@ -15,7 +15,7 @@ use vrrp_cli::lab::{Holders, Host, Lan, Prober};
 use vrrp_netlink::addresses::Address;
 use vrrp_netlink::rtnl::Rtnl;
 
-use super::{Daemon, Instance, Kind, eventually, ip};
+use super::{Daemon, Instance, Kind, STRONG, VIP, WEAK, eventually, ip, scenes};
 
 /// Hosts `client`, `a` (10.9.0.2) and `b` (10.9.0.3), and a directory for their files.
 pub(crate) struct Stage {
@@ -76,6 +76,30 @@ impl Stage {
         let mut command = Command::new(env!("CARGO_BIN_EXE_vrrpctl"));
         command.args(["run", "--no-guardian", "-f"]).arg(&file);
         Daemon::run(command, self.lan.host(host), &file)
+    }
+
+    /// Starts these routers, the stronger one on `a` and the weaker one on `b`, and waits until the first has `address` and the
+    /// other listens.
+    #[track_caller]
+    pub(crate) fn pair(
+        &self,
+        (strong, weak): scenes::Makes,
+        [of_a, of_b]: [Instance; 2],
+        address: impl Into<IpAddr>,
+    ) -> (Daemon, Daemon) {
+        let a = self.start(strong, "a", &[of_a]);
+        // On a busy machine a start may take longer than the difference of their Skew_Times.
+        a.is_backup();
+        let b = self.start(weak, "b", &[of_b]);
+        b.is_backup();
+        self.held_by("a", address);
+        (a, b)
+    }
+
+    /// The same of two `vrrpctl` with [`VIP`].
+    #[track_caller]
+    pub(crate) fn two(&self) -> (Daemon, Daemon) {
+        self.pair((Kind::Vrrpctl, Kind::Vrrpctl), [STRONG, WEAK].map(Instance::new), VIP)
     }
 
     /// The directory of this stage's files.

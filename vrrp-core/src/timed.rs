@@ -189,6 +189,7 @@ impl<I: Instant, A: AsRef<[IpAddr]>> Timed<I, A> {
     }
 
     /// Since when a Backup waits for an advertisement, and until when at the longest.
+    #[cfg(feature = "alloc")]
     pub(crate) fn waits(&self) -> Option<(I, I)> {
         let armed = self.armed()?;
         match armed.runs {

@@ -76,7 +76,7 @@ impl<'a> Ipv4Packet<'a> {
     }
 
     /// The header and its options.
-    #[cfg(feature = "auth")]
+    #[cfg(any(feature = "alloc", feature = "auth"))]
     pub(crate) const fn header(&self) -> &'a [u8] {
         self.header
     }

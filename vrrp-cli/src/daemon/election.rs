@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crossbeam_channel::Receiver;
 use nix::errno::Errno;
-use vrrp_core::fsm::{Advertise, Link, Role};
+use vrrp_core::fsm::{Addresses, Advertise, Link, Role};
 use vrrp_core::node::{Faults, Input, InterfaceId, Message, Node, Output, RouterId, Which};
 use vrrp_core::router::MAX_EMITTED;
 use vrrp_core::{Family, WallClock};
@@ -434,6 +434,9 @@ impl Election {
                 }
                 Output::Addresses { router, wanted, epoch, accept: _ } => {
                     self.orders.set(router, wanted, epoch);
+                    if wanted == Addresses::Remove {
+                        self.words.silent(router);
+                    }
                     self.reporter.settled(&self.node, router, &self.orders);
                 }
                 Output::Announce { router } => self.orders.announce(router),
@@ -449,7 +452,7 @@ impl Election {
                 }
                 Output::Transition { router, transition } => {
                     self.guard.stir(Instant::now());
-                    if transition.to != Role::Master {
+                    if transition.to != Role::Master && !self.node.is_releasing(router) {
                         self.words.silent(router);
                     }
                     self.reporter.transition(&self.node, router, transition, &self.orders);
@@ -509,7 +512,7 @@ impl Election {
                 };
                 words.claimed(node, router, *spoke, mouth.mac(router), |message| socket(message)?.interface());
             }
-            Advertise::Release => words.silent(router),
+            Advertise::Release => words.released(node, router, *spoke),
         }
     }
 

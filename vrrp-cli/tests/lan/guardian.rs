@@ -261,6 +261,36 @@ fn what_nobody_could_remove_goes_at_the_next_start() {
     assert!(stage.holders_of(VIP).is_empty());
 }
 
+/// What is stopped on purpose serves on until its successor does: frozen meanwhile, it must not serve for ever.
+#[test]
+fn what_is_frozen_while_it_lets_go_is_killed() {
+    if !lab::privileged(what_is_frozen_while_it_lets_go_is_killed) {
+        return;
+    }
+    let stage = Stage::new();
+    let mut a = stage.vrrpctl("a", Instance::new(STRONG));
+    stage.held_by("a", VIP);
+    let worker = a.worker();
+    let asked = Instant::now();
+    kill(worker, Signal::SIGTERM).unwrap();
+    // Nobody takes over: it serves for another second.
+    a.says("stopping on sigterm", 1);
+    kill(worker, Signal::SIGSTOP).unwrap();
+    if a.said("(vi_1) stopped") && stage.holders_of(VIP).is_empty() {
+        eprintln!("skipped: the machine is too busy to freeze it in time");
+        kill(worker, Signal::SIGCONT).unwrap();
+        return;
+    }
+    assert_eq!(ended(&mut a), Some(1), "{}", a.log());
+    between("until it was killed", asked.elapsed(), skew(1), skew(1) + 2 * SLACK);
+    assert!(
+        a.said("the working process sent nothing for 1.") && a.said("0 releases sent, 10.9.0.100 removed"),
+        "{}",
+        a.log()
+    );
+    assert!(stage.holders_of(VIP).is_empty());
+}
+
 /// A service manager may change its mind at once; what was begun by then must not stay.
 #[test]
 fn a_stop_in_the_first_moments_is_an_orderly_one() {

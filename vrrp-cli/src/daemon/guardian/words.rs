@@ -4,10 +4,11 @@
 //! Knows datagrams and where they go; not when a router speaks.
 
 use std::net::{IpAddr, Ipv6Addr};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use vrrp_core::fsm::{Advertise, Link, Params};
 use vrrp_core::node::{Message, Node, RouterId};
+use vrrp_core::release::Release;
 use vrrp_core::router::{Carriage, MAX_EMITTED};
 use vrrp_core::wire::frame::MAX_HEADERS;
 use vrrp_core::wire::ipv4::PROTOCOL_VRRP;
@@ -32,6 +33,9 @@ const HEADER: usize = 40;
 /// Octets of an advert besides its addresses: header, password, trailer, the headers in front of a signed one, and those of a
 /// frame.
 const AROUND: usize = 8 + 8 + 28 + 44 + MAX_HEADERS;
+
+/// A busy host may be so late when a release ends.
+const LETTING_GO: Duration = Duration::from_millis(500);
 
 /// The election thread's side.
 pub(in crate::daemon) struct LastWords {
@@ -107,6 +111,18 @@ impl LastWords {
             known.machine().params.interval.duration() * 3,
         );
         *made_from = Some(from).filter(|_| alike);
+    }
+
+    /// A router said its release at `at`. What it goes on serving until others do, it must have let go of in time; then
+    /// [`LastWords::silent`] follows.
+    pub(in crate::daemon) fn released(&mut self, node: &Node<Instant>, router: RouterId, at: Instant) {
+        self.silent(router);
+        if let Some(known) = node.router(router).filter(|_| self.bequest.is_read() && node.is_releasing(router)) {
+            self.bequest.sent(router.index(), at);
+            let patience = Release::longest(known.machine().params).saturating_add(LETTING_GO);
+            // It has said its last word.
+            self.bequest.promise(router.index(), patience, Duration::ZERO);
+        }
     }
 
     /// A router is not Master, and has said so if it could.

@@ -134,13 +134,16 @@ impl Snapshot {
         if let Some(heard) = router.heard {
             let _ = write!(text, " | heard {heard} last");
         }
-        let drops = DROPS.iter().fold(0_u64, |sum, counter| sum.saturating_add(router.counters.get(*counter)));
-        if drops > 0 {
-            let _ = write!(text, " | {drops} adverts dropped");
-        }
-        let conflicts = router.counters.get(Counter::AddressConflicts);
-        if conflicts > 0 {
-            let _ = write!(text, " | {conflicts} times another host had its address");
+        let counted = |counters: &[Counter]| {
+            counters.iter().fold(0_u64, |sum, counter| sum.saturating_add(router.counters.get(*counter)))
+        };
+        let troubles = [
+            (counted(&DROPS), "adverts dropped"),
+            (counted(&[Counter::AdvertsBarred]), "adverts kept from it by a firewall of this host"),
+            (counted(&[Counter::AddressConflicts]), "times another host had its address"),
+        ];
+        for (count, what) in troubles.iter().filter(|(count, _)| *count > 0) {
+            let _ = write!(text, " | {count} {what}");
         }
         text.push('\n');
         text
@@ -236,13 +239,15 @@ mod tests {
         (fault.priority, fault.heard, fault.releasing) = (70, Some([10, 0, 0, 9].into()), true);
         fault.counters.add(Counter::AuthFailures);
         fault.counters.add(Counter::HmacReplays);
+        fault.counters.add_many(Counter::AdvertsBarred, 4);
         fault.counters.add_many(Counter::AddressConflicts, 3);
         let text = snapshot(vec![router("A", Condition::Master, "the master fell silent"), fault]).status();
         let expected = [
             &format!("vrrpctl {} status at 2026-11-21T15:04:05Z, running for 3700 s", env!("CARGO_PKG_VERSION")),
             "(A) MASTER since 2026-11-21T15:03:00Z: the master fell silent | eth0 IPv4 VRID 51 | priority 100 | 10.0.0.1 10.0.0.2",
             "(B) FAULT since 2026-11-21T15:03:00Z: its interface is down; script `x` failed; serves until its successor does \
-             | eth0 IPv4 VRID 51 | priority 70, configured 100 | 10.0.0.1 10.0.0.2 | heard 10.0.0.9 last | 2 adverts dropped | 3 times another host had its address",
+             | eth0 IPv4 VRID 51 | priority 70, configured 100 | 10.0.0.1 10.0.0.2 | heard 10.0.0.9 last | 2 adverts dropped \
+             | 4 adverts kept from it by a firewall of this host | 3 times another host had its address",
             "[G] BACKUP",
         ];
         assert_eq!(text.lines().collect::<Vec<_>>(), expected);

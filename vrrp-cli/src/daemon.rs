@@ -202,7 +202,6 @@ fn serve(plan: setup::Plan, ward: Option<Ward>, signals: Signals) -> Result<(), 
         sources,
         loads,
         notify,
-        guarded,
         leftovers,
         monitor,
         filter,
@@ -210,7 +209,7 @@ fn serve(plan: setup::Plan, ward: Option<Ward>, signals: Signals) -> Result<(), 
         locks,
         runtime,
         warnings: _,
-        conduct: Conduct { isolation, dumps, privileges: _ },
+        conduct: Conduct { isolation, dumps, guarded, privileges: _ },
     } = plan;
     isolation.begin_process();
     let (mut rtnl, mut links) = rtnl;

@@ -128,8 +128,6 @@ pub(super) struct Plan {
     /// What their interfaces must carry.
     pub(super) loads: Vec<Load>,
     pub(super) notify: notify::Plan,
-    /// Whether adverts that a firewall of this host drops are listened for.
-    pub(super) guarded: bool,
     /// Routers of which an address is on the host already.
     pub(super) leftovers: Vec<RouterId>,
     pub(super) monitor: Monitor,
@@ -236,7 +234,6 @@ impl Plan {
             names: config.instances.iter().map(|instance| instance.name.clone()).collect(),
             routed: config.instances.iter().map(|instance| instance.route_to.is_some()).collect(),
             placed: config.instances.iter().map(|instance| instance.interface.value.clone()).collect(),
-            guarded: config.global.settings.firewall_guard.unwrap_or(true),
             policy,
             trackers,
             work,

@@ -14,12 +14,15 @@ pub(in crate::daemon) struct Conduct {
     pub(in crate::daemon) privileges: Privileges,
     pub(in crate::daemon) isolation: Isolation,
     pub(in crate::daemon) dumps: Wanted,
+    /// Adverts that a firewall of this host drops are listened for.
+    pub(in crate::daemon) guarded: bool,
 }
 
 impl Conduct {
     pub(super) fn new(config: &Config, needs: Needs) -> Self {
         let isolation = Isolation::new(&config.global.settings);
-        Self { privileges: Privileges::of(needs, &isolation), isolation, dumps: Wanted::new(config) }
+        let guarded = config.global.settings.firewall_guard.unwrap_or(true);
+        Self { privileges: Privileges::of(needs, &isolation), isolation, dumps: Wanted::new(config), guarded }
     }
 }
 

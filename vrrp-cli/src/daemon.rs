@@ -52,7 +52,7 @@ use std::time::Instant;
 
 use crossbeam_channel::Sender;
 use signal_hook::iterator::Signals;
-use vrrp_core::node::{InterfaceId, Node};
+use vrrp_core::node::{Groups, InterfaceId, Node};
 use vrrp_netlink::process::{self, Wakeup};
 
 use crate::{check, config};
@@ -221,12 +221,7 @@ fn serve(plan: setup::Plan, ward: Option<Ward>, signals: Signals) -> Result<(), 
     let mut estate = kernel::Estate::new(bequest.clone(), ledger, left, &work);
     let virtuals = kernel::Virtuals::make(work.virtuals.clone(), &mut rtnl, &mut devices, &mut estate)?;
     if !work.virtuals.is_empty() {
-        for (interface, device) in interfaces.iter_mut().zip(&devices) {
-            interface.device = device.clone();
-        }
-        if let Some(error) = setup::open_ears(&mut interfaces, groups, true).pop() {
-            return Err(error.into());
-        }
+        open_virtual_ears(&mut interfaces, &devices, groups)?;
         // The monitor was opened before they were made: it tells of them once more.
         links.read(&mut rtnl)?;
     }
@@ -294,6 +289,18 @@ fn serve(plan: setup::Plan, ward: Option<Ward>, signals: Signals) -> Result<(), 
     drop((locks, alive, runtime));
     outcome?;
     if removed { Ok(()) } else { Err(ServeError::Remains) }
+}
+
+/// Hears on the interfaces that were made just now.
+fn open_virtual_ears(
+    interfaces: &mut [setup::Interface],
+    devices: &[monitor::Device],
+    groups: Groups,
+) -> vrrp_netlink::Result<()> {
+    for (interface, device) in interfaces.iter_mut().zip(devices) {
+        interface.device = device.clone();
+    }
+    setup::open_ears(interfaces, groups, true).pop().map_or(Ok(()), Err)
 }
 
 /// The file for a successor, and what predecessors have left.

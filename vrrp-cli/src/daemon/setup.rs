@@ -209,14 +209,13 @@ impl Plan {
         let mut policy = Policy::new(config, &mut node, &links).map_err(|error| vec![error])?;
         let trackers = trackers.numbered(&policy, outer.as_ref());
         startup::delay(config, &mut node);
-        let track_groups = tables::groups(config, &mut node, &tables, &mut policy);
+        let tracked = tables::groups(config, &mut node, &tables, &mut policy);
         links.virtual_addresses = tables::virtual_addresses(&tables);
         links.kept = tables::kept(&tables, &statics);
         links.own = virtuals.iter().map(|one| interfaces[one.device].device.name.clone()).collect();
         let tables = tables.into_iter().map(Arc::new).collect();
-        let lease = Lease::new(config.global.settings.address_lease);
-        let promote = promoting(config);
-        let work = kernel::Work { tables, statics, groups: track_groups, promote, paces, filtering, lease, virtuals };
+        let (lease, promote) = (Lease::new(config.global.settings.address_lease), promoting(config));
+        let work = kernel::Work { tables, statics, groups: tracked, promote, paces, filtering, lease, virtuals };
         let (delays, cut) = delays::delays(config);
         warnings.extend(cut.into_iter().chain(policy::missing(config, &links)));
         links.delay(delays);

@@ -256,7 +256,7 @@ fn defaults(context: keywords::Context, set: &Settings, effective: &Settings) ->
                 Some((_, Written::Line(items))) => line_text(items, ShowOptions::default()),
                 _ => row.default.replace('`', ""),
             };
-            (!matches!(text.as_str(), "" | "required" | "preempt")).then_some((row.name, text))
+            (!matches!(text.as_str(), "" | "preempt") && !text.starts_with("required")).then_some((row.name, text))
         })
         .collect()
 }

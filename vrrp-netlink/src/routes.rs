@@ -281,11 +281,11 @@ impl Rtnl {
     }
 
     /// Removes routes, in order, each whether or not those before it succeed; one result for each. All that is set must
-    /// be as in the kernel's table.
+    /// be as in the kernel's table. One with an encapsulation that this kernel does not have is not there.
     pub fn remove_routes(&mut self, routes: &[Route]) -> Vec<Result<Change>> {
         let request =
             |route: &Route| Request { message: RouteNetlinkMessage::DelRoute(message::write(route)), flags: 0 };
-        self.change_all("remove the route", routes, sendable, request, &[libc::ESRCH, libc::ENODEV])
+        self.change_all("remove the route", routes, sendable, request, &[libc::ESRCH, libc::ENODEV, libc::EOPNOTSUPP])
     }
 
     /// Sends a request for each of the objects that can be sent; `idle` are the error numbers which say that nothing was

@@ -172,7 +172,8 @@ impl Keyword {
     /// A help line: how it is written, what it does, and what holds without it.
     pub(crate) fn written(&self) -> String {
         let without = match self.default {
-            "" | "none" | "off" | "required" => String::new(),
+            "" | "none" | "off" => String::new(),
+            required if required.starts_with("required") => String::new(),
             default => format!(" (default: {})", default.replace('`', "")),
         };
         format!("it is written `{}`: {}{without}", self.usage(), self.doc)

@@ -411,3 +411,33 @@ fn a_host_that_filters_by_reverse_path_serves_by_a_virtual_mac_address() {
     strong.stop();
     stage.held_by("b", VIP);
 }
+
+/// Not every kernel has ipvlans; one that has none says so, with the place, and nothing stays.
+#[test]
+fn an_ipvlan_is_made_or_refused_with_its_place() {
+    if !lab::privileged(an_ipvlan_is_made_or_refused_with_its_place) {
+        return;
+    }
+    let stage = Stage::new();
+    let host = stage.lan.host("a");
+    let mut a = stage.vrrpctl("a", Instance::new(STRONG).with("use_ipvlan ipv0 10.9.0.42/24 private"));
+    let known = || run(host, "ip -d -o link show").contains("ipvlan");
+    eventually("it has begun or given up", || a.said("entering backup state") || a.said("error"));
+    if known() {
+        let meter = meter::Meter::start(stage.lan.host("client"));
+        stage.held_by("a", VIP);
+        stage.client(VIP);
+        eventually("adverts from its address", || {
+            meter.heard().iter().any(|one| one.source == std::net::Ipv4Addr::new(10, 9, 0, 42))
+        });
+        a.stop();
+    } else {
+        assert_eq!(a.process.wait(PATIENCE).and_then(|status| status.code()), Some(1), "{}", a.log());
+        assert!(
+            a.said("-0.conf:15: cannot create the ipvlan") && a.said("this kernel has no ipvlan; remove `use_ipvlan`"),
+            "{}",
+            a.log()
+        );
+    }
+    assert!(!known() && stage.holders_of(VIP).is_empty());
+}

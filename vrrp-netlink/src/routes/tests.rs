@@ -148,6 +148,15 @@ fn packets_can_be_wrapped() {
             [wrapped("198.51.100.0", 24, "192.0.2.254", four), wrapped("2001:db8:1::", 48, "2001:db8::fe", six)];
         assert_eq!(outcome(rtnl.add_routes(&routes)), [Change::Done; 2]);
         assert_eq!(outcome(rtnl.remove_routes(&routes)), [Change::Done; 2]);
+        // What a kernel cannot do it does not have, either.
+        let labelled =
+            [wrapped("203.0.113.0", 24, "192.0.2.254", Encapsulation::Mpls { labels: vec![100], ttl: None })];
+        let added = rtnl.add_routes(&labelled).remove(0);
+        let removed = rtnl.remove_routes(&labelled).remove(0).unwrap();
+        match added {
+            Ok(change) => assert_eq!((change, removed), (Change::Done, Change::Done)),
+            Err(error) => assert_eq!((error.errno(), removed), (Some(libc::EOPNOTSUPP), Change::AlreadySo)),
+        }
     });
 }
 

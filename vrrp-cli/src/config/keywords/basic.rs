@@ -103,7 +103,13 @@ pub(super) const ROWS: &[Keyword] = {
             "whom to run scripts as that name no user themselves",
         ),
         instance("state", I::State, Shape::Choice(&["MASTER", "BACKUP"]), "BACKUP", "state to begin in, a hint"),
-        instance("interface", I::Interface, Shape::Interface, "required", "the interface adverts are sent on"),
+        instance(
+            "interface",
+            I::Interface,
+            Shape::Interface,
+            "required, unless there is a `unicast_peer`",
+            "the interface adverts are sent on",
+        ),
         instance(
             "virtual_router_id",
             I::VirtualRouterId,

@@ -47,7 +47,7 @@ settings! {
     use_vmac: Option<VmacSetting> = Vmac, "off", Yes, "addresses have the virtual router's MAC address";
     use_vmac_addr: bool = Flag, "off", Yes, "also addresses on other interfaces";
     vmac_xmit_base: bool = Flag, "off", Yes, "adverts leave from the interface itself";
-    use_ipvlan: Option<IpvlanSetting> = Ipvlan, "off", NotYet, "addresses are on an ipvlan interface";
+    use_ipvlan: Option<IpvlanSetting> = Ipvlan, "off", Yes, "addresses are on an ipvlan interface";
     unicast_peer: Vec<Peer> = Lines(shape::Lines::Peers), "none: multicast", Yes, "the other routers, when they are reached by unicast";
     unicast_src_ip: Option<IpAddr> = Address, "the interface's address", Yes, "source address of unicast adverts; fault while the host lacks it";
     mcast_dst_ip: Option<IpAddr> = Multicast, "`vrrp_mcast_group4`", Refused(GROUP), "where adverts are sent to";

@@ -76,10 +76,11 @@ impl Virtual {
 
 /// Why a virtual interface cannot be had.
 #[derive(Debug, thiserror::Error)]
-#[error("{line}: {error}")]
+#[error("{line}: {error}{advice}")]
 pub(in crate::daemon) struct NotMade {
     line: Box<str>,
     error: Error,
+    advice: &'static str,
 }
 
 /// All of them. Dropped without [`end`](Self::end), they go in the same way.
@@ -114,9 +115,16 @@ impl Virtuals {
                     }
                 }
                 Err(error) => {
-                    let line = made.list[place].line.clone();
+                    let one = &made.list[place];
+                    let unknown = error.errno() == Some(nix::errno::Errno::EOPNOTSUPP as i32);
+                    let advice = match one.kind {
+                        Kind::Ipvlan(_) if unknown => ": this kernel has no ipvlan; remove `use_ipvlan`",
+                        Kind::Macvlan(_) if unknown => ": this kernel has no macvlan; remove `use_vmac`",
+                        Kind::Ipvlan(_) | Kind::Macvlan(_) => "",
+                    };
+                    let line = one.line.clone();
                     made.end(rtnl);
-                    return Err(NotMade { line, error });
+                    return Err(NotMade { line, error, advice });
                 }
             }
         }

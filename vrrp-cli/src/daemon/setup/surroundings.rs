@@ -56,7 +56,8 @@ impl Builder<'_> {
         let own = self.links.addresses().iter().find(stays)?;
         let name = &place(own)?.name;
         let length = own.prefix_len;
-        if home.upper.is_some() && instance.priority.is_owner() && Some(own.index) == base.device.index {
+        let virtual_mac = instance.settings().use_vmac.is_some() && home.upper.is_some();
+        if virtual_mac && instance.priority.is_owner() && Some(own.index) == base.device.index {
             let message = format!(
                 "{address}/{length} is an address of `{name}` itself, which answers for it from its own MAC address, too"
             );

@@ -14,8 +14,11 @@ use crate::config::Instance;
 /// its adverts go to the group.
 pub(super) fn of(instance: &Instance) -> Result<(Option<IpAddr>, Option<Unicast>), PeerError> {
     let settings = instance.settings();
+    // The address of an ipvlan is there for this.
+    let of_ipvlan = settings.use_ipvlan.as_ref().and_then(|setting| setting.address).map(|(address, _)| address);
+    let own = instance.mcast_source.or(of_ipvlan.filter(IpAddr::is_ipv4));
     if settings.unicast_peer.is_empty() && !settings.unicast_fault_no_peer {
-        return Ok((instance.mcast_source, None));
+        return Ok((own, None));
     }
     let peer = |peer: &crate::config::model::Peer| Peer {
         min_ttl: peer.min_ttl.unwrap_or(u8::MIN),

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use vrrp_core::Family;
 use vrrp_core::node::InterfaceId;
 use vrrp_netlink::links::{Link, NAME_MAX};
-use vrrp_netlink::upper::Kind;
+use vrrp_netlink::upper::{IpvlanMode, Kind};
 
 use super::super::lock::Lock;
 use super::{Builder, Interface, family};
@@ -27,7 +27,7 @@ struct Wanted<'a> {
     instance: &'a Instance,
     /// The place of the interface that it stands on.
     base: usize,
-    mac: [u8; 6],
+    kind: Kind,
     family: Family,
     name: Option<&'a Spanned<String>>,
     prefix: &'a str,
@@ -47,19 +47,21 @@ impl Builder<'_> {
         let prefix = host.vmac_prefix.as_deref().unwrap_or(PREFIX);
         let ours = base == own && its_family == family(instance);
         if let Some(setting) = settings.use_vmac.as_ref().filter(|_| ours) {
-            let mac = mac(instance, setting);
+            let kind = Kind::Macvlan(mac(instance, setting));
             let (name, group) = (setting.name.as_ref(), setting.group.unwrap_or_default());
-            let of_adverts = true;
-            return self.virtual_one(&Wanted {
-                instance,
-                base,
-                mac,
-                family: its_family,
-                name,
-                prefix,
-                group,
-                of_adverts,
+            let (family, of_adverts) = (its_family, true);
+            return self.virtual_one(&Wanted { instance, base, kind, family, name, prefix, group, of_adverts });
+        }
+        if let Some(setting) = settings.use_ipvlan.as_ref().filter(|_| ours) {
+            let kind = Kind::Ipvlan(match setting.mode {
+                Some("private") => IpvlanMode::Private,
+                Some("vepa") => IpvlanMode::Vepa,
+                Some(_) | None => IpvlanMode::Bridge,
             });
+            let (name, group) = (setting.name.as_ref(), setting.group.unwrap_or_default());
+            // Adverts have the MAC address of the interface below, and are heard there.
+            let (family, of_adverts) = (its_family, false);
+            return self.virtual_one(&Wanted { instance, base, kind, family, name, prefix, group, of_adverts });
         }
         let named = address.options.iter().find_map(|option| match option {
             AddressOption::UseVmac(name) => Some(name.as_ref()),
@@ -75,14 +77,19 @@ impl Builder<'_> {
         let prefix = host.vmac_addr_prefix.as_deref().unwrap_or(prefix);
         let name = named.flatten();
         let of_adverts = ours && mac == instance.vrid.mac(its_family);
-        self.virtual_one(&Wanted { instance, base, mac, family: its_family, name, prefix, group: 0, of_adverts })
+        let (kind, family) = (Kind::Macvlan(mac), its_family);
+        self.virtual_one(&Wanted { instance, base, kind, family, name, prefix, group: 0, of_adverts })
     }
 
     /// The place of such an interface among the others, which it joins when it is new.
     fn virtual_one(&mut self, wanted: &Wanted<'_>) -> usize {
         let mark = Lock::name(&wanted.instance.interface.value, family(wanted.instance), wanted.instance.vrid);
-        let (kind, router) = (Kind::Macvlan(wanted.mac), self.tables.len());
-        if let Some(known) = self.virtuals.iter_mut().find(|one| one.base == wanted.base && one.kind == kind) {
+        let (kind, router) = (wanted.kind, self.tables.len());
+        // Of ipvlans, which share a MAC address, each router has its own.
+        let same = |one: &&mut Virtual| {
+            one.base == wanted.base && one.kind == kind && (matches!(kind, Kind::Macvlan(_)) || one.router == router)
+        };
+        if let Some(known) = self.virtuals.iter_mut().find(same) {
             if known.router == router {
                 known.use_for(wanted.family);
                 return known.device;
@@ -102,7 +109,7 @@ impl Builder<'_> {
             } else {
                 format!("`{}` has no Ethernet address: no virtual interface can stand on it", base.name)
             };
-            let help = "remove `use_vmac`, or name an Ethernet interface";
+            let help = "remove `use_vmac` or `use_ipvlan`, or name an Ethernet interface";
             self.refuse(Diagnostic::new(Code::InterfaceTaken, wanted.instance.interface.span, message).help(help));
             return wanted.base;
         }
@@ -110,7 +117,11 @@ impl Builder<'_> {
         let device = Device::find(&name, &self.links);
         let place = self.interfaces.len();
         let base_id = InterfaceId(u32::try_from(wanted.base).unwrap_or(u32::MAX));
-        let upper = Some(Upper { base: base_id, mac: wanted.mac });
+        let mac = match kind {
+            Kind::Macvlan(mac) => mac,
+            Kind::Ipvlan(_) => self.interfaces[wanted.base].device.mac.unwrap_or_default(),
+        };
+        let upper = Some(Upper { base: base_id, mac });
         let hears = if wanted.of_adverts { self.interfaces[wanted.base].adverts(wanted.family) } else { Vec::new() };
         self.by_name.insert(name, place);
         self.interfaces.push(Interface {
@@ -144,7 +155,11 @@ impl Builder<'_> {
     /// has left behind keeps its name. `None` when that is refused.
     fn name_for(&mut self, wanted: &Wanted<'_>, mark: &str) -> Option<String> {
         let base = self.interfaces[wanted.base].device.index;
-        let ours = |link: &Link| link.alias == mark && link.base == base && link.mac == Some(wanted.mac);
+        let fits = |link: &Link| match wanted.kind {
+            Kind::Macvlan(mac) => link.mac == Some(mac),
+            Kind::Ipvlan(_) => link.kind == "ipvlan",
+        };
+        let ours = |link: &Link| link.alias == mark && link.base == base && fits(link);
         let (links, planned) = (&self.links, &self.by_name);
         let free = |name: &str| !planned.contains_key(name) && links.by_name(name).is_none_or(&ours);
         let Some(asked) = wanted.name else {

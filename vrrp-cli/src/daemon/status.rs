@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use vrrp_core::node::Condition;
 use vrrp_core::{Counter, Counters, Family};
 
+use super::claims::Mac;
 use super::lateness::Histogram;
 
 /// Everything at one moment.
@@ -43,7 +44,20 @@ pub(super) struct Router {
     pub(super) addresses: Vec<IpAddr>,
     /// Who sent the last advert that was accepted.
     pub(super) heard: Option<IpAddr>,
+    /// Which other hosts had its addresses.
+    pub(super) conflicts: Vec<Conflict>,
     pub(super) counters: Counters,
+}
+
+/// Another host that had an address while it was served here.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Conflict {
+    pub(super) address: IpAddr,
+    pub(super) mac: [u8; 6],
+    /// How long ago it last said so.
+    pub(super) ago: Duration,
+    /// How often it, or others, did.
+    pub(super) claims: u64,
 }
 
 /// Adverts for a router that were dropped.
@@ -140,10 +154,14 @@ impl Snapshot {
         let troubles = [
             (counted(&DROPS), "adverts dropped"),
             (counted(&[Counter::AdvertsBarred]), "adverts kept from it by a firewall of this host"),
-            (counted(&[Counter::AddressConflicts]), "times another host had its address"),
         ];
         for (count, what) in troubles.iter().filter(|(count, _)| *count > 0) {
             let _ = write!(text, " | {count} {what}");
+        }
+        for Conflict { address, mac, ago, claims } in &router.conflicts {
+            let at = self.at.checked_sub(*ago).map_or_else(String::new, stamp);
+            let _ =
+                write!(text, " | {address} was at another host, too: {} at {at}, {claims} claims so far", Mac(*mac));
         }
         text.push('\n');
         text
@@ -215,6 +233,7 @@ mod tests {
             configured: 100,
             addresses: vec![[10, 0, 0, 1].into(), [10, 0, 0, 2].into()],
             heard: None,
+            conflicts: Vec::new(),
             counters,
         }
     }
@@ -240,14 +259,16 @@ mod tests {
         fault.counters.add(Counter::AuthFailures);
         fault.counters.add(Counter::HmacReplays);
         fault.counters.add_many(Counter::AdvertsBarred, 4);
-        fault.counters.add_many(Counter::AddressConflicts, 3);
+        let (address, mac) = ([10, 0, 0, 2].into(), [2, 0, 0, 0, 0, 9]);
+        fault.conflicts.push(Conflict { address, mac, ago: Duration::from_secs(5), claims: 3 });
         let text = snapshot(vec![router("A", Condition::Master, "the master fell silent"), fault]).status();
         let expected = [
             &format!("vrrpctl {} status at 2026-11-21T15:04:05Z, running for 3700 s", env!("CARGO_PKG_VERSION")),
             "(A) MASTER since 2026-11-21T15:03:00Z: the master fell silent | eth0 IPv4 VRID 51 | priority 100 | 10.0.0.1 10.0.0.2",
             "(B) FAULT since 2026-11-21T15:03:00Z: its interface is down; script `x` failed; serves until its successor does \
              | eth0 IPv4 VRID 51 | priority 70, configured 100 | 10.0.0.1 10.0.0.2 | heard 10.0.0.9 last | 2 adverts dropped \
-             | 4 adverts kept from it by a firewall of this host | 3 times another host had its address",
+             | 4 adverts kept from it by a firewall of this host \
+             | 10.0.0.2 was at another host, too: 02:00:00:00:00:09 at 2026-11-21T15:04:00Z, 3 claims so far",
             "[G] BACKUP",
         ];
         assert_eq!(text.lines().collect::<Vec<_>>(), expected);

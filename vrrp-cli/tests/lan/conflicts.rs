@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv6Addr, UdpSocket};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use nix::sys::signal::Signal;
 use vrrp_cli::lab::{self, Host};
 use vrrp_core::wire::arp::{self, GratuitousArp};
 use vrrp_core::wire::nd::{FRAME_LEN, NeighbourAdvertisement};
@@ -121,6 +122,11 @@ fn contested(vmac: bool) {
     assert_eq!([ear.count_from(mac, &vip), ear.count_from(mac6, &vip6)], before.map(|count| count + 1));
     assert_eq!(a.count("another host has our address"), 2, "one line for each address");
     assert_eq!((a.count("entering"), b.count("entering master state")), (4, 0), "no transition");
+    a.process.signal(Signal::SIGUSR1).unwrap();
+    a.says("status written to ", 1);
+    let written = a.log().split_once("status written to ").unwrap().1.split_whitespace().next().unwrap().to_owned();
+    let status = fs::read_to_string(written).unwrap();
+    assert!(status.contains(&format!("{VIP} was at another host, too: {third} at ")), "{status}");
     a.stop_contested();
 }
 

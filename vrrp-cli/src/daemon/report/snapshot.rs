@@ -2,11 +2,12 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
+use vrrp_core::conflict;
 use vrrp_core::node::{Condition, Node, RouterId};
 
 use super::Reporter;
 use crate::daemon::lateness::Histogram;
-use crate::daemon::status::{Router, Snapshot};
+use crate::daemon::status::{Conflict, Router, Snapshot};
 
 impl Reporter {
     /// Everything at this moment.
@@ -37,6 +38,12 @@ impl Reporter {
                 entered.map(|entered| entered.why.clone()).unwrap_or_default()
             }
         };
+        let conflict = |(address, conflict::Conflict { mac, at, claims, defended: _ })| Conflict {
+            address,
+            mac,
+            ago: now.saturating_duration_since(at),
+            claims,
+        };
         Some(Router {
             name: self.name(id).to_owned(),
             interface: self.names.placed.get(id.index()).cloned().unwrap_or_default(),
@@ -50,6 +57,7 @@ impl Reporter {
             configured: node.base_priority(id).unwrap_or(priority).get(),
             addresses: router.addresses().to_vec(),
             heard: router.last_adv_source(),
+            conflicts: node.conflicts(id).map(conflict).collect(),
             counters: *router.counters(),
         })
     }

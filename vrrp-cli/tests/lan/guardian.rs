@@ -261,6 +261,44 @@ fn what_nobody_could_remove_goes_at_the_next_start() {
     assert!(stage.holders_of(VIP).is_empty());
 }
 
+/// A host that stood still, with the guardian: the address is its successor's at once, and goes back when the election says so.
+#[test]
+fn a_host_that_thaws_lets_go_at_once() {
+    if lab::privileged(a_host_that_thaws_lets_go_at_once) {
+        side_by_side(["", "global_defs {\n    address_lease 3\n}\n"], thaws);
+    }
+}
+
+fn thaws(lease: &str) {
+    let stage = Stage::new();
+    let mut a = stage.start_with(Vrrpctl, "a", &[Instance::new(STRONG)], lease);
+    a.is_backup();
+    let mut b = stage.start_with(Vrrpctl, "b", &[Instance::new(WEAK)], lease);
+    stage.held_by("a", VIP);
+    b.is_backup();
+    let (holders, client) = (stage.watch(VIP), stage.client(VIP));
+    a.process.signal_all(Signal::SIGSTOP).unwrap();
+    b.says("entering master state", 1);
+    eventually("the other one has it", || stage.lan.holds("b", ip(VIP)));
+    // It stands still for longer than it takes.
+    never("the other one lets go", Duration::from_secs(2), || !stage.lan.holds("b", ip(VIP)));
+    let thawed = Instant::now();
+    a.process.signal_all(Signal::SIGCONT).unwrap();
+    a.says("entering backup state", 2);
+    stage.held_by("a", VIP);
+    eventually("the client is served", || client.replies(thawed) > 500);
+    between("double holding", holders.both(thawed), Duration::ZERO, SLACK);
+    between(
+        "the client's silence",
+        client.longest_silence(thawed),
+        Duration::ZERO,
+        Duration::from_millis(1500) + SLACK,
+    );
+    assert!(!a.said("killed"), "the guardian slept as well: {}", a.log());
+    a.stop();
+    b.stop();
+}
+
 /// What is stopped on purpose serves on until its successor does: frozen meanwhile, it must not serve for ever.
 #[test]
 fn what_is_frozen_while_it_lets_go_is_killed() {

@@ -3,6 +3,7 @@
 
 use std::net::Ipv4Addr;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 use vrrp_cli::lab::{self, Host, Process};
@@ -28,13 +29,16 @@ fn an_address_that_somebody_removes_is_put_back_without_a_transition() {
     let mut a = stage.vrrpctl("a", Instance::new(STRONG));
     stage.held_by("a", VIP);
     a.says("entering master state", 1);
-    let states = a.count("entering");
+    let (states, client) = (a.count("entering"), stage.client(VIP));
+    let began = Instant::now();
     for times in 1..=3 {
         assert!(stage.lan.host("a").drop_address(ip(VIP)).unwrap());
         a.says("(vi_1) 10.9.0.100 was removed by somebody else: put back", times);
         stage.held_by("a", VIP);
     }
     assert_eq!(a.count("entering"), states);
+    eventually("the client goes on", || client.replies(began) > 200);
+    between("the client's silence", client.longest_silence(began), Duration::ZERO, SLACK);
     a.stop();
     assert!(stage.holders_of(VIP).is_empty());
 }

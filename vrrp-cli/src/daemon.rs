@@ -52,7 +52,7 @@ use std::time::Instant;
 
 use crossbeam_channel::Sender;
 use signal_hook::iterator::Signals;
-use vrrp_core::node::{Groups, InterfaceId, Node};
+use vrrp_core::node::{Faults, Groups, Input, InterfaceId, Node};
 use vrrp_netlink::process::{self, Wakeup};
 
 use crate::{check, config};
@@ -189,7 +189,7 @@ impl ToElection {
 
 fn serve(plan: setup::Plan, ward: Option<Ward>, signals: Signals) -> Result<(), ServeError> {
     let setup::Plan {
-        node,
+        mut node,
         mut interfaces,
         groups,
         macs,
@@ -225,6 +225,7 @@ fn serve(plan: setup::Plan, ward: Option<Ward>, signals: Signals) -> Result<(), 
         // The monitor was opened before they were made: it tells of them once more.
         links.read(&mut rtnl)?;
     }
+    suspend_incomplete(&mut node, &work, &devices);
     let wakeup = Wakeup::new()?;
     let (sender, feedback) = crossbeam_channel::unbounded();
     let election = ToElection { sender, wakeup: wakeup.clone() };
@@ -301,6 +302,14 @@ fn open_virtual_ears(
         interface.device = device.clone();
     }
     setup::open_ears(interfaces, groups, true).pop().map_or(Ok(()), Err)
+}
+
+/// A router of whose addresses an interface does not exist yet starts in FAULT.
+fn suspend_incomplete(node: &mut Node<Instant>, work: &kernel::Work, devices: &[monitor::Device]) {
+    for table in work.tables.iter().filter(|table| !table.entries.is_complete(devices)) {
+        let fault = Input::Fault { router: table.id, fault: Faults::NO_INTERFACE, present: true };
+        node.handle(Instant::now(), fault, &mut Vec::new());
+    }
 }
 
 /// The file for a successor, and what predecessors have left.

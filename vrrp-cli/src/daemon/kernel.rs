@@ -117,14 +117,15 @@ impl Kernel {
         let Work { tables, statics, groups, promote, paces, filtering, lease: _, virtuals: _ } = work;
         let routers = tables
             .into_iter()
-            .map(|table| Router {
+            .map(|table| (!table.entries.is_complete(&devices), table))
+            .map(|(incomplete, table)| Router {
                 held: if leftovers.contains(&table.id) { Held::all(&table.entries, &devices) } else { Held::default() },
                 table,
                 done: Wanted { epoch: 0, addresses: Addresses::Remove },
                 handed_over: Vec::new(),
                 announced: 0,
                 extra_due: None,
-                incomplete: false,
+                incomplete,
                 retry: None,
                 pause: RETRY,
                 contest: RETRY,

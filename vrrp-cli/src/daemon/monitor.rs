@@ -378,6 +378,7 @@ impl Watch {
             match self.links.read(&mut self.rtnl) {
                 Ok(()) => {
                     self.overrun = false;
+                    self.ports.iter_mut().for_each(Port::doubt);
                     orders.job(Job::Recheck);
                     let own = self.links.own.iter().cloned().map(Job::Switched);
                     let duplicates = self.links.addresses.iter().filter(|address| self.links.is_duplicate(address));

@@ -261,7 +261,12 @@ fn promoting(config: &Config) -> Vec<String> {
 /// Opens the sockets of all interfaces that are `virtual_ones`, or are not; what could not be opened.
 pub(super) fn open_ears(interfaces: &mut [Interface], groups: Groups, virtual_ones: bool) -> Vec<vrrp_netlink::Error> {
     let mut errors = Vec::new();
-    for interface in interfaces.iter_mut().filter(|interface| interface.upper.is_some() == virtual_ones) {
+    let concerned = |interface: &&mut Interface| {
+        // What does not exist yet is opened when it does.
+        let exists = interface.device.index.is_some() || interface.route_to.is_some();
+        exists && interface.upper.is_some() == virtual_ones
+    };
+    for interface in interfaces.iter_mut().filter(concerned) {
         for &kind in &interface.hears {
             let opened = match interface.route_to {
                 None => Ear::open(kind, &interface.device, (interface.upper, &interface.served), groups).map(Some),
@@ -297,6 +302,8 @@ struct Builder<'s> {
     secure: bool,
     scripts: Scripts,
     warnings: Vec<Diagnostic>,
+    /// Interfaces may appear later.
+    dynamic: bool,
     /// Seconds that a virtual address has until it is renewed.
     lease: Option<u32>,
     /// Where static addresses are that name no interface.
@@ -372,6 +379,7 @@ impl<'s> Builder<'s> {
             secure: config.global.settings.enable_script_security,
             scripts: Scripts::default(),
             warnings: Vec::new(),
+            dynamic: config.global.settings.dynamic_interfaces.is_some(),
             default_interface: config.global.settings.default_interface.clone(),
             lease: Lease::seconds(config.global.settings.address_lease),
         }
@@ -490,10 +498,16 @@ impl<'s> Builder<'s> {
         if device.index.is_none() {
             let here = self.links.names().join(", ");
             let message = format!("interface `{}` does not exist on this host", name.value);
-            let diagnostic = Diagnostic::new(Code::NoSuchInterface, name.span, message).label("no such interface");
-            let help =
+            let here =
                 if here.is_empty() { "this host has no interface but lo".into() } else { format!("it has: {here}") };
-            self.refuse(diagnostic.help(help));
+            if self.dynamic {
+                let diagnostic = Diagnostic::new(Code::TrackedMissing, name.span, message + ": it is waited for");
+                self.warnings.push(diagnostic.label("no such interface yet").help(here));
+            } else {
+                let diagnostic = Diagnostic::new(Code::NoSuchInterface, name.span, message).label("no such interface");
+                let help = format!("{here}; write `dynamic_interfaces` into `global_defs` to wait for it");
+                self.refuse(diagnostic.help(help));
+            }
         }
         self.place(device, None)
     }

@@ -2,6 +2,8 @@
 //! while the daemon does not run, so that it hears of all of it at once, or only that there was too much to hear.
 
 use std::net::Ipv4Addr;
+use std::process::Command;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 use vrrp_cli::lab;
@@ -129,12 +131,12 @@ fn clients_learn_another_mac_address() {
     a.says("entering master state", 1);
     eventually("it has settled", || stage.neighbour(VIP) == Some(stage.mac("a")));
     // The rounds of the takeover are over.
-    lab::wait_until(std::time::Duration::from_secs(6), || false);
+    lab::wait_until(Duration::from_secs(6), || false);
     let mac = "02:00:00:00:77:01";
     stage.shell("a", &format!("ip link set eth0 address {mac}"));
-    let began = std::time::Instant::now();
+    let began = Instant::now();
     eventually("the client sends there", || stage.neighbour(VIP).as_deref() == Some(mac));
-    assert!(began.elapsed() < std::time::Duration::from_secs(4), "{:?}: told, not found out", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(4), "{:?}: told, not found out", began.elapsed());
     eventually("it is answered", || client.last_reply().is_some_and(|at| at > began));
     assert_eq!(a.count("entering"), 2, "{}", a.log());
     a.stop();
@@ -153,9 +155,9 @@ fn what_was_refused_is_tried_when_its_interface_is_made_anew() {
     let mut a = stage.vrrpctl("a", Instance::new(255).with(excluded));
     a.says("entering fault state: the kernel refused its addresses", 1);
     stage.shell("a", &format!("ip link del other0; {make}"));
-    let began = std::time::Instant::now();
+    let began = Instant::now();
     stage.held_by("a", VIP);
-    assert!(began.elapsed() < std::time::Duration::from_secs(15), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
     a.stop();
 }
 
@@ -181,5 +183,82 @@ fn a_backup_without_the_interface_of_an_address_does_not_take_over() {
     never("it claims", master_down(WEAK), || b.said("entering master state"));
     stage.shell("b", make);
     stage.held_by("b", OTHER);
+    b.stop();
+}
+
+/// Where adverts are sent from their interface, and where from a virtual one on top of it.
+#[test]
+fn an_interface_that_is_absent_at_the_start_is_waited_for() {
+    if !lab::privileged(an_interface_that_is_absent_at_the_start_is_waited_for) {
+        return;
+    }
+    let stage = Stage::new();
+    let host = stage.lan.host("a");
+    let instances = [Instance::new(STRONG), Instance::new(STRONG).called("VI_2", 51, VIP2).with("use_vmac")];
+    stage.shell("a", "ip link set eth0 name away0");
+    let mut refused = stage.start(Vrrpctl, "a", &instances);
+    refused.says("error[E060]: interface `eth0` does not exist on this host", 1);
+    assert_eq!(refused.process.wait(PATIENCE).and_then(|status| status.code()), Some(2));
+
+    let dynamic = "global_defs {\n    dynamic_interfaces\n}\n";
+    let mut a = stage.start_with(Vrrpctl, "a", &instances, dynamic);
+    a.says("interface `eth0` does not exist on this host: it is waited for", 1);
+    a.says("entering fault state: its interface does not exist", 2);
+    stage.shell("a", "ip link set away0 name eth0");
+    for address in [VIP, VIP2] {
+        stage.held_by("a", address);
+    }
+    assert!(stage.shell("a", "ip -d link show type macvlan").contains("00:00:5e:00:01:33"));
+
+    // Into another network namespace and back, which takes everything from it, also who listens there; its number it keeps.
+    let strong = [Instance::new(200), Instance::new(200).called("VI_2", 51, VIP2).with("use_vmac")];
+    let mut b = stage.start(Vrrpctl, "b", &strong);
+    for address in [VIP, VIP2] {
+        stage.held_by("b", address);
+    }
+    stage.shell("a", "ip link set eth0 name moved0");
+    a.says("entering fault state: its interface does not exist", 4);
+    let sleep = |host| stage.lan.host(host).spawn(Command::new("sleep").arg("600")).unwrap();
+    let (elsewhere, here) = (sleep("client"), sleep("a"));
+    stage.shell("a", &format!("ip link set moved0 netns {}", elsewhere.id()));
+    stage.shell("client", &format!("ip link set moved0 netns {}", here.id()));
+    let (own, claims) = (host.address(0), a.count("entering master state"));
+    stage.shell("a", &format!("ip link set moved0 name eth0 && ip addr add {own}/24 dev eth0 && ip link set eth0 up"));
+    a.says("entering backup state", 6);
+    // Absence: it would take over.
+    never("it hears nobody", master_down(STRONG) + SLACK, || a.count("entering master state") > claims);
+    b.stop();
+    for address in [VIP, VIP2] {
+        stage.held_by("a", address);
+    }
+    a.stop();
+    assert!(stage.holders_of(VIP).is_empty() && stage.holders_of(VIP2).is_empty());
+}
+
+/// Without delays: each time counts.
+#[test]
+fn a_link_that_flaps_brings_no_second_holder() {
+    if !lab::privileged(a_link_that_flaps_brings_no_second_holder) {
+        return;
+    }
+    let stage = Stage::new();
+    let mut a = stage.vrrpctl("a", Instance::new(STRONG));
+    a.is_backup();
+    let mut b = stage.vrrpctl("b", Instance::new(WEAK));
+    stage.held_by("a", VIP);
+    let watch = stage.watch(VIP);
+    let began = Instant::now();
+    for _ in 0..5 {
+        stage.lan.cut("a", 0).unwrap();
+        lab::wait_until(Duration::from_millis(300), || false);
+        stage.lan.mend("a", 0).unwrap();
+        lab::wait_until(Duration::from_millis(300), || false);
+    }
+    stage.held_by("a", VIP);
+    a.says("entering master state", 2);
+    stage.held_by("a", VIP);
+    assert!(watch.both(began) < Duration::from_millis(300), "{:?}", watch.both(began));
+    a.stop();
+    stage.held_by("b", VIP);
     b.stop();
 }

@@ -7,10 +7,11 @@
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
-use vrrp_cli::lab;
+use vrrp_cli::lab::{self, Process};
 
 use crate::common::Kind::Vrrpctl;
 use crate::common::*;
@@ -42,13 +43,16 @@ enum Fault {
     Muted,
     Filtered,
     Renamed,
+    Elsewhere,
+    OwnAddressGone,
+    OtherMac,
     SmallMtu,
     ManyNews,
 }
 
 use Fault::*;
 
-const FAULTS: [Fault; 14] = [
+const FAULTS: [Fault; 17] = [
     WorkerKilled,
     WorkerFrozen,
     GuardianKilled,
@@ -61,6 +65,9 @@ const FAULTS: [Fault; 14] = [
     Muted,
     Filtered,
     Renamed,
+    Elsewhere,
+    OwnAddressGone,
+    OtherMac,
     SmallMtu,
     ManyNews,
 ];
@@ -72,7 +79,8 @@ impl Fault {
     }
 
     fn lasts(self) -> bool {
-        !matches!(self, WorkerKilled | GuardianKilled | AllKilled | Restarted | AddressRemoved | ManyNews | Flapping)
+        let at_once = matches!(self, WorkerKilled | GuardianKilled | AllKilled | Restarted | AddressRemoved | ManyNews);
+        !at_once && !matches!(self, Flapping | OtherMac)
     }
 }
 
@@ -91,6 +99,8 @@ struct Soak {
     seed: u64,
     drawn: u64,
     said: Vec<String>,
+    /// For whom interfaces are taken away.
+    elsewhere: Process,
 }
 
 #[test]
@@ -105,7 +115,9 @@ fn faults_at_random_are_survived() {
     eprintln!("VRRP_SOAK_SEED={seed}");
     let stage = Stage::new();
     let daemons = HOSTS.map(|host| start(&stage, host));
-    let mut soak = Soak { stage, daemons, started: [Instant::now(); 2], seed, drawn: 0, said: Vec::new() };
+    let elsewhere = stage.lan.host("client").spawn(Command::new("sleep").arg("86400")).unwrap();
+    let started = [Instant::now(); 2];
+    let mut soak = Soak { stage, daemons, started, seed, drawn: 0, said: Vec::new(), elsewhere };
     soak.settle("the start");
     let mut worst = BTreeMap::<Vec<Fault>, Worst>::new();
     let began = Instant::now();
@@ -130,7 +142,8 @@ fn faults_at_random_are_survived() {
 fn start(stage: &Stage, host: &str) -> Daemon {
     let priority = if host == "a" { STRONG } else { WEAK };
     let settings = format!("version 3\n    advert_int {}", INTERVAL.as_secs_f64());
-    stage.start(Vrrpctl, host, &[Instance::new(priority).password(None).with(settings)])
+    let dynamic = "global_defs {\n    dynamic_interfaces\n}\n";
+    stage.start_with(Vrrpctl, host, &[Instance::new(priority).password(None).with(settings)], dynamic)
 }
 
 impl Soak {
@@ -205,6 +218,15 @@ impl Soak {
                  add rule inet soak in ip protocol vrrp drop'",
             )),
             Renamed => drop(stage.shell(host, "ip link set eth0 name away0")),
+            Elsewhere => {
+                let pid = self.elsewhere.id();
+                stage.shell(host, &format!("ip link set eth0 name {host}-0 && ip link set {host}-0 netns {pid}"));
+            }
+            OwnAddressGone => drop(stage.lan.host(host).drop_address(ip(stage.lan.host(host).address(0))).unwrap()),
+            OtherMac => drop(stage.shell(
+                host,
+                "ip link set eth0 address 02:00:00:00:$(printf %02x:%02x $(($$ / 256 % 256)) $(($$ % 256)))",
+            )),
             SmallMtu => drop(stage.shell(host, "ip link set eth0 mtu 68")),
             ManyNews => drop(stage.shell(
                 host,
@@ -229,7 +251,21 @@ impl Soak {
             Filtered => drop(stage.shell(host, "nft delete table inet soak")),
             Renamed => drop(stage.shell(host, "ip link set away0 name eth0")),
             SmallMtu => drop(stage.shell(host, "ip link set eth0 mtu 1500")),
-            WorkerKilled | GuardianKilled | AllKilled | Restarted | Flapping | AddressRemoved | ManyNews => {}
+            Elsewhere => {
+                // Whoever is there has an end of its own, in the namespace of the host.
+                let mut sleep = stage.lan.host(host).spawn(Command::new("sleep").arg("60")).unwrap();
+                stage.shell("client", &format!("ip link set {host}-0 netns {}", sleep.id()));
+                sleep.kill().unwrap();
+                let own = stage.lan.host(host).address(0);
+                stage.shell(host, &format!("ip link set {host}-0 name eth0 && ip addr add {own}/24 dev eth0"));
+                stage.set_up(host, true);
+            }
+            OwnAddressGone => {
+                let own = stage.lan.host(host).address(0);
+                stage.shell(host, &format!("ip addr add {own}/24 dev eth0"));
+            }
+            WorkerKilled | GuardianKilled | AllKilled | Restarted | Flapping | AddressRemoved | OtherMac | ManyNews => {
+            }
         }
     }
 
@@ -247,11 +283,14 @@ impl Soak {
     /// Waits until the stronger one alone has the address, and goes on having it.
     fn settle(&mut self, after: &str) {
         let mut since: Option<Instant> = None;
-        eventually(&format!("a alone has the address again, after {after}"), || {
+        let settled = lab::wait_until(PATIENCE, || {
             self.look_after();
             let alone = self.stage.holders_of(VIP) == ["a"];
             since = since.filter(|_| alone).or(alone.then(Instant::now));
             since.is_some_and(|since| since.elapsed() > 2 * INTERVAL)
         });
+        let ended: Vec<_> = self.said.iter().rev().take(4).map(String::as_str).collect();
+        let holders = self.stage.holders_of(VIP);
+        assert!(settled, "after {after} {holders:?} have the address; the last that ended:\n{}", ended.join("---\n"));
     }
 }

@@ -59,7 +59,7 @@ settings! {
     vrrp_startup_delay: Option<Duration> = Seconds(1_000, LONGEST), "0", Yes, "no virtual router is master before so long after the start";
     vrrp_delay_after_boot: Option<Duration> = Seconds(1_000, LONGEST), "0", Yes, "the same, counted from the boot of the host; the longer one counts";
     log_unknown_vrids: bool = Flag, "off", NotYet, "log adverts of virtual routers that are not configured";
-    dynamic_interfaces: Option<String> = OptChoice(&["allow_if_changes"]), "off", NotYet, "interfaces may appear later";
+    dynamic_interfaces: Option<String> = OptChoice(&["allow_if_changes"]), "off", Yes, "an interface that does not exist at the start is waited for";
     default_interface: Option<Spanned<String>> = Interface, "eth0", Yes, "interface of static addresses without `dev`";
     disable_local_igmp: bool = Flag, "off", NotYet, "no IGMP reports for local groups";
     vmac_prefix: Option<String> = Word("NAME", 11), "vrrp", Yes, "how names of virtual interfaces begin";

@@ -107,6 +107,10 @@ impl Virtuals {
         made.bury(rtnl);
         estate.mark(made.list.iter().map(|one| one.mark.clone()), devices);
         for place in 0..made.list.len() {
+            if devices.get(made.list[place].base).is_none_or(|base| base.index.is_none()) {
+                // It is made when there is something to stand on.
+                continue;
+            }
             let outcome = made.prepare_base(place, devices, estate).and_then(|()| made.make_one(place, rtnl, devices));
             match outcome {
                 Ok(device) => {

@@ -24,7 +24,9 @@ pub(super) struct Port {
     hears: Vec<Kind>,
     /// Of these, sockets could not be opened yet.
     lacking: Vec<Kind>,
-    /// The kernel has forgotten who listens here.
+    /// The index that sockets were opened for last.
+    home: Option<u32>,
+    /// The kernel may have forgotten who listens here.
     forgotten: bool,
     /// What the sockets that are replaced take with them.
     memberships: Vec<Membership>,
@@ -49,6 +51,7 @@ impl Port {
             route_to: interface.route_to,
             hears: interface.hears.clone(),
             lacking: Vec::new(),
+            home: interface.device.index,
             forgotten: false,
             memberships: Vec::new(),
             upper: interface.upper,
@@ -66,10 +69,15 @@ impl Port {
 
     /// What has this index is not what its sockets were opened for, or no longer knows them.
     pub(super) fn forget(&mut self, index: u32) {
-        if self.device.index == Some(index) {
+        if self.home == Some(index) {
             self.device.index = None;
             self.forgotten = true;
         }
+    }
+
+    /// What was lost may have been that.
+    pub(super) fn doubt(&mut self) {
+        self.forgotten = true;
     }
 
     /// Tells what has changed; whether something failed that is to be tried again.
@@ -86,7 +94,8 @@ impl Port {
             self.device = device;
             self.join(groups);
             self.open(groups, election, false);
-        } else if !self.lacking.is_empty() {
+        } else {
+            self.join(groups);
             self.open(groups, election, true);
         }
         for place in 0..self.told.len() {
@@ -118,9 +127,10 @@ impl Port {
 
     /// Opens the sockets that are lacking, as far as that can be; `again` says that the failure is known.
     fn open(&mut self, groups: Groups, election: &ToElection, again: bool) {
-        if self.device.index.is_none() {
+        if self.device.index.is_none() || self.lacking.is_empty() {
             return;
         }
+        self.home = self.device.index;
         let mut complained = again;
         let Self { id, device, upper, served, .. } = self;
         self.lacking.retain(|kind| match Ear::open(*kind, device, (*upper, served), groups) {

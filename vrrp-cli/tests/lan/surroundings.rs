@@ -99,3 +99,27 @@ fn an_owner_with_a_virtual_mac_address_has_its_address_there_alone() {
     a.stop();
     stage.held_by_nobody(VIP);
 }
+
+/// A router of IPv6 waits for it; one of IPv4 that has such an address besides does not serve a part of what it should.
+#[test]
+fn an_interface_without_ipv6_is_told_and_waited_for() {
+    if !lab::privileged(an_interface_without_ipv6_is_told_and_waited_for) {
+        return;
+    }
+    let stage = Stage::new();
+    stage.shell("a", "sysctl -qw net.ipv6.conf.eth0.disable_ipv6=1");
+    let six = Instance::new(STRONG).called("VI_6", 60, VIP).password(None).with("version 3");
+    let mixed = Instance::new(STRONG).with("virtual_ipaddress_excluded {\n        fd00:9::61/64\n    }");
+    let mut a = stage.start(Vrrpctl, "a", &[six.addresses(&["fe80::100/64"]), mixed]);
+    a.says("(VI_6) entering fault state: its interface has no usable link-local IPv6 address to send from", 1);
+    a.says("(VI_1) fd00:9::61 (", 1);
+    a.says("(ipv6: ipv6 is disabled on this device)", 1);
+    a.says("(VI_1) entering fault state: the kernel refused its addresses", 1);
+    stage.held_by_nobody(VIP);
+    let own = stage.lan.host("a").link_local();
+    let give = format!("ip address add {own}/64 dev eth0 nodad");
+    stage.shell("a", &format!("sysctl -qw net.ipv6.conf.eth0.disable_ipv6=0 && {give}"));
+    a.says("(VI_6) entering master state", 1);
+    a.stop();
+    stage.held_by_nobody(VIP);
+}

@@ -46,6 +46,7 @@ use crate::{Error, Result};
 
 pub use datagrams::DatagramEar;
 pub(crate) use filter::from_mac;
+use filter::of_interface;
 pub use filter::{Accept, Filter};
 
 /// Where an Ethernet header carries the protocol of its payload.
@@ -86,7 +87,7 @@ impl PacketSocket {
     /// A socket of one EtherType costs nothing for frames of all others, and never hears what this host sends.
     pub fn listen_to(index: u32, ethertype: u16, filter: &Filter) -> Result<Self> {
         let opened = Self::open()?;
-        let attached = opened.socket.attach_filter(filter.program());
+        let attached = opened.socket.attach_filter(&of_interface(index, filter.program()));
         attached.map_err(|error| fail("filter a packet socket", index, error))?;
         opened.bound(index, ethertype)
     }

@@ -7,12 +7,13 @@ use std::os::fd::{AsFd, BorrowedFd};
 use nix::sys::socket::{setsockopt, sockopt};
 use socket2::{Domain, Protocol, Socket, Type};
 
-use super::fail;
+use super::{fail, of_interface};
 use crate::sieve::Sieve;
 use crate::socket::{Batch, RECEIVE_BUFFER, permitted};
 use crate::{Error, Result, sys};
 
-/// A packet socket that hears datagrams which an interface received for this host, those included that a firewall drops.
+/// A packet socket that hears datagrams which an interface received for this host, those included that a firewall drops; not those
+/// for a VLAN or a macvlan on it.
 ///
 /// While it is open the kernel looks at every datagram of its family that the interface receives, which costs some ten
 /// nanoseconds each. Closing it waits for the kernel, some milliseconds: leave that to a thread that may be held up.
@@ -33,7 +34,8 @@ impl DatagramEar {
             let denied = "open a packet socket without CAP_NET_RAW";
             Error::new(permitted(&error, "open a packet socket", denied), error)
         })?;
-        socket.attach_filter(&sieve.program()).map_err(|error| fail("filter a packet socket", index, error))?;
+        let program = of_interface(index, sieve.program());
+        socket.attach_filter(&program).map_err(|error| fail("filter a packet socket", index, error))?;
         if setsockopt(&socket, sockopt::RcvBufForce, &RECEIVE_BUFFER).is_err() {
             // What is usual does for all but hundreds of senders.
             let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER);

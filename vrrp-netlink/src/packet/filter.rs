@@ -25,9 +25,9 @@ pub enum Accept {
 
 /// A program for [`PacketSocket`](super::PacketSocket).
 ///
-/// Frames that this host sends, and frames that are for another host or for a VLAN of the interface, never pass.
+/// Frames that this host sends, and frames that are for another host or for a VLAN or macvlan on the interface, never pass.
 pub struct Filter {
-    program: Box<[SockFilter]>,
+    program: Box<[Instruction]>,
 }
 
 // Frame offsets, from the Ethernet header on.
@@ -56,6 +56,8 @@ const ETHERNET_SOURCE: u32 = 0xffe0_0000 + 6;
 const PACKET_TYPE: u32 = 0xffff_f000 + 4;
 const TO_ANOTHER_HOST: u32 = 3;
 const OUTGOING: u32 = 4;
+/// The same of the interface that it is for.
+const INTERFACE: u32 = 0xffff_f000 + 8;
 
 // Instructions (linux/bpf_common.h).
 const LOAD_WORD: u16 = 0x20;
@@ -69,6 +71,10 @@ const RETURN: u16 = 0x06;
 /// The whole frame.
 const ALL: u32 = u32::MAX;
 const NOTHING: u32 = 0;
+
+/// One step of a program: what to do, how far to jump when a comparison holds and when it fails, and a number.
+#[derive(Clone, Copy)]
+struct Instruction(u16, u8, u8, u32);
 
 /// One check: load something, compare it.
 #[derive(Clone, Copy)]
@@ -92,17 +98,35 @@ impl Filter {
     }
 
     /// What never passes.
-    fn head() -> Vec<SockFilter> {
+    fn head() -> Vec<Instruction> {
         let mut program = vec![load(LOAD_OCTET, PACKET_TYPE)];
         for unwanted in [TO_ANOTHER_HOST, OUTGOING] {
-            program.extend([SockFilter::new(JUMP_IF_EQUAL, 0, 1, unwanted), verdict(NOTHING)]);
+            program.extend([Instruction::new(JUMP_IF_EQUAL, 0, 1, unwanted), verdict(NOTHING)]);
         }
         program
     }
 
-    pub(super) fn program(&self) -> &[SockFilter] {
-        &self.program
+    pub(super) fn program(&self) -> impl ExactSizeIterator<Item = SockFilter> + '_ {
+        self.program.iter().copied().map(Instruction::assembled)
     }
+}
+
+impl Instruction {
+    const fn new(code: u16, holds: u8, fails: u8, value: u32) -> Self {
+        Self(code, holds, fails, value)
+    }
+
+    const fn assembled(self) -> SockFilter {
+        let Self(code, holds, fails, value) = self;
+        SockFilter::new(code, holds, fails, value)
+    }
+}
+
+/// In front of a program of a packet socket: lets nothing pass that is not for the interface `index` itself. What is for a VLAN or a
+/// macvlan on it is another LAN's, but the kernel shows it also to those who listen to the interface below, without its tag.
+pub(super) fn of_interface(index: u32, program: impl IntoIterator<Item = SockFilter>) -> Vec<SockFilter> {
+    let check = [load(LOAD_WORD, INTERFACE), Instruction::new(JUMP_IF_EQUAL, 1, 0, index), verdict(NOTHING)];
+    check.map(Instruction::assembled).into_iter().chain(program).collect()
 }
 
 /// Lets pass what came from this MAC address, for sockets of a protocol inside IP.
@@ -115,7 +139,7 @@ pub(crate) fn from_mac(mac: [u8; 6]) -> Vec<SockFilter> {
     ];
     block(&mut program, checks, vec![verdict(ALL)]);
     program.push(verdict(NOTHING));
-    program
+    program.into_iter().map(Instruction::assembled).collect()
 }
 
 impl std::fmt::Debug for Filter {
@@ -153,7 +177,7 @@ impl Accept {
 }
 
 /// Appends checks that jump behind the block as soon as one fails, and `tail` for when none does.
-fn block(program: &mut Vec<SockFilter>, checks: Vec<Check>, mut tail: Vec<SockFilter>) {
+fn block(program: &mut Vec<Instruction>, checks: Vec<Check>, mut tail: Vec<Instruction>) {
     // Of the instructions, from the end: how many follow is how far a failed check has to jump.
     tail.reverse();
     let mut reversed = tail;
@@ -161,12 +185,12 @@ fn block(program: &mut Vec<SockFilter>, checks: Vec<Check>, mut tail: Vec<SockFi
         // The checks of a block have some fifteen instructions, and its tail has two hundred at most.
         let behind = u8::try_from(reversed.len()).unwrap_or(u8::MAX);
         let (compare, loads) = match check {
-            Check::Octet(at, value) => (SockFilter::new(JUMP_IF_EQUAL, 0, behind, value), vec![load(LOAD_OCTET, at)]),
-            Check::Half(at, value) => (SockFilter::new(JUMP_IF_EQUAL, 0, behind, value), vec![load(LOAD_HALF, at)]),
-            Check::Word(at, value) => (SockFilter::new(JUMP_IF_EQUAL, 0, behind, value), vec![load(LOAD_WORD, at)]),
+            Check::Octet(at, value) => (Instruction::new(JUMP_IF_EQUAL, 0, behind, value), vec![load(LOAD_OCTET, at)]),
+            Check::Half(at, value) => (Instruction::new(JUMP_IF_EQUAL, 0, behind, value), vec![load(LOAD_HALF, at)]),
+            Check::Word(at, value) => (Instruction::new(JUMP_IF_EQUAL, 0, behind, value), vec![load(LOAD_WORD, at)]),
             Check::Same(one, other) => {
-                let loads = vec![load(LOAD_WORD, other), SockFilter::new(COPY_TO_X, 0, 0, 0), load(LOAD_WORD, one)];
-                (SockFilter::new(JUMP_IF_EQUAL_X, 0, behind, 0), loads)
+                let loads = vec![load(LOAD_WORD, other), Instruction::new(COPY_TO_X, 0, 0, 0), load(LOAD_WORD, one)];
+                (Instruction::new(JUMP_IF_EQUAL_X, 0, behind, 0), loads)
             }
         };
         reversed.push(compare);
@@ -175,10 +199,10 @@ fn block(program: &mut Vec<SockFilter>, checks: Vec<Check>, mut tail: Vec<SockFi
     program.extend(reversed.into_iter().rev());
 }
 
-const fn load(code: u16, at: u32) -> SockFilter {
-    SockFilter::new(code, 0, 0, at)
+const fn load(code: u16, at: u32) -> Instruction {
+    Instruction::new(code, 0, 0, at)
 }
 
-const fn verdict(octets: u32) -> SockFilter {
-    SockFilter::new(RETURN, 0, 0, octets)
+const fn verdict(octets: u32) -> Instruction {
+    Instruction::new(RETURN, 0, 0, octets)
 }

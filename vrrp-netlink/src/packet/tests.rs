@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use super::*;
 use crate::process::wait_readable;
-use crate::testing::{Cable, have_root, ip};
+use crate::sieve::{Layout, Sieve};
+use crate::socket::Batch;
+use crate::testing::{Cable, have_root, ip, wait_for};
 
 const ETHERTYPE_LOCAL: u16 = 0x88b5;
 
@@ -262,4 +264,45 @@ fn a_filter_of_nothing_lets_nothing_pass() {
     for deaf in deaf {
         assert_eq!(deaf.receive(&mut [0; 128]).unwrap(), None);
     }
+}
+
+/// To those who listen to the interface below, the kernel shows also what is for another one on top of it.
+#[test]
+fn what_is_for_an_interface_on_top_is_not_heard_below() {
+    if !have_root() {
+        return;
+    }
+    let cable = Cable::new();
+    let (near, far) = (&cable.near, &cable.far);
+    let mac = [2, 0, 0, 0, 0, 0x77];
+    ip(&far.namespace, "link add upper link eth0 address 02:00:00:00:00:77 type macvlan mode private");
+    ip(&far.namespace, "link set upper up");
+    wait_for("the interface on top", || ip(&far.namespace, "link show dev upper").contains("state UP"));
+    let open = || {
+        let sieve = Sieve::new(Layout::AnyIpv4(112), 0, 0..=255);
+        let upper = nix::net::if_::if_nametoindex("upper").unwrap();
+        let announcements = Filter::accepting(&[Accept::GratuitousArp]);
+        (
+            PacketSocket::listen_to(far.index, ARP, &announcements).unwrap(),
+            DatagramEar::open(far.index, IPV4, &sieve).unwrap(),
+            PacketSocket::listen_to(upper, ARP, &announcements).unwrap(),
+        )
+    };
+    let (below, datagrams, above) = far.namespace.run(open).unwrap();
+    let mouth = near.namespace.run(PacketSocket::open).unwrap().unwrap();
+    let datagram = |last: u8| [ipv4(112), vec![last]].concat();
+    for frame in [to(arp(1, 7, 7), mac), to(datagram(7), mac), arp(1, 9, 9), datagram(9)] {
+        mouth.send(near.index, &frame).unwrap();
+    }
+    let mut buffer = [0; 128];
+    assert!(wait_readable(&above, Some(Duration::from_secs(10))).unwrap());
+    let len = above.receive(&mut buffer).unwrap().unwrap();
+    assert_eq!(buffer[..len], to(arp(1, 7, 7), mac), "it is for the interface on top");
+    assert!(wait_readable(&below, Some(Duration::from_secs(10))).unwrap());
+    let len = below.receive(&mut buffer).unwrap().unwrap();
+    assert_eq!(buffer[..len], arp(1, 9, 9));
+    assert!(wait_readable(&datagrams, Some(Duration::from_secs(10))).unwrap());
+    let mut batch = Batch::new(8, 128);
+    assert_eq!(datagrams.receive(&mut batch).unwrap(), 1);
+    assert_eq!(batch.iter().next().map(|datagram| datagram.bytes[20]), Some(9));
 }

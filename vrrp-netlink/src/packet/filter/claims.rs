@@ -7,9 +7,7 @@
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 
-use socket2::SockFilter;
-
-use super::{ALL, ARP_SENDER, Accept, Filter, LOAD_OCTET, LOAD_WORD, NOTHING, block, load, verdict};
+use super::{ALL, ARP_SENDER, Accept, Filter, Instruction, LOAD_OCTET, LOAD_WORD, NOTHING, block, load, verdict};
 
 /// The flags of a neighbour advertisement, and the last 32 bits of its target.
 const FLAGS: u32 = 58;
@@ -43,7 +41,7 @@ impl Filter {
         // What is solicited was asked for by this host, which does not ask for what it has.
         let unsolicited = vec![
             load(LOAD_OCTET, FLAGS),
-            SockFilter::new(JUMP_IF_BITS, 0, 1, SOLICITED),
+            Instruction::new(JUMP_IF_BITS, 0, 1, SOLICITED),
             verdict(NOTHING),
             load(LOAD_WORD, TARGET_END),
         ];
@@ -55,11 +53,11 @@ impl Filter {
 }
 
 /// Appends what lets pass a word that `program` has loaded, if it is in one of the ranges; otherwise goes on behind.
-fn within(mut program: Vec<SockFilter>, ranges: &[RangeInclusive<u32>]) -> Vec<SockFilter> {
+fn within(mut program: Vec<Instruction>, ranges: &[RangeInclusive<u32>]) -> Vec<Instruction> {
     let one = |range: &RangeInclusive<u32>| {
         [
-            SockFilter::new(JUMP_IF_AT_LEAST, 0, 2, *range.start()),
-            SockFilter::new(JUMP_IF_GREATER, 1, 0, *range.end()),
+            Instruction::new(JUMP_IF_AT_LEAST, 0, 2, *range.start()),
+            Instruction::new(JUMP_IF_GREATER, 1, 0, *range.end()),
             verdict(ALL),
         ]
     };

@@ -310,11 +310,10 @@ impl Election {
         };
         let orders = &self.orders;
         let prepared = self.guard.prepare(now, &self.node, index, |ear| orders.job(Job::Close(Box::new(ear))));
-        let caught = prepared.and_then(|()| self.guard.look(now, due, &mut self.batch));
-        let caught = caught.unwrap_or_else(|error| {
+        let (caught, looked) = self.guard.look(now, due, &mut self.batch);
+        for error in [prepared, looked].into_iter().filter_map(Result::err) {
             self.reporter.socket_error(&error);
-            Vec::new()
-        });
+        }
         if caught.is_empty() {
             return;
         }

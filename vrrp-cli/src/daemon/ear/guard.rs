@@ -6,6 +6,7 @@
 
 use std::time::{Duration, Instant};
 
+use nix::errno::Errno;
 use vrrp_core::Family;
 use vrrp_core::fsm::Role;
 use vrrp_core::node::{Node, RouterId};
@@ -134,13 +135,14 @@ impl Guard {
         outcome
     }
 
-    /// What open ears have caught, of those that are due, or of `all`. Feed what the sockets have before it.
+    /// What open ears have caught, of those that are due, or of `all`; and whether one of them failed, which takes nothing from the
+    /// others. Feed what the sockets have before it.
     pub(in crate::daemon) fn look(
         &mut self,
         now: Instant,
         all: bool,
         batch: &mut Batch,
-    ) -> vrrp_netlink::Result<Vec<Caught>> {
+    ) -> (Vec<Caught>, vrrp_netlink::Result<()>) {
         let (mut caught, mut outcome) = (Vec::new(), Ok(()));
         for place in &mut self.places {
             let Some(open) = place.ear.as_mut().filter(|open| all || open.look <= now) else { continue };
@@ -160,6 +162,8 @@ impl Guard {
                             caught.push(Caught { at: open.heard, interface, octets });
                         }
                     }
+                    // Once after the interface went down, which the monitor tells.
+                    Err(error) if error.errno() == Some(Errno::ENETDOWN as i32) => break,
                     Err(error) => {
                         outcome = Err(error);
                         break;
@@ -167,7 +171,7 @@ impl Guard {
                 }
             }
         }
-        outcome.map(|()| caught)
+        (caught, outcome)
     }
 }
 
@@ -222,8 +226,12 @@ mod tests {
     use vrrp_core::node::{Groups, Input, InterfaceId, RouterSetup, Which};
     use vrrp_core::router::RouterConfig;
     use vrrp_core::{AddressList, Priority, Vrid};
+    use vrrp_netlink::process::wait_readable;
+    use vrrp_netlink::rtnl::Rtnl;
+    use vrrp_netlink::socket::{Ipv4Send, VrrpSocket};
 
     use super::*;
+    use crate::lab::{self, Host, Lan};
 
     const SECOND: Duration = Duration::from_secs(1);
 
@@ -281,5 +289,44 @@ mod tests {
         assert!(guard.next().is_some_and(|next| next > start));
         guard.stir(start);
         assert_eq!(guard.next(), Some(start));
+    }
+
+    /// What was caught at the one cannot be caught again.
+    #[test]
+    fn an_interface_that_goes_down_takes_nothing_from_another() {
+        if !lab::privileged(an_interface_that_goes_down_takes_nothing_from_another) {
+            return;
+        }
+        let lan = Lan::new(&["caller", "one", "other"]).unwrap();
+        let now = Instant::now();
+        let index = || Rtnl::open()?.link("eth0").map(|link| link.unwrap().index);
+        let place = |host: &Host| {
+            let mut place = Place { interface: 3, family: Family::V4, routers: Vec::new(), ear: None, sampled: None };
+            let sieve = Sieve::new(Layout::AnyIpv4(PROTOCOL_VRRP), VRID, [7]);
+            let ear = host.namespace().run(|| DatagramEar::open(index()?, 0x0800, &sieve)).unwrap().unwrap();
+            place.ear = Some(Open { ear, heard: now, look: now, pause: PAUSE.0 });
+            place
+        };
+        let [one, other] = ["one", "other"].map(|name| place(lan.host(name)));
+        let speak = || {
+            let socket = VrrpSocket::open("eth0", index()?, PROTOCOL_VRRP)?;
+            let (source, destination) = (lan.host("caller").address(0), [224, 0, 0, 18].into());
+            socket.send(&Ipv4Send { source, destination, protocol: PROTOCOL_VRRP, ttl: 255 }, &[0x31, 7, 100, 0])
+        };
+        // What is sent before the network is up goes nowhere.
+        let heard = lab::wait_until(Duration::from_secs(10), || {
+            lan.host("caller").namespace().run(speak).unwrap().unwrap();
+            wait_readable(&one.ear.as_ref().unwrap().ear, Some(Duration::from_millis(20))).unwrap()
+        });
+        assert!(heard);
+        let down = || {
+            let mut rtnl = Rtnl::open()?;
+            rtnl.set_up(index()?, false)
+        };
+        lan.host("other").namespace().run(down).unwrap().unwrap();
+        let mut guard = Guard { places: vec![one, other], routers: 2, scan: (now, now) };
+        let (caught, outcome) = guard.look(now, true, &mut Batch::new(8, 64));
+        assert!(!caught.is_empty() && caught.iter().all(|caught| caught.octets[21] == 7), "{}", caught.len());
+        assert!(outcome.is_ok(), "the monitor tells of it: {outcome:?}");
     }
 }

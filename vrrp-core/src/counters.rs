@@ -47,7 +47,7 @@ counters! {
     ChecksumErrors, "checksum_errors", Global;
     /// Adverts for a virtual router that is not configured on the interface; where the caller feeds a sample of them, an estimate.
     VridErrors, "vrid_errors", Global;
-    /// Datagrams that were lost before they could be read: a queue had no room, or the kernel found a wrong checksum.
+    /// Datagrams that were lost before they could be read: a queue had no room.
     PacketsLost, "packets_lost", Global;
     /// Transitions to Master.
     MasterTransitions, "master_transitions", Router;

@@ -111,9 +111,6 @@ impl VrrpSocket6 {
     }
 
     /// Hears from now on only what passes `sieve`, which replaces the one before; what is queued stays. Does not wait.
-    ///
-    /// Before it filters, Linux verifies a checksum that covers all octets behind the headers, as ICMPv6's does, unless the
-    /// interface has done so, as virtual ones claim. What fails is not delivered and counts as [lost](Batch::lost).
     pub fn sift(&self, sieve: &Sieve) -> Result<()> {
         self.socket.attach_filter(&sieve.program()).map_err(|error| self.fail(SIFT, error))
     }

@@ -287,7 +287,7 @@ impl Reporter {
         let name = name.map_or("?", String::as_str);
         if let Some(held_back) = self.errors.tell((Some(format!("{name} lost")), None), Instant::now()) {
             tracing::warn!(
-                "({name}) {count} packets of protocol 112 were lost: more arrived than could be read, or their checksums were wrong; silence is believed one Skew_Time later{}",
+                "({name}) {count} packets of protocol 112 were lost: more arrived than could be read; silence is believed one Skew_Time later{}",
                 Again(held_back)
             );
         }

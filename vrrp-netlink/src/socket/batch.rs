@@ -89,9 +89,8 @@ impl Batch {
         self.received == 0
     }
 
-    /// How many datagrams its socket has lost since it was opened, because the receive buffer was full, or as
-    /// [`VrrpSocket6::sift`](crate::socket6::VrrpSocket6::sift) says; as told with the newest datagram received, 0 when none
-    /// was. It wraps at 2^32.
+    /// How many datagrams its socket has lost since it was opened, because the receive buffer was full; as told with the newest
+    /// datagram received, 0 when none was. It wraps at 2^32.
     pub fn lost(&self) -> u32 {
         self.lost
     }

@@ -60,7 +60,7 @@ fn an_advert_that_its_interface_does_not_carry_is_a_fault() {
     for name in ["SIX", "SIX_MAC"] {
         a.says(&of_six(name), 1);
     }
-    a.says("entering backup state", 6);
+    a.says("entering master state", 6);
     let b = stage.start(Vrrpctl, "b", &instances(WEAK, own));
     for name in ["SIX", "SIX_MAC"] {
         b.says(&format!("({name}) entering master state"), 1);

@@ -112,18 +112,29 @@ impl Sieves {
             if masters == place.masters || !Kind::GENERAL.into_iter().any(has_own) {
                 continue;
             }
-            place.masters = masters;
             place.changed = Some(now);
-            for everybody in Kind::GENERAL.into_iter().filter(|kind| kind.adverts() == Some(place.family)) {
-                let theirs = everybody.masters().and_then(|kind| Some((kind, socket(place.interface, kind)?)));
-                let Some((kind, theirs)) = theirs else { continue };
-                // In this order an advert may be heard twice at the moment of the change, but never by nobody.
-                theirs.sift(&place.sieve(kind))?;
-                socket(place.interface, everybody).map_or(Ok(()), |socket| socket.sift(&place.sieve(everybody)))?;
+            for (of_masters, senders) in steps(&place.masters, masters) {
+                place.masters = senders;
+                for everybody in Kind::GENERAL.into_iter().filter(|kind| kind.adverts() == Some(place.family)) {
+                    let theirs = everybody.masters().and_then(|kind| Some((kind, socket(place.interface, kind)?)));
+                    let Some((kind, theirs)) = theirs else { continue };
+                    if of_masters {
+                        theirs.sift(&place.sieve(kind))?;
+                    } else if let Some(socket) = socket(place.interface, everybody) {
+                        socket.sift(&place.sieve(everybody))?;
+                    }
+                }
             }
         }
         Ok(())
     }
+}
+
+/// How the senders of one set give way to those of another: whether it is the sockets for Masters that change, and for which
+/// senders. In this order an advert may be heard twice at the moment of the change, but never by nobody.
+fn steps(before: &[IpAddr], after: Vec<IpAddr>) -> [(bool, Vec<IpAddr>); 3] {
+    let both = before.iter().copied().filter(|sender| after.contains(sender)).collect();
+    [(false, both), (true, after.clone()), (false, after)]
 }
 
 impl Place {
@@ -145,5 +156,30 @@ impl Place {
         masters.dedup();
         masters.truncate(MOST_SENDERS);
         masters
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn at_no_moment_of_a_change_is_a_sender_heard_by_nobody() {
+        let sender = |last: u8| IpAddr::from([10, 0, 0, last]);
+        let sets = [vec![], vec![1], vec![2], vec![1, 2], vec![2, 3], vec![3, 4]];
+        let sets = sets.map(|set| set.into_iter().map(sender).collect::<Vec<_>>());
+        for before in &sets {
+            for after in &sets {
+                let (mut theirs, mut left_out) = (before.clone(), before.clone());
+                for (of_masters, senders) in steps(before, after.clone()) {
+                    *(if of_masters { &mut theirs } else { &mut left_out }) = senders;
+                    for sender in (1..=5).map(sender) {
+                        let heard = theirs.contains(&sender) || !left_out.contains(&sender);
+                        assert!(heard, "{sender} from {before:?} to {after:?}: {theirs:?}, {left_out:?}");
+                    }
+                }
+                assert_eq!((&theirs, &left_out), (after, after));
+            }
+        }
     }
 }

@@ -416,7 +416,9 @@ impl<'s> Builder<'s> {
                     let home = self.home(address, instance, &config.global, own);
                     self.installation(address, Some(home), owner)
                 };
-                let addresses: Vec<_> = all.map(install).collect();
+                let mut addresses: Vec<_> = all.map(install).collect();
+                // Most routers have one, and a list that grows begins with room for four.
+                addresses.shrink_to_fit();
                 let shared = addresses.iter().any(|one| self.interfaces[one.device].upper.is_some());
                 let handover = self.handover_of(instance, shared);
                 self.node.handle(Instant::now(), Input::Handover { router: id, handover }, &mut Vec::new());

@@ -91,6 +91,8 @@ pub(super) fn removable(entries: &Entries, devices: &[Device]) -> Vec<Address> {
     let ours = found(entries, devices).filter(|(installation, _)| !installation.owned);
     let mut ours: Vec<_> = ours.map(|(_, address)| address).collect();
     ours.reverse();
+    // Each router keeps what it has, most of them one.
+    ours.shrink_to_fit();
     ours
 }
 

@@ -201,6 +201,13 @@ pub fn use_all_in(command: &mut Command) -> &mut Command {
     command
 }
 
+/// Makes the child that `command` starts have none of the privileges of the thread that starts it: those in the ambient set would
+/// pass to it even under another user, unless the thread is root's.
+pub fn use_none_in(command: &mut Command) -> &mut Command {
+    sys::drop_privileges_in_child(command);
+    command
+}
+
 /// Makes these the only privileges that the calling thread, and programs that it starts, can ever have again. Needs
 /// CAP_SETPCAP, where there is something to take.
 pub fn bound(most: Set) -> Result<()> {
@@ -263,6 +270,34 @@ mod tests {
         .join()
         .unwrap();
         assert_eq!(effective().unwrap(), before, "the others keep theirs");
+    }
+
+    /// Root's program has privileges as root's; what passes to those of others is in the last two sets.
+    #[test]
+    fn a_program_that_is_to_have_none_inherits_none() {
+        if !effective().unwrap().contains(Capability::NetRaw) {
+            return eprintln!("skipped: CAP_NET_RAW is missing");
+        }
+        let sets = |prepare: fn(&mut Command) -> &mut Command| {
+            let mut cat = Command::new("cat");
+            let output = prepare(cat.arg("/proc/self/status")).output().unwrap();
+            let text = String::from_utf8(output.stdout).unwrap();
+            ["CapInh:\t", "CapAmb:\t"].map(|name| {
+                let value = text.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+                u64::from_str_radix(value, 16).unwrap() & Capability::NetRaw.bit()
+            })
+        };
+        std::thread::spawn(move || {
+            let held = thread::capabilities(None).unwrap();
+            let raw = CapabilitySet::NET_RAW;
+            thread::set_capabilities(None, CapabilitySets { inheritable: held.inheritable | raw, ..held }).unwrap();
+            thread::configure_capability_in_ambient_set(raw, true).unwrap();
+            let bit = Capability::NetRaw.bit();
+            assert_eq!(sets(use_all_in), [bit, bit]);
+            assert_eq!(sets(use_none_in), [0, 0]);
+        })
+        .join()
+        .unwrap();
     }
 
     #[test]

@@ -20,7 +20,7 @@ use nix::sys::signal::Signal;
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
 use nix::sys::stat::Mode;
 use nix::unistd::write;
-use rustix::thread::CapabilitySets;
+use rustix::thread::{CapabilitySet, CapabilitySets};
 use socket2::SockAddr;
 
 /// Octets of control messages for one datagram: a time stamp (32), a drop count (24), destination (40) and hop limit
@@ -419,6 +419,19 @@ pub(crate) fn use_privileges_in_child(command: &mut Command) {
         command.pre_exec(|| {
             let held = rustix::thread::capabilities(None)?;
             Ok(rustix::thread::set_capabilities(None, CapabilitySets { effective: held.permitted, ..held })?)
+        });
+    }
+}
+
+/// Makes the child of `command` have no privileges at all.
+pub(crate) fn drop_privileges_in_child(command: &mut Command) {
+    // SAFETY: between fork and exec the closure makes one system call on its own stack; it neither allocates nor takes a lock,
+    // and an `Errno` becomes an `io::Error` without allocation.
+    unsafe {
+        command.pre_exec(|| {
+            let none = CapabilitySet::empty();
+            let none = CapabilitySets { effective: none, permitted: none, inheritable: none };
+            Ok(rustix::thread::set_capabilities(None, none)?)
         });
     }
 }

@@ -16,8 +16,8 @@ use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::signal::{Signal, killpg};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
-use nix::unistd::Pid;
-use vrrp_netlink::capabilities::use_all_in;
+use nix::unistd::{Pid, Uid};
+use vrrp_netlink::capabilities::{use_all_in, use_none_in};
 use vrrp_netlink::process::{Poller, default_signals, die_with_parent, exit_descriptor};
 
 use super::Program;
@@ -88,6 +88,11 @@ pub(in crate::daemon) struct Run {
 pub(in crate::daemon) struct Drain(File);
 
 impl Program {
+    /// Whether it is run by a user who is neither root nor the daemon's own: what the daemon may do is not for that one.
+    fn is_anothers(&self) -> bool {
+        self.identity.is_some_and(|(user, _)| !user.is_root() && user != Uid::effective())
+    }
+
     /// Starts it with further arguments. The end of the calling thread kills it.
     pub(in crate::daemon) fn start(&self, more: &[String], limits: Limits) -> io::Result<Run> {
         let (reader, writer) = io::pipe()?;
@@ -102,7 +107,8 @@ impl Program {
             if let Some((user, group)) = self.identity {
                 command.uid(user.as_raw()).gid(group.as_raw());
             }
-            die_with_parent(use_all_in(default_signals(&mut command))).spawn()
+            let privileges = if self.is_anothers() { use_none_in } else { use_all_in };
+            die_with_parent(privileges(default_signals(&mut command))).spawn()
         };
         // A file that is neither a program nor begins with `#!`.
         let child = spawn(&self.path, None).or_else(|error| match error.raw_os_error() {

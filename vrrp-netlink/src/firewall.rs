@@ -160,9 +160,10 @@ impl Firewall {
         nft::run(&self.nft, &["-f", "-"], &self.rules(), "set up the table of nftables").map(drop)
     }
 
-    /// Removes the table; one that is gone already is no error. This needs no program: see [`Remover`].
+    /// Removes the table; one that is gone already is no error, and one of somebody else by its name stays. This needs no
+    /// program: see [`Remover`].
     pub fn remove(&self) -> Result<()> {
-        Remover::open()?.remove(&self.table).map(drop)
+        Remover::open()?.remove_ours(&self.table).map(drop)
     }
 
     /// The table as it is now, without counts, as `nft` shows it; `None` where there is none. Two texts of one table are

@@ -66,7 +66,12 @@ impl Remover {
         self.ask(&datagram, asked).map_err(|error| Error::new("look for the table of nftables", error))
     }
 
-    /// Removes the table `inet` of this name, with all that is in it; whether there was one.
+    /// Removes the table `inet` of this name, unless somebody else has made it; whether there was one of ours.
+    pub fn remove_ours(&mut self, table: &str) -> Result<bool> {
+        Ok(self.is_ours(table)? && self.remove(table)?)
+    }
+
+    /// Removes the table `inet` of this name, with all that is in it, whoever has made it; whether there was one.
     pub fn remove(&mut self, table: &str) -> Result<bool> {
         let mut datagram = Vec::new();
         self.message(BATCH_BEGIN, REQUEST, FAMILY_UNSPECIFIED, &[], &mut datagram);

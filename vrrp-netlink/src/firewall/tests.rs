@@ -67,6 +67,9 @@ fn the_table_comes_as_a_whole_and_goes_again() {
         firewall.set_up().unwrap();
         nft("add table inet failover2\nadd chain inet failover2 c");
         assert!(!remover.is_ours("failover2").unwrap(), "somebody else's");
+        let foreign = Firewall::new("failover2", some()).unwrap();
+        foreign.remove().unwrap();
+        assert!(!remover.remove_ours("failover2").unwrap() && foreign.shown().unwrap().is_some(), "it stays");
         assert!(remover.remove("failover").unwrap() && firewall.shown().unwrap().is_none());
     });
 }

@@ -80,7 +80,7 @@ impl Means {
         settled.failed.extend(ledger::put_back(file, fixtures.settings).iter().map(ToString::to_string));
         // Behind everything else: it waits for whoever is changing nftables.
         for table in &fixtures.tables {
-            match self.nftables.as_mut().map(|nftables| nftables.remove(table)) {
+            match self.nftables.as_mut().map(|nftables| nftables.remove_ours(table)) {
                 Some(Ok(removed)) => settled.others += usize::from(removed),
                 Some(Err(error)) => settled.failed.push(format!("{error}; `nft delete table inet {table}` removes it")),
                 None => {}

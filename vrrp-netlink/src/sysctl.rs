@@ -22,6 +22,9 @@ use std::io;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use nix::errno::Errno;
+use nix::net::if_::if_indextoname;
+
 use crate::{Error, Result};
 
 /// Whose settings.
@@ -103,6 +106,20 @@ impl Saved {
         match restore() {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             result => result.map_err(|error| Error::new("restore a setting of the kernel", error).on(self.interface)),
+        }
+    }
+
+    /// The setting of the same interface by the name that it has now; `index` is its number. `None` when it is gone, whatever has
+    /// its name by now.
+    ///
+    /// Looks in the network namespace of the calling thread. What cannot be learnt is taken to be as it was.
+    pub fn of_interface(self, index: u32) -> Option<Self> {
+        let name = if_indextoname(index).ok().and_then(|name| name.into_string().ok());
+        match name.filter(|name| !name.is_empty()) {
+            Some(interface) => Some(Self { interface, ..self }),
+            // The function has no error, only an empty name.
+            None if matches!(Errno::last(), Errno::ENXIO | Errno::ENODEV) => None,
+            None => Some(self),
         }
     }
 

@@ -19,7 +19,7 @@ mod tests;
 mod text;
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 
@@ -174,6 +174,6 @@ pub(super) fn put_back(own: Option<&Path>, settings: Vec<Setting>) -> Vec<vrrp_n
 /// The addresses that daemons have written down, dead or alive. Whoever finds one on the host knows where it came from.
 pub(super) fn written(folder: &Path, network: u64, name_of: impl Fn(u32) -> Option<String>) -> Vec<Address> {
     let boot = text::boot();
-    let texts = folder::files(folder, network).filter_map(|path| text::read(&fs::read(path).ok()?, &boot).ok());
+    let texts = folder::files(folder, network).filter_map(|path| text::read(&folder::read(&path).ok()?, &boot).ok());
     texts.flat_map(|written| written.still(&name_of).objects.addresses).collect()
 }

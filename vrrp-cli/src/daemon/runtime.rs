@@ -7,7 +7,7 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use nix::fcntl::{Flock, FlockArg};
+use nix::fcntl::{Flock, FlockArg, OFlag};
 
 /// The file that holds the process id.
 const PID: &str = "pid";
@@ -20,6 +20,10 @@ pub(super) struct Runtime {
     folder: PathBuf,
     _lock: Flock<File>,
 }
+
+/// How files of ours are opened. The folder may belong to another user, under whom the daemon ran once: what that one has put in
+/// their place is neither followed to other files nor waited for.
+pub(super) const CAREFULLY: i32 = OFlag::O_NOFOLLOW.union(OFlag::O_NONBLOCK).bits();
 
 /// What to do about a file of ours that cannot be made.
 pub(super) fn advice(error: &io::Error) -> &'static str {
@@ -57,8 +61,9 @@ impl Runtime {
         let fail = |error: io::Error| Error::Io(folder.to_owned(), error);
         let begin = || -> io::Result<File> {
             DirBuilder::new().recursive(true).mode(0o755).create(folder)?;
-            let file =
-                OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path)?;
+            let mut options = OpenOptions::new();
+            options.read(true).write(true).create(true).truncate(false).mode(0o600).custom_flags(CAREFULLY);
+            let file = options.open(&path)?;
             // Whoever can open it can lock it, and so keep a daemon of this name from starting. One that is left behind may
             // have been made with other rights.
             file.set_permissions(Permissions::from_mode(0o600))?;

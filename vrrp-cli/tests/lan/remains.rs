@@ -88,6 +88,28 @@ fn ends(how: &str) {
     );
 }
 
+/// Interfaces that exchange their names meanwhile: each has its own settings back.
+#[test]
+fn a_setting_is_put_back_on_the_interface_that_it_was_changed_on() {
+    if !lab::privileged(a_setting_is_put_back_on_the_interface_that_it_was_changed_on) {
+        return;
+    }
+    let stage = Stage::new();
+    let setting = |name: &str| stage.shell("a", &format!("cat /proc/sys/net/ipv4/conf/{name}/promote_secondaries"));
+    stage.shell("a", "ip link add other type veth peer name far");
+    stage.shell("a", "echo 0 > /proc/sys/net/ipv4/conf/eth0/promote_secondaries");
+    let mut a = stage.vrrpctl("a", Instance::new(1).with("promote_secondaries"));
+    a.is_backup();
+    eventually("it is set", || setting("eth0").trim() == "1");
+    stage.shell("a", "echo 1 > /proc/sys/net/ipv4/conf/other/promote_secondaries");
+    stage.shell(
+        "a",
+        "ip link set eth0 down; ip link set eth0 name x; ip link set other name eth0; ip link set x name other",
+    );
+    a.stop();
+    assert_eq!((setting("eth0").trim(), setting("other").trim()), ("1", "0"));
+}
+
 /// Where nothing can be written down, the daemon says so once, and does everything else.
 #[test]
 fn a_folder_that_cannot_be_written_is_told_once_and_survived() {

@@ -42,6 +42,30 @@ fn what_somebody_else_has_set_meanwhile_stays() {
     });
 }
 
+/// Two interfaces exchange their names: what is put back is that of the one that was changed.
+#[test]
+fn a_setting_goes_with_its_interface_and_not_with_a_name() {
+    in_namespace(|| {
+        let mut rtnl = Rtnl::open().unwrap();
+        let (changed, other) = (rtnl.create_bridge("br0").unwrap(), rtnl.create_bridge("br1").unwrap());
+        for name in ["br0", "br1"] {
+            fs::write(format!("/proc/sys/net/ipv4/conf/{name}/{NAME}"), "0").unwrap();
+        }
+        let saved = Saved::set(Family::V4, "br0", NAME, "1").unwrap();
+        fs::write(format!("/proc/sys/net/ipv4/conf/br1/{NAME}"), "1").unwrap();
+        for (from, to) in [("br0", "brx"), ("br1", "br0"), ("brx", "br1")] {
+            assert!(
+                std::process::Command::new("ip").args(["link", "set", from, "name", to]).status().unwrap().success()
+            );
+        }
+        saved.clone().of_interface(changed).unwrap().restore().unwrap();
+        let now = ["br0", "br1"].map(|name| read(Family::V4, name, NAME).unwrap());
+        assert_eq!(now, ["1", "0"]);
+        rtnl.delete_link(other).unwrap();
+        assert_eq!(saved.of_interface(other), None);
+    });
+}
+
 #[test]
 fn names_lead_nowhere_else() {
     for (interface, name) in [("..", NAME), ("a/b", NAME), ("lo", "../lo/x"), ("", NAME), ("lo", "")] {

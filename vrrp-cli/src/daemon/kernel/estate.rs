@@ -77,11 +77,14 @@ impl Estate {
         let index = there.ok_or_else(absent)?;
         let held = &self.ledger.fixtures().settings;
         if let Some(place) = held.iter().position(|held| held.saved.is_same_place(&planned)) {
-            if held[place].index != index {
-                self.ledger.fixtures_mut().settings[place].index = index;
-                self.tell(devices);
+            if held[place].index == index {
+                return planned.apply();
             }
-            return planned.apply();
+            // What another interface of this name was at first is not what that one was.
+            let before = self.ledger.fixtures_mut().settings.remove(place);
+            for error in self.ledger.put_back(vec![before]) {
+                tracing::error!("{error}");
+            }
         }
         let _gate = self.ledger.gate();
         let others = self.ledger.elsewhere();
@@ -199,9 +202,7 @@ fn remove_tables(tables: &[String]) -> bool {
     let mut all_gone = true;
     for table in tables {
         let Ok(Some(_lock)) = Lock::of_table_until(Instant::now(), table) else { continue };
-        // One of somebody else may have its name by now.
-        let remove = |mut remover: Remover| Ok(remover.is_ours(table)? && remover.remove(table)?);
-        match Remover::open().and_then(remove) {
+        match Remover::open().and_then(|mut remover| remover.remove_ours(table)) {
             Ok(true) => tracing::warn!("the table inet {table} of nftables was left by a daemon that died: removed"),
             Ok(false) => {}
             Err(error) => {

@@ -3,7 +3,7 @@
 //! A lock belongs to a daemon that lives, or whose guardian does; the kernel ends it with the last of them.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -14,6 +14,7 @@ use vrrp_netlink::objects::Objects;
 use super::fixtures::Setting;
 use super::text;
 use crate::daemon::lock;
+use crate::daemon::runtime::CAREFULLY;
 
 /// Names that are tried.
 const MOST_NAMES: usize = 1000;
@@ -94,7 +95,7 @@ pub(super) fn left(
             // Its guardian has done everything meanwhile.
             continue;
         }
-        match fs::read(&path).map_err(|error| error.to_string()).and_then(|octets| text::read(&octets, boot)) {
+        match read(&path).map_err(|error| error.to_string()).and_then(|octets| text::read(&octets, boot)) {
             Ok(written) => {
                 let written = written.still(&name_of);
                 left.objects.append(written.objects);
@@ -114,7 +115,7 @@ pub(super) fn left(
 
 /// Removes what was left by a daemon that held nothing, or of which an earlier boot has removed everything.
 fn sweep(held: &Path, boot: &str) {
-    let is_nothing = || match fs::read(held) {
+    let is_nothing = || match read(held) {
         Ok(octets) => text::is_of_another_boot(&octets, boot),
         Err(error) => error.kind() == io::ErrorKind::NotFound,
     };
@@ -160,16 +161,31 @@ fn is_a_daemons(held: &Path) -> bool {
 
 /// The lock of a daemon that has ended; `None` within when there is no such file any more.
 fn lockable(held: &Path) -> io::Result<Option<Flock<File>>> {
-    match File::open(held.with_extension("lock")) {
+    match existing(&held.with_extension("lock")) {
         Ok(file) => Flock::lock(file, FlockArg::LockExclusiveNonblock).map(Some).map_err(|(_, errno)| errno.into()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
 }
 
+/// What a file says.
+pub(super) fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut octets = Vec::new();
+    existing(path)?.read_to_end(&mut octets)?;
+    Ok(octets)
+}
+
+fn existing(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).custom_flags(CAREFULLY).open(path)
+}
+
+fn anew(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).custom_flags(CAREFULLY).open(path)
+}
+
 /// `WouldBlock` when another has it, or has removed it meanwhile as a dead one's.
 fn create(lock: &Path) -> io::Result<Flock<File>> {
-    let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(lock)?;
+    let file = anew(lock)?;
     let file = Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| io::Error::from(errno))?;
     let ours = file.metadata()?.ino();
     if fs::metadata(lock).is_ok_and(|there| there.ino() == ours) {
@@ -182,7 +198,7 @@ fn create(lock: &Path) -> io::Result<Flock<File>> {
 /// The old content or the new one, whatever happens.
 pub(super) fn replace(path: &Path, text: &str) -> io::Result<()> {
     let new = path.with_extension("new");
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+    let mut file = anew(&new)?;
     let written = file.write_all(text.as_bytes()).and_then(|()| fs::rename(&new, path));
     if written.is_err() {
         // It is only in the way.

@@ -3,7 +3,7 @@
 //!
 //! Knows the files of others; not what a setting is for.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -15,6 +15,7 @@ use vrrp_netlink::sysctl::Saved;
 use super::fixtures::Setting;
 use super::{folder, text};
 use crate::daemon::lock;
+use crate::daemon::runtime::CAREFULLY;
 
 /// Held while settings are compared with what others have written down.
 const GATE: &str = "gate";
@@ -26,8 +27,9 @@ const PATIENCE: Duration = Duration::from_millis(500);
 /// setting for the first one.
 pub(super) fn gate(folder: &Path) -> Option<Flock<File>> {
     // Nobody but its owner can open it, and so hold it.
-    let open = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(folder.join(GATE));
-    let mut file = Some(open.ok()?);
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(false).mode(0o600).custom_flags(CAREFULLY);
+    let mut file = Some(options.open(folder.join(GATE)).ok()?);
     let until = Instant::now() + PATIENCE;
     lock::wait_until(until, || match Flock::lock(file.take()?, FlockArg::LockExclusiveNonblock) {
         Ok(gate) => Some(Some(gate)),
@@ -45,7 +47,7 @@ pub(super) fn gate(folder: &Path) -> Option<Flock<File>> {
 pub(super) fn elsewhere(own: &Path, dead: &[PathBuf]) -> Vec<Saved> {
     let boot = text::boot();
     let files = folder::siblings(own).filter(|path| *path != own && !dead.contains(path) && folder::lives(path));
-    let texts = files.filter_map(|path| text::read(&fs::read(path).ok()?, &boot).ok());
+    let texts = files.filter_map(|path| text::read(&folder::read(&path).ok()?, &boot).ok());
     texts.flat_map(|written| written.fixtures.settings).map(|setting| setting.saved).collect()
 }
 
@@ -58,9 +60,12 @@ pub(super) fn put_back(own: Option<&Path>, dead: &[PathBuf], settings: Vec<Setti
     let _gate = own.and_then(Path::parent).and_then(gate);
     let others = own.map(|own| elsewhere(own, dead)).unwrap_or_default();
     let mut failed = Vec::new();
-    for Setting { index: _, saved } in settings {
+    for Setting { index, saved } in settings {
         // Who wants it, too, has written down what it was at first.
-        if !others.iter().any(|other| other.is_same_place(&saved)) {
+        if !others.iter().any(|other| other.is_same_place(&saved))
+            // Another one may have its name by now.
+            && let Some(saved) = saved.of_interface(index)
+        {
             failed.extend(saved.restore().err());
         }
     }
@@ -69,6 +74,7 @@ pub(super) fn put_back(own: Option<&Path>, dead: &[PathBuf], settings: Vec<Setti
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::os::unix::fs::PermissionsExt as _;
     use std::thread;
 

@@ -1,5 +1,6 @@
 //! Files of daemons that live, that died, of other boots and other namespaces, and damaged ones.
 
+use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
 use vrrp_netlink::rules::{Action, Family, Rule};
@@ -217,6 +218,36 @@ fn what_cannot_be_written_is_told_once_and_written_as_soon_as_it_can_be() {
     ledger.write(eth);
     assert_eq!(written(folder.path(), 7, eth), [address(2, 20)]);
     assert_eq!(fs::metadata(&held).unwrap().permissions().mode() & 0o077, 0);
+}
+
+/// The folder may be that of a user under whom the daemon ran once.
+#[test]
+fn what_others_have_put_in_the_place_of_its_files_is_neither_followed_nor_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let precious = elsewhere.path().join("precious");
+    fs::write(&precious, "precious").unwrap();
+    let own = format!("7-{}", std::process::id());
+    for name in [format!("{own}.lock"), "gate".into(), "7-1.held".into()] {
+        std::os::unix::fs::symlink(&precious, folder.path().join(name)).unwrap();
+    }
+    for name in ["7-2.held", "7-2.lock", "8-3.held", "8-3.lock"] {
+        nix::unistd::mkfifo(&folder.path().join(name), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    }
+    let (done, said) = std::sync::mpsc::channel();
+    let place = folder.path().to_owned();
+    std::thread::spawn(move || {
+        let (ledger, ..) = Ledger::open(&place, 7, eth);
+        drop(ledger.gate());
+        done.send(()).unwrap();
+    });
+    said.recv_timeout(std::time::Duration::from_secs(20)).expect("a pipe is not waited for");
+    fs::remove_file(folder.path().join(format!("{own}.lock"))).unwrap();
+    let (mut ledger, alive, _) = Ledger::open(folder.path(), 7, eth);
+    std::os::unix::fs::symlink(&precious, folder.path().join(format!("{own}.new"))).unwrap();
+    ledger.holds(0, octets(&[address(2, 1)]));
+    ledger.write(eth);
+    assert!(alive.is_some() && fs::read_to_string(&precious).unwrap() == "precious");
 }
 
 /// A damaged file is told, once: the next start does not find it.

@@ -129,8 +129,8 @@ impl Guard {
             if let (Some(index), None) = (there, &place.ear) {
                 match place.open(index) {
                     Ok(ear) => {
-                        place.ear =
-                            Some(Open { ear, heard: now, look: now + wish.pause, pause: wish.pause, young: Vec::new() })
+                        let (look, pause) = (now + wish.pause, wish.pause);
+                        place.ear = Some(Open { ear, heard: now, look, pause, young: Vec::new() });
                     }
                     Err(error) => outcome = Err(error),
                 }

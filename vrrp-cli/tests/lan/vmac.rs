@@ -339,6 +339,19 @@ fn a_virtual_interface_is_kept_as_it_should_be() {
         eventually("the client is served", || client.replies(done) > 50);
         between(deed, client.longest_silence(done), Duration::ZERO, SLACK);
     }
+    let mut rename = Command::new("ip");
+    let rename =
+        a.namespace().command(rename.args("link set vrrp.50 name other".split(' '))).unwrap().output().unwrap();
+    // Older kernels do not rename what is up.
+    if rename.status.success() {
+        eventually("there is one of its name, and no other one", || {
+            let all = macvlans(a);
+            all.len() == 1 && all.iter().all(|one| one.starts_with("vrrp.50")) && is_up(a)
+        });
+        eventually("the address is on it", || run(a, "ip -br address show dev vrrp.50").contains("10.9.0.100"));
+        let renamed = Instant::now();
+        eventually("the client is served", || client.replies(renamed) > 50);
+    }
     run(b, "ip link set vrrp.50 up");
     eventually("it is down again", || !is_up(b));
     assert_eq!((master.count("entering"), backup.count("entering")), (2, 1), "{}", master.log());

@@ -185,6 +185,9 @@ impl Virtuals {
     ) -> Vec<(usize, Device)> {
         let now = Instant::now();
         let mut made = Vec::new();
+        if devices.get(device).is_some_and(|gone| gone.index.is_none()) && self.concerns(device) {
+            self.remove_renamed(rtnl);
+        }
         for place in 0..self.list.len() {
             let one = &self.list[place];
             if one.device != device && one.base != device {
@@ -241,21 +244,44 @@ impl Virtuals {
 
     /// Removes them.
     pub(super) fn end(&mut self, rtnl: &mut Rtnl) {
-        for (one, name) in self.list.drain(..).zip(&self.names) {
-            let gone = rtnl.link(name).and_then(|link| match link {
-                Some(link) if is_ours(&link) && link.alias == one.mark => rtnl.delete_link(link.index),
-                Some(_) | None => Ok(()),
-            });
-            if let Err(error) = gone
+        let marks: Vec<_> = self.list.drain(..).map(|one| one.mark).collect();
+        // By whatever names they have now.
+        let all = virtual_interfaces(rtnl, &marks).inspect_err(|error| {
+            tracing::error!("virtual interfaces are still on this host: {error}");
+        });
+        for index in all.unwrap_or_default() {
+            if let Err(error) = rtnl.delete_link(index)
                 && !is_gone(&error)
             {
-                tracing::error!("{name} is still on this host: {error}");
+                tracing::error!("a virtual interface is still on this host: {error}");
+            }
+        }
+    }
+
+    /// Whether it is one of them, or one of them stands on it.
+    fn concerns(&self, device: usize) -> bool {
+        self.list.iter().any(|one| one.device == device || one.base == device)
+    }
+
+    /// Removes those that somebody has given another name: each would go on serving beside the one that is made in its place,
+    /// and keep that one from being switched on by having its MAC address.
+    fn remove_renamed(&self, rtnl: &mut Rtnl) {
+        for link in rtnl.links().unwrap_or_default().into_iter().filter(is_ours) {
+            let place = self.list.iter().position(|one| one.mark == link.alias);
+            let Some(name) = place.map(|place| &self.names[place]).filter(|name| **name != link.name) else { continue };
+            match rtnl.delete_link(link.index) {
+                Ok(()) => {
+                    tracing::warn!("{name} was renamed to {} by somebody else: removed, and made anew", link.name)
+                }
+                Err(error) if is_gone(&error) => {}
+                Err(error) => tracing::error!("{name} was renamed to {} by somebody else: {error}", link.name),
             }
         }
     }
 
     /// Removes interfaces of routers that nobody serves any more. A process that was killed a moment ago is waited for.
     fn bury(&self, rtnl: &mut Rtnl) {
+        self.remove_renamed(rtnl);
         let until = Instant::now() + lock::PARTING;
         for link in rtnl.links().unwrap_or_default() {
             let known = self.list.iter().any(|one| one.mark == link.alias);

@@ -271,7 +271,7 @@ impl Virtuals {
             let Some(name) = place.map(|place| &self.names[place]).filter(|name| **name != link.name) else { continue };
             match rtnl.delete_link(link.index) {
                 Ok(()) => {
-                    tracing::warn!("{name} was renamed to {} by somebody else: removed, and made anew", link.name)
+                    tracing::warn!("{name} was renamed to {} by somebody else: removed, and made anew", link.name);
                 }
                 Err(error) if is_gone(&error) => {}
                 Err(error) => tracing::error!("{name} was renamed to {} by somebody else: {error}", link.name),

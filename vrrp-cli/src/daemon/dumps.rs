@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
+use super::runtime::make_folder;
 use super::{Feedback, ServeError, ToElection, spawn};
 use crate::config::Config;
 
@@ -121,7 +122,7 @@ fn replace(path: &Path, text: &str) -> io::Result<()> {
         return Err(io::Error::new(io::ErrorKind::AlreadyExists, "there is something else than a regular file"));
     }
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    fs::create_dir_all(folder)?;
+    make_folder(folder)?;
     let mut file =
         tempfile::Builder::new().prefix(".vrrpctl-").permissions(Permissions::from_mode(0o644)).tempfile_in(folder)?;
     file.write_all(text.as_bytes())?;

@@ -25,6 +25,12 @@ pub(super) struct Runtime {
 /// their place is neither followed to other files nor waited for.
 pub(super) const CAREFULLY: i32 = OFlag::O_NOFOLLOW.union(OFlag::O_NONBLOCK).bits();
 
+/// Makes a folder, and those that it is in, where nobody else can put anything, whatever the daemon was started with: what stands
+/// there is believed.
+pub(super) fn make_folder(folder: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o755).create(folder)
+}
+
 /// What to do about a file of ours that cannot be made.
 pub(super) fn advice(error: &io::Error) -> &'static str {
     if error.kind() == io::ErrorKind::PermissionDenied {
@@ -60,7 +66,7 @@ impl Runtime {
         let path = folder.join(PID);
         let fail = |error: io::Error| Error::Io(folder.to_owned(), error);
         let begin = || -> io::Result<File> {
-            DirBuilder::new().recursive(true).mode(0o755).create(folder)?;
+            make_folder(folder)?;
             let mut options = OpenOptions::new();
             options.read(true).write(true).create(true).truncate(false).mode(0o600).custom_flags(CAREFULLY);
             let file = options.open(&path)?;

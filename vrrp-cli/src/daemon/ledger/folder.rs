@@ -14,7 +14,7 @@ use vrrp_netlink::objects::Objects;
 use super::fixtures::Setting;
 use super::text;
 use crate::daemon::lock;
-use crate::daemon::runtime::CAREFULLY;
+use crate::daemon::runtime::{CAREFULLY, make_folder};
 
 /// Names that are tried.
 const MOST_NAMES: usize = 1000;
@@ -54,7 +54,7 @@ pub(in crate::daemon) fn remove(held: &Path) {
 pub(super) fn begin(folder: &Path, network: u64, left: &Left) -> io::Result<(PathBuf, Flock<File>)> {
     let process = std::process::id();
     let mut taken = io::Error::from(io::ErrorKind::AlreadyExists);
-    fs::create_dir_all(folder)?;
+    make_folder(folder)?;
     for number in 0..MOST_NAMES {
         let more = if number == 0 { String::new() } else { format!("-{number}") };
         let held = folder.join(format!("{network}-{process}{more}.held"));

@@ -250,6 +250,23 @@ fn what_others_have_put_in_the_place_of_its_files_is_neither_followed_nor_waited
     assert!(alive.is_some() && fs::read_to_string(&precious).unwrap() == "precious");
 }
 
+#[test]
+fn nobody_else_can_put_anything_into_the_folder() {
+    let parent = tempfile::tempdir().unwrap();
+    let folder = parent.path().join("run/vrrpctl");
+    let place = folder.clone();
+    // The file mode mask of this thread is its own then.
+    let daemon = move || {
+        nix::sched::unshare(nix::sched::CloneFlags::CLONE_FS).unwrap();
+        nix::sys::stat::umask(nix::sys::stat::Mode::empty());
+        Ledger::open(&place, 7, eth).1.is_some()
+    };
+    assert!(std::thread::spawn(daemon).join().unwrap());
+    for folder in [folder.parent().unwrap(), &folder] {
+        assert_eq!(fs::metadata(folder).unwrap().permissions().mode() & 0o777, 0o755, "{}", folder.display());
+    }
+}
+
 /// A damaged file is told, once: the next start does not find it.
 #[test]
 fn a_damaged_file_is_told_once() {

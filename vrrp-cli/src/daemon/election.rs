@@ -182,9 +182,9 @@ impl Election {
 
     /// Waits for something to happen and does what follows; the outcome ends the election.
     fn turn(&mut self) -> Result<Option<Result<(), ServeError>>, ServeError> {
-        let guarded = self.guard.next();
+        let ears = self.guard.next().into_iter().chain(self.sieves.next()).min();
         let timeout = |node: &Node<Instant>| {
-            let next = node.next_deadline().into_iter().chain(guarded).min()?;
+            let next = node.next_deadline().into_iter().chain(ears).min()?;
             Some(next.saturating_duration_since(Instant::now()))
         };
         if let Some(pause) = self.influx.pause() {
@@ -353,7 +353,7 @@ impl Election {
                         let known = std::mem::replace(&mut port.lost, self.batch.lost());
                         missing = missing.saturating_add(port.lost.wrapping_sub(known));
                         if kind.masters().is_some() {
-                            self.sieves.stir(index, family);
+                            self.sieves.stir(now, index, family);
                         }
                     }
                     if drained {

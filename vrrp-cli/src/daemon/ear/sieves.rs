@@ -28,6 +28,10 @@ pub(super) const VRID: u8 = 1;
 /// shall not keep the kernel busy with it.
 const PAUSE: Duration = Duration::from_millis(200);
 
+/// A new Master's adverts come in a burst, of all its virtual routers: the sockets are changed when it is over, since what arrives
+/// in the middle of a change is heard twice, and a signed one would look like a replayed one.
+const QUIET: Duration = Duration::from_millis(20);
+
 /// What the datagrams of these sockets begin with.
 pub(super) const fn layout(kind: Kind) -> Layout {
     match kind {
@@ -40,8 +44,8 @@ pub(super) const fn layout(kind: Kind) -> Layout {
 /// What the sockets of all interfaces are given.
 pub(in crate::daemon) struct Sieves {
     places: Vec<Place>,
-    /// Something came to a socket for everybody: it may be a new Master's.
-    stirred: bool,
+    /// When the sockets of a place are to be looked at.
+    next: Option<Instant>,
 }
 
 /// An interface and a family.
@@ -52,7 +56,8 @@ struct Place {
     vrids: Vec<u8>,
     /// Whose adverts go to the sockets for Masters.
     masters: Vec<IpAddr>,
-    stirred: bool,
+    /// When something came to a socket for everybody, which may be a new Master's.
+    stirred: Option<Instant>,
     changed: Option<Instant>,
 }
 
@@ -66,13 +71,13 @@ impl Sieves {
             let known = places.iter().position(|place| (place.interface, place.family) == (interface, family));
             let place = known.unwrap_or_else(|| {
                 let (routers, vrids, masters) = (Vec::new(), Vec::new(), Vec::new());
-                places.push(Place { interface, family, routers, vrids, masters, stirred: false, changed: None });
+                places.push(Place { interface, family, routers, vrids, masters, stirred: None, changed: None });
                 places.len() - 1
             });
             places[place].routers.push(id);
             places[place].vrids.push(router.vrid().get());
         }
-        Self { places, stirred: false }
+        Self { places, next: None }
     }
 
     /// The sieve of a socket that was opened on an interface, unless it hears everything there is.
@@ -83,11 +88,17 @@ impl Sieves {
     }
 
     /// Something came to a socket for everybody.
-    pub(in crate::daemon) fn stir(&mut self, interface: usize, family: Family) {
+    pub(in crate::daemon) fn stir(&mut self, now: Instant, interface: usize, family: Family) {
         let same = |place: &&mut Place| (place.interface, place.family) == (interface, family);
         if let Some(place) = self.places.iter_mut().find(same) {
-            (place.stirred, self.stirred) = (true, true);
+            place.stirred.get_or_insert(now);
+            self.next = earlier(self.next, place.due());
         }
+    }
+
+    /// When there is something to do, whatever else happens; `None` for never.
+    pub(in crate::daemon) fn next(&self) -> Option<Instant> {
+        self.next
     }
 
     /// Follows changes of who is Master: new sieves for the sockets of places that were stirred, found by interface and kind.
@@ -97,16 +108,12 @@ impl Sieves {
         node: &Node<Instant>,
         socket: impl Fn(usize, Kind) -> Option<&'e Ear>,
     ) -> vrrp_netlink::Result<()> {
-        if !self.stirred {
+        if self.next.is_none_or(|next| now < next) {
             return Ok(());
         }
-        self.stirred = false;
-        for place in self.places.iter_mut().filter(|place| place.stirred) {
-            if place.changed.is_some_and(|changed| now.saturating_duration_since(changed) < PAUSE) {
-                self.stirred = true;
-                continue;
-            }
-            place.stirred = false;
+        self.next = self.places.iter().filter_map(Place::due).filter(|due| now < *due).min();
+        for place in self.places.iter_mut().filter(|place| place.due().is_some_and(|due| due <= now)) {
+            place.stirred = None;
             let masters = place.current(node);
             let has_own = |kind: Kind| kind.masters().is_some_and(|kind| socket(place.interface, kind).is_some());
             if masters == place.masters || !Kind::GENERAL.into_iter().any(has_own) {
@@ -137,7 +144,17 @@ fn steps(before: &[IpAddr], after: Vec<IpAddr>) -> [(bool, Vec<IpAddr>); 3] {
     [(false, both), (true, after.clone()), (false, after)]
 }
 
+fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+    one.into_iter().chain(other).min()
+}
+
 impl Place {
+    /// When its sockets are to be looked at.
+    fn due(&self) -> Option<Instant> {
+        let stirred = self.stirred? + QUIET;
+        Some(self.changed.map_or(stirred, |changed| stirred.max(changed + PAUSE)))
+    }
+
     fn sieve(&self, kind: Kind) -> Sieve {
         let sieve = Sieve::new(layout(kind), VRID, self.vrids.iter().copied());
         if Kind::GENERAL.contains(&kind) {
@@ -162,6 +179,28 @@ impl Place {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sockets_are_changed_when_a_burst_is_over_and_not_too_often() {
+        let start = Instant::now();
+        let ms = |ms| start + Duration::from_millis(ms);
+        let mut place = Place {
+            interface: 0,
+            family: Family::V4,
+            routers: Vec::new(),
+            vrids: Vec::new(),
+            masters: Vec::new(),
+            stirred: None,
+            changed: None,
+        };
+        assert_eq!(place.due(), None);
+        place.stirred = Some(ms(0));
+        let mut sieves = Sieves { places: vec![place], next: None };
+        sieves.stir(ms(15), 0, Family::V4);
+        assert_eq!(sieves.next(), Some(ms(20)), "who goes on and on puts nothing off");
+        sieves.places[0].changed = Some(ms(0));
+        assert_eq!(sieves.places[0].due(), Some(ms(200)));
+    }
 
     #[test]
     fn at_no_moment_of_a_change_is_a_sender_heard_by_nobody() {

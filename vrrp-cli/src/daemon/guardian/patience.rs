@@ -20,6 +20,17 @@ pub(super) struct Beat {
     pub(super) patience: Duration,
 }
 
+impl Beat {
+    fn patience(self) -> Duration {
+        self.patience.max(LEAST)
+    }
+
+    /// How long after it, or after a look, the guardian looks again.
+    fn pause(self) -> Duration {
+        (self.patience() / LOOKS).min(LONGEST_PAUSE)
+    }
+}
+
 /// What follows from a look.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Verdict {
@@ -42,7 +53,15 @@ pub(super) struct Patience {
 impl Patience {
     /// Looks at `now`.
     pub(super) fn look(&mut self, now: Duration, beats: impl Iterator<Item = Beat> + Clone) -> Verdict {
-        let late = self.planned.map_or(Duration::ZERO, |planned| now.saturating_sub(planned));
+        let late = match self.planned {
+            Some(planned) => now.saturating_sub(planned),
+            // It is woken by the first advert, and may have been held up since.
+            None => beats
+                .clone()
+                .map(|beat| now.saturating_sub(beat.last.saturating_add(beat.pause())))
+                .max()
+                .unwrap_or_default(),
+        };
         if late > Duration::ZERO {
             // Granted once, to those who were silent all the time.
             let silent_before = beats.clone().any(|beat| beat.last <= self.credited);
@@ -51,11 +70,11 @@ impl Patience {
         }
         let mut end: Option<(Duration, Duration)> = None;
         let mut pause = LONGEST_PAUSE;
-        for Beat { last, patience } in beats {
-            let patience = patience.max(LEAST);
+        for beat in beats {
+            let last = beat.last;
             let credit = if last <= self.credited { self.credit } else { Duration::ZERO };
-            let until = last.saturating_add(patience).saturating_add(credit);
-            pause = pause.min(patience / LOOKS);
+            let until = last.saturating_add(beat.patience()).saturating_add(credit);
+            pause = pause.min(beat.pause());
             if end.is_none_or(|(earliest, _)| until < earliest) {
                 end = Some((until, last));
             }
@@ -95,6 +114,17 @@ mod tests {
             }
         }
         panic!("for ever");
+    }
+
+    /// Both were stopped before the guardian had looked for the first time.
+    #[test]
+    fn the_first_look_believes_in_no_silence() {
+        let mut patience = Patience::default();
+        assert_eq!(patience.look(ms(10), std::iter::empty()), Verdict::Wait(None));
+        let verdict = patience.look(ms(4_000), std::iter::once(beat(20, 3_600)));
+        assert!(matches!(verdict, Verdict::Wait(Some(_))), "{verdict:?}");
+        let (at, _) = looks(beat(20, 3_600), ms(4_000), |_| Duration::ZERO);
+        assert_eq!(at, ms(6_700), "what is left of it after the look that did not come");
     }
 
     #[test]

@@ -115,7 +115,8 @@ fn the_election_is_isolated_and_its_scripts_are_as_they_were() {
     let mut a = stage.start_with(Vrrpctl, "a", &[instance], HURRIED);
     a.is_backup();
     let all = threads(a.worker());
-    let guardian = Thread::read(format!("/proc/{}", a.process.id()));
+    let look_at_it = || Thread::read(format!("/proc/{}", a.process.id()));
+    let mut guardian = look_at_it();
     a.says("vrrp_cpu_affinity: this process may not use CPU 1022", 1);
     assert_eq!(a.count("vrrp_cpu_affinity"), 1, "said once");
 
@@ -127,8 +128,11 @@ fn the_election_is_isolated_and_its_scripts_are_as_they_were() {
             assert_eq!((thread.nice, thread.processors.as_str()), (-5, "0"), "{name}");
         }
         let expected = (2, 7, -5, ours.processors.as_str(), true);
-        let Thread { policy, real_time, nice, processors, locked, .. } = &guardian;
-        assert_eq!((*policy, *real_time, *nice, processors.as_str(), *locked), expected);
+        eventually(&format!("the guardian has {expected:?}"), || {
+            guardian = look_at_it();
+            let Thread { policy, real_time, nice, processors, locked, .. } = &guardian;
+            (*policy, *real_time, *nice, processors.as_str(), *locked) == expected
+        });
         let limits = fs::read_to_string(format!("/proc/{}/limits", a.worker())).unwrap();
         let limit = limits.lines().find_map(|line| line.strip_prefix("Max realtime timeout")).unwrap();
         assert_eq!(limit.split_whitespace().collect::<Vec<_>>(), ["400000", "1400000", "us"]);

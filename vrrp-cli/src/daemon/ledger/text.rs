@@ -66,10 +66,9 @@ pub(super) fn text<'c>(
             names.entry(index).or_insert_with(|| name_of(index).unwrap_or_default());
         }
         lines.push_str("holds ");
-        for octet in octets {
-            // A text takes whatever is written to it.
-            let _ = write!(lines, "{octet:02x}");
-        }
+        // Not by the formatter: the text of a thousand addresses is written again with each portion that is installed.
+        let digits = octets.iter().flat_map(|octet| [octet >> 4, octet & 15]);
+        lines.extend(digits.filter_map(|digit| char::from_digit(digit.into(), 16)));
         lines.push('\n');
     }
     for (index, name) in names {

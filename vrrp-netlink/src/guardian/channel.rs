@@ -71,7 +71,10 @@ impl AsFd for Channel {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::process::wait_readable;
 
     #[test]
     fn messages_and_descriptors_arrive_whole_until_the_end() {
@@ -88,6 +91,8 @@ mod tests {
         assert_eq!(nix::unistd::read(&reader, &mut octets), Ok(1));
         assert!(matches!(there.receive(&mut octets).unwrap(), Heard::Message(8, none) if none.is_empty()));
         drop(here);
+        // A program that another test starts has a copy of it until it begins.
+        wait_readable(&there, Some(Duration::from_secs(10))).unwrap();
         assert!(matches!(there.receive(&mut octets).unwrap(), Heard::End));
         assert!(there.send(b"x", &[]).is_err());
     }
